@@ -1,0 +1,126 @@
+"""The one thing that is saved: everything that was seen, complete in itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from spindoctor.model.frames import Frame
+from spindoctor.model.process import Descriptor, Epoll, Machine, Target
+from spindoctor.model.sample import Missed, Sample
+from spindoctor.model.tasks import Route, TaskLook
+
+FORMAT = 1
+"""Grows when a saved recording could not be read by an older spindoctor."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadUse:
+    """What one thread used over the whole look: CPU seconds, context switches, seconds runnable but not running."""
+
+    tid: int
+    name: str
+    kernel_name: str
+    user_s: float = 0.0
+    system_s: float = 0.0
+    voluntary: int = 0
+    involuntary: int = 0
+    queue_wait_s: float = 0.0
+    loop: int | None = None
+    loop_type: str | None = None
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time together."""
+        return self.user_s + self.system_s
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWindow:
+    """Lines around one place. `first_line` is the number of `lines[0]`."""
+
+    file: str
+    line: int
+    first_line: int
+    lines: tuple[str, ...]
+    is_changed_since_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place in loaded source that has the shape of a known mistake; a candidate, never proof."""
+
+    shape: str
+    function: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecording:
+    """All that was seen of one process of the family.
+
+    `routes` maps a frame of user code to the request seen there. `debug_loops` are the loops with asyncio's debug mode on.
+    `missing` says why a part could not be read ("tasks": "no asyncio in this process").
+    """
+
+    pid: int
+    samples: tuple[Sample, ...] = ()
+    missed: tuple[Missed, ...] = ()
+    threads: tuple[ThreadUse, ...] = ()
+    user_s: float = 0.0
+    system_s: float = 0.0
+    rss_bytes: int = 0
+    major_faults: int = 0
+    task_looks: tuple[TaskLook, ...] = ()
+    descriptors: tuple[Descriptor, ...] = ()
+    descriptor_limit: int | None = None
+    epolls: tuple[Epoll, ...] = ()
+    packages: tuple[tuple[str, str], ...] = ()
+    routes: tuple[tuple[Frame, Route], ...] = ()
+    sources: tuple[SourceWindow, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    has_gil: bool = True
+    missing: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time together."""
+        return self.user_s + self.system_s
+
+    def package(self, name: str) -> str | None:
+        """The installed version of a distribution (normalised name), None where it is not installed."""
+        return dict(self.packages).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A target, what was looked at, and what the looking cost.
+
+    `seconds` is how long it really took, `rate_hz` the looks a second that were aimed at.
+    """
+
+    target: Target
+    machine: Machine
+    seconds: float
+    rate_hz: float
+    processes: tuple[ProcessRecording, ...]
+    started_at: float = 0.0
+    own_cpu_s: float = 0.0
+    is_pinned: bool = False
+    is_interrupted: bool = False
+    notes: tuple[str, ...] = ()
+    format: int = field(default=FORMAT)
+
+    def process(self, pid: int) -> ProcessRecording | None:
+        """What was seen of the member with this pid."""
+        return next((one for one in self.processes if one.pid == pid), None)
+
+    @property
+    def looks(self) -> int:
+        """Looks at all processes together."""
+        return sum(len(one.samples) for one in self.processes)
+
+    @property
+    def missed(self) -> int:
+        """Looks that failed, all processes and reasons together."""
+        return sum(miss.count for one in self.processes for miss in one.missed)

@@ -1,0 +1,38 @@
+"""What a rule is: a mechanism, what it needs to see, and the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from spindoctor.model.outcome import Outcome, Unsure
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Evidence that could not be had, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One mechanism. `needs` are the kinds of evidence that `check` takes, in order; where one is `Missing` the answer is `Unsure`.
+
+    `page` is the rule's own documentation (its module's docstring, Markdown).
+    """
+
+    slug: str
+    title: str
+    needs: tuple[type, ...]
+    check: Callable[..., Outcome]
+    page: str
+
+    def judge(self, facts: dict[type, Any]) -> Outcome:
+        """The rule's answer to `facts`, a fact or a `Missing` for each kind of evidence."""
+        given = [
+            facts.get(kind, Missing(f"no evidence of the kind {kind.__name__} was collected")) for kind in self.needs
+        ]
+        lacks = [fact.why for fact in given if isinstance(fact, Missing)]
+        return Unsure("; ".join(dict.fromkeys(lacks))) if lacks else self.check(*given)

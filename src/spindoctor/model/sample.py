@@ -1,0 +1,76 @@
+"""Looks: what a process was doing at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.frames import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCall:
+    """The system call in which a thread waits, as `/proc/PID/task/TID/syscall` shows it (proc(5))."""
+
+    name: str
+    arguments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLook:
+    """One thread in one look.
+
+    `ran_ns` is the CPU time it used since the look before (0: it did not run, so its stack is no sample of CPU).
+    `call` is the system call it waits in, None while it runs. `waits_for_gil` is True only where the futex it waits on
+    is the GIL's own. `is_complete` is False for a stack that does not end at the thread's first function.
+    """
+
+    tid: int
+    stack: Stack = ()
+    ran_ns: int = 0
+    call: SystemCall | None = None
+    waits_for_gil: bool = False
+    has_gil: bool = False
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LoopLook:
+    """The event loop of one thread in one look.
+
+    `polls` is True while the loop is in its selector; `poll_timeout_s` is what it gave the selector (0: do not wait,
+    -1: wait without limit, None: not readable). `turn` changes with every turn of the loop and `callback` with every
+    callback inside a turn (None: not readable, as with uvloop). `holder` is the address of the `self` of the callback
+    that runs. `ready` is the number of callbacks waiting to run; `overdue_s` how late the first timer is.
+    """
+
+    tid: int
+    loop: int
+    task: int | None = None
+    polls: bool = False
+    poll_timeout_s: float | None = None
+    ready: int | None = None
+    overdue_s: float | None = None
+    turn: float | None = None
+    callback: int | None = None
+    holder: int | None = None
+    depth: int = 0
+    """How many innermost frames of the thread's stack belong to the callback; the rest is the loop's machinery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at one process. `at_s` counts from the start of the recording."""
+
+    at_s: float
+    threads: tuple[ThreadLook, ...]
+    loops: tuple[LoopLook, ...] = ()
+    is_collecting: bool = False
+    gil_switches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Looks that failed for one reason; counted, never dropped."""
+
+    why: str
+    count: int

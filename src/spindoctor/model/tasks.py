@@ -1,0 +1,111 @@
+"""What is read off asyncio's objects at the slow rate: tasks, cancel scopes, callbacks, pools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.frames import Frame, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The request that a frame or task works for. `template` is the route's pattern where the framework keeps one."""
+
+    method: str
+    path: str
+    template: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.template or self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One asyncio task at one moment.
+
+    `state` is "pending", "finished" or "cancelled". `chain` is the await chain, innermost first; empty once the task is
+    done. `coroutine` is the qualified name, `defined` the first line of its code (None where it is gone).
+    `waits_on` names the type of object at the chain's end ("Future", "Task", "sleep", ...).
+    `cancel_requests` is Task.cancelling() (3.11+). `awaited_by` are the addresses of tasks that wait for this one.
+    """
+
+    address: int
+    name: str
+    state: str
+    coroutine: str
+    loop: int
+    defined: Frame | None = None
+    chain: Stack = ()
+    waits_on: str | None = None
+    must_cancel: bool = False
+    cancel_requests: int | None = None
+    awaited_by: tuple[int, ...] = ()
+    route: Route | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the task has ended."""
+        return self.state != "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A callback that was running or queued when the loop was looked at, by what it calls."""
+
+    function: str
+    file: str
+    line: int
+    holder: int | None = None
+    holder_type: str | None = None
+    task: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An object whose callback the loop keeps running and that holds tasks (anyio calls its own `CancelScope`).
+
+    `callback` is the function that comes back; `is_cancelled` and `is_armed` are what its attributes say (None where it
+    has none that says so). `host` is the task that entered it, `tasks` those still held by it or by the scopes inside it,
+    `related` tasks that belong to it in another way (started by its host, or awaiting a held one).
+    """
+
+    address: int
+    type_name: str
+    callback: str
+    is_cancelled: bool | None = None
+    is_armed: bool | None = None
+    is_shielded: bool | None = None
+    host: Task | None = None
+    tasks: tuple[Task, ...] = ()
+    related: tuple[Task, ...] = ()
+    inner_scopes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of which a caller can have to wait for a member: executor threads, limiter tokens, connections.
+
+    `kind` is "executor", "limiter", "semaphore" or "connections". `busy` of `size` members are in use and `queued` callers
+    wait. `tids` are kernel ids of the member threads. `is_default` marks the loop's own executor.
+    """
+
+    address: int
+    kind: str
+    name: str
+    size: int
+    busy: int
+    queued: int
+    tids: tuple[int, ...] = ()
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLook:
+    """One slow look at one process: all tasks (or `task_count` alone where they are too many to read each time)."""
+
+    at_s: float
+    tasks: tuple[Task, ...] = ()
+    task_count: int = 0
+    callbacks: tuple[Callback, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    pools: tuple[Pool, ...] = ()
