@@ -16,7 +16,10 @@ Confidence = Literal["high", "medium", "low"]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a finding costs, for ranking: cores burned, share of the loop's time lost, callers kept waiting, seconds late."""
+    """What a finding costs, for ranking.
+
+    Cores burned, share of the loop's time lost, callers kept waiting, and by how many seconds they are late.
+    """
 
     cores: float = 0.0
     loop_share: float = 0.0

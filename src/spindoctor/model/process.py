@@ -51,7 +51,8 @@ class Target:
 class Machine:
     """What the kernel gives this family, and how the machine was used during the look.
 
-    `affinity_cores` is how many cores the hot process may run on; `quota_cores` its cgroup's CPU quota (None: no quota).
+    `affinity_cores` is how many cores the hot process may run on; `quota_cores` its cgroup's CPU quota (None:
+    no quota).
     Figures that end in `_cores` are CPU seconds a second over the look; None where the kernel does not tell.
     """
 
@@ -76,7 +77,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """A TCP, UDP or Unix socket as the kernel's tables show it. `state` is the kernel's name ("LISTEN", "CLOSE_WAIT")."""
+    """A TCP, UDP or Unix socket as the kernel's tables show it.
+
+    `state` is the kernel's name ("LISTEN", "CLOSE_WAIT").
+    """
 
     inode: int
     protocol: str
@@ -89,7 +93,10 @@ class Socket:
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """One open descriptor. `kind` is "socket", "pipe", "file", "epoll", "eventfd", "timerfd", "signalfd", "inotify", "other"."""
+    """One open descriptor.
+
+    `kind` is "socket", "pipe", "file", "epoll", "eventfd", "timerfd", "signalfd", "inotify", "other".
+    """
 
     fd: int
     kind: str
@@ -109,7 +116,10 @@ class EpollEntry:
 
 @dataclass(frozen=True, slots=True)
 class Epoll:
-    """An epoll instance as one process sees it. `shared_with` are (pid, fd) that kcmp(2) says are the same open file."""
+    """An epoll instance as one process sees it.
+
+    `shared_with` are (pid, fd) that kcmp(2) says are the same open file.
+    """
 
     pid: int
     fd: int

@@ -59,7 +59,8 @@ class Candidate:
 class ProcessRecording:
     """All that was seen of one process of the family.
 
-    `routes` maps a frame of user code to the request seen there. `debug_loops` are the loops with asyncio's debug mode on.
+    `routes` maps a frame of user code to the request seen there. `debug_loops` are the loops with asyncio's
+    debug mode on.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process").
     """
 

@@ -18,8 +18,9 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One mechanism. `needs` are the kinds of evidence that `check` takes, in order; where one is `Missing` the answer is `Unsure`.
+    """One mechanism.
 
+    `needs` are the kinds of evidence that `check` takes, in order; where one is `Missing` the answer is `Unsure`.
     `page` is the rule's own documentation (its module's docstring, Markdown).
     """
 

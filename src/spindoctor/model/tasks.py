@@ -65,7 +65,8 @@ class Scope:
     """An object whose callback the loop keeps running and that holds tasks (anyio calls its own `CancelScope`).
 
     `callback` is the function that comes back; `is_cancelled` and `is_armed` are what its attributes say (None where it
-    has none that says so). `host` is the task that entered it, `tasks` those still held by it or by the scopes inside it,
+    has none that says so). `host` is the task that entered it, `tasks` those still held by it or by the scopes
+    inside it,
     `related` tasks that belong to it in another way (started by its host, or awaiting a held one).
     """
 
@@ -85,7 +86,8 @@ class Scope:
 class Pool:
     """A pool of which a caller can have to wait for a member: executor threads, limiter tokens, connections.
 
-    `kind` is "executor", "limiter", "semaphore" or "connections". `busy` of `size` members are in use and `queued` callers
+    `kind` is "executor", "limiter", "semaphore" or "connections". `busy` of `size` members are in use and
+    `queued` callers
     wait. `tids` are kernel ids of the member threads. `is_default` marks the loop's own executor.
     """
 
