@@ -1,7 +1,7 @@
 """A Debian root file system of our own, for the Pythons that the machine does not have.
 
 `python tools/debian_root.py` builds it (about 35 s) or says that it is already there. Programs run in it through
-`chroot`, with the machine's own /proc, so a service in it is also a target whose root file system is not the observer's.
+`chroot`, with the machine's own /proc: a service in it is also a target with another root file system than ours.
 
 Needs root (for chroot and the mounts) and Debian's or Ubuntu's apt if `debootstrap` has to be installed first.
 """
