@@ -149,7 +149,10 @@ class ProcessLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Target and all outcomes, ranked; renders without the target."""
+    """Target and all outcomes, ranked; renders without the target.
+
+    `titles` maps each slug to its rule's title.
+    """
 
     target: Target
     machine: Machine
@@ -161,6 +164,7 @@ class Report:
     sources: tuple[SourceWindow, ...] = ()
     notes: tuple[str, ...] = ()
     questions: tuple[tuple[str, str], ...] = field(default=())
+    titles: dict[str, str] = field(default_factory=dict)
 
     def source(self, file: str | None, line: int | None) -> SourceWindow | None:
         """The lines around a place, where they could be read."""
