@@ -58,6 +58,8 @@ class Callback:
     holder: int | None = None
     holder_type: str | None = None
     task: int | None = None
+    loop: int | None = None
+    is_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)

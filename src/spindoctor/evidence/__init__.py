@@ -1,0 +1,33 @@
+"""Samples to facts: one file for each kind of fact, all pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from spindoctor.evidence.cancellation import cancellations
+from spindoctor.evidence.cpu import cpu_use
+from spindoctor.evidence.epolls import shared_epolls
+from spindoctor.evidence.gil import gil_use
+from spindoctor.evidence.load import load
+from spindoctor.evidence.loops import loops
+from spindoctor.evidence.pools import pools
+from spindoctor.evidence.reschedulers import reschedulers
+from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
+from spindoctor.model.recording import Recording
+
+BUILDERS: dict[type, Callable[[Recording], Any]] = {
+    CpuUse: cpu_use,
+    Loops: loops,
+    GilUse: gil_use,
+    Cancellations: cancellations,
+    Reschedulers: reschedulers,
+    Pools: pools,
+    SharedEpolls: shared_epolls,
+    Load: load,
+}
+
+
+def gather(recording: Recording) -> dict[type, Any]:
+    """Every kind of evidence that a recording yields: a fact, or `Missing` with the reason."""
+    return {kind: build(recording) for kind, build in BUILDERS.items()}

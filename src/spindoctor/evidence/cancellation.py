@@ -1,0 +1,138 @@
+"""Cancellations that are delivered again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from spindoctor.evidence.origin import library_frame, user_frame
+from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask
+from spindoctor.model.frames import Stack
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Scope, Task
+
+MANY_CANCELS_PER_S = 50
+"""Nobody cancels one task fifty times a second on purpose; one re-delivered on each turn counts thousands."""
+
+
+def cancellations(recording: Recording) -> Cancellations | Missing:
+    """Every scope that stays cancelled with a task in it, and every task whose cancel count keeps rising."""
+    looked = [one for one in recording.processes if len(one.task_looks) > 1]
+    if not looked:
+        return Missing(_why_not(recording))
+    found = [loop for process in looked for loop in _of_process(process)]
+    return Cancellations(
+        tuple(sorted(found, key=lambda one: one.seen.ratio, reverse=True)),
+        looks=sum(len(one.task_looks) for one in looked),
+        tasks=max(look.task_count for one in looked for look in one.task_looks),
+    )
+
+
+def _why_not(recording: Recording) -> str:
+    said = [why for one in recording.processes for part, why in one.missing if part == "tasks"]
+    return next(iter(said), "fewer than two looks at the tasks succeeded; look for longer (--seconds)")
+
+
+def _of_process(process: ProcessRecording) -> list[CancelLoop]:
+    by_scope: dict[int, list[Scope]] = {}
+    for look in process.task_looks:
+        for scope in look.scopes:
+            by_scope.setdefault(scope.address, []).append(scope)
+    found = [_scope_loop(process, seen) for seen in by_scope.values()]
+    loops = [one for one in found if one]
+    told = {held.task.address for one in loops for held in one.tasks}
+    return loops + [_task_loop(process, held) for held in _hunted(process) if held.task.address not in told]
+
+
+def _scope_loop(process: ProcessRecording, seen: list[Scope]) -> CancelLoop | None:
+    looks = process.task_looks
+    held = [_held(process, task) for task in _latest(task for scope in seen for task in scope.tasks)]
+    stuck = [
+        one for one in held if one.is_done or _is_hunted(process, one) or (one.cancels is None and not one.is_done)
+    ]
+    if len(seen) < 2 or not stuck or not any(scope.is_cancelled for scope in seen):  # noqa: PLR2004 - "again" takes two
+        return None
+    last = seen[-1]
+    thread = _loop_thread(process, [one.task for one in held])
+    return CancelLoop(
+        pid=process.pid,
+        tid=thread[0],
+        thread=thread[1],
+        scope=last,
+        callback=last.callback,
+        seen=Share(len(seen), len(looks)),
+        tasks=tuple(stuck),
+        host=last.host,
+        related=last.related,
+        candidates=process.candidates,
+    )
+
+
+def _task_loop(process: ProcessRecording, held: HeldTask) -> CancelLoop:
+    tid, thread = _loop_thread(process, [held.task])
+    callback, seen = _who_keeps_running(process, held)
+    return CancelLoop(
+        pid=process.pid, tid=tid, thread=thread, scope=None, callback=callback, seen=seen, tasks=(held,), host=held.task
+    )
+
+
+def _who_keeps_running(process: ProcessRecording, held: HeldTask) -> tuple[str, Share]:
+    names = Counter(
+        name
+        for look in process.task_looks
+        for name in {one.function for one in look.callbacks if one.task != held.task.address}
+    )
+    looks = len(process.task_looks)
+    name, count = names.most_common(1)[0] if names else ("", 0)
+    return name, Share(count, looks)
+
+
+def _hunted(process: ProcessRecording) -> list[HeldTask]:
+    held = [_held(process, task) for task in _latest(task for look in process.task_looks for task in look.tasks)]
+    return [one for one in held if _is_hunted(process, one)]
+
+
+def _is_hunted(process: ProcessRecording, held: HeldTask) -> bool:
+    span_s = process.task_looks[-1].at_s - process.task_looks[0].at_s
+    return held.cancels is not None and span_s > 0 and held.cancels / span_s >= MANY_CANCELS_PER_S
+
+
+def _latest(tasks: Iterable[Task]) -> list[Task]:
+    return list({task.address: task for task in tasks}.values())
+
+
+def _held(process: ProcessRecording, task: Task) -> HeldTask:
+    states = [
+        one for look in process.task_looks for one in _tasks_of(look.tasks, look.scopes) if one.address == task.address
+    ]
+    counts = [one.cancel_requests for one in states if one.cancel_requests is not None]
+    chain = _usual_chain(states)
+    return HeldTask(
+        task=task,
+        cancels=counts[-1] - counts[0] if counts else None,
+        requests=counts[-1] if counts else None,
+        is_done=task.is_done,
+        stuck=user_frame(chain),
+        library=library_frame(chain) if chain else None,
+    )
+
+
+def _tasks_of(tasks: Iterable[Task], scopes: Iterable[Scope]) -> list[Task]:
+    return _latest([*tasks, *(task for scope in scopes for task in scope.tasks)])
+
+
+def _usual_chain(states: Iterable[Task]) -> Stack:
+    """The await chain seen most, one with a line of user code before one without."""
+    chains = Counter(one.chain for one in states if one.chain)
+    with_user = [(count, chain) for chain, count in chains.items() if user_frame(chain)]
+    best = max(with_user, default=None, key=lambda one: one[0])
+    return best[1] if best else next(iter(dict(chains.most_common(1))), ())
+
+
+def _loop_thread(process: ProcessRecording, tasks: Iterable[Task]) -> tuple[int, str]:
+    wanted = {task.loop for task in tasks}
+    threads = [one for one in process.threads if one.loop is not None]
+    match = next((one for one in threads if one.loop in wanted), None) or next(iter(threads), None)
+    return (match.tid, match.name or match.kernel_name) if match else (process.pid, "main thread")

@@ -1,0 +1,55 @@
+"""Who waits for the GIL, and who runs meanwhile."""
+
+from __future__ import annotations
+
+from spindoctor.evidence.cpu import running_moments
+from spindoctor.evidence.sites import Namer, group
+from spindoctor.model.facts import Gil, GilThread, GilUse, Site
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+
+
+def gil_use(recording: Recording) -> GilUse | Missing:
+    """The struggle for each process's GIL. A waiter is a thread that sleeps on the GIL's own futex."""
+    seen = [one for one in recording.processes if one.samples and one.has_gil]
+    if not seen:
+        return Missing("no look at the threads succeeded, or this build has no GIL")
+    found = tuple(_of_process(process, recording.seconds) for process in seen)
+    return GilUse(tuple(sorted(found, key=lambda one: one.waiters, reverse=True)), sum(one.looks for one in found))
+
+
+def _of_process(process: ProcessRecording, seconds: float) -> Gil:
+    of = len(process.samples)
+    waits = [sum(1 for look in sample.threads if look.waits_for_gil) for sample in process.samples]
+    switches = process.samples[-1].gil_switches - process.samples[0].gil_switches
+    namer = Namer(process)
+    threads = [_thread(process, use, seconds, namer) for use in process.threads]
+    return Gil(
+        pid=process.pid,
+        looks=of,
+        switches_per_s=max(0, switches) / seconds if seconds else 0.0,
+        contended=Share(sum(1 for count in waits if count), of),
+        waiters=sum(waits) / of,
+        threads=tuple(sorted(threads, key=lambda one: (one.cores, one.waits.count), reverse=True)),
+    )
+
+
+def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Namer) -> GilThread:
+    looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    return GilThread(
+        pid=process.pid,
+        tid=use.tid,
+        name=use.name or use.kernel_name,
+        waits=Share(sum(1 for look in looks if look.waits_for_gil), len(looks)),
+        cores=use.cpu_s / seconds if seconds else 0.0,
+        is_loop=use.loop is not None,
+        site=_wants_it_at(process, use.tid, namer),
+    )
+
+
+def _wants_it_at(process: ProcessRecording, tid: int, namer: Namer) -> Site | None:
+    """Where the thread runs, or would run if it had the GIL."""
+    seen = running_moments(process, tid)
+    wants = [moment for moment in seen if moment.look.waits_for_gil or (moment.look.ran_ns and not moment.look.call)]
+    return next(iter(group(wants, namer, tid, len(seen))), None)

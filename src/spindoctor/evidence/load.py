@@ -1,0 +1,46 @@
+"""What the service was asked to do while it was looked at."""
+
+from __future__ import annotations
+
+from spindoctor.model.facts import Load
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+
+MOST_ROUTES = 5
+
+
+def load(recording: Recording) -> Load | Missing:
+    """Requests in progress, pending tasks, connections, and how often any thread ran."""
+    if not recording.looks:
+        return Missing("no look succeeded, so the load is unknown")
+    routes = {
+        str(task.route): None
+        for one in recording.processes
+        for look in one.task_looks
+        for task in look.tasks
+        if task.route
+    }
+    seen = {str(route): None for one in recording.processes for _, route in one.routes}
+    return Load(
+        requests=sum(_requests(one) for one in recording.processes),
+        routes=tuple({**routes, **seen})[:MOST_ROUTES],
+        tasks=sum(one.task_looks[-1].task_count for one in recording.processes if one.task_looks),
+        connections=sum(_connections(one, recording.target.ports) for one in recording.processes),
+        cores=sum(one.cpu_s for one in recording.processes) / recording.seconds if recording.seconds else 0.0,
+        active_looks=Share(
+            sum(any(look.ran_ns for look in sample.threads) for one in recording.processes for sample in one.samples),
+            recording.looks,
+        ),
+    )
+
+
+def _requests(process: ProcessRecording) -> float:
+    counts = [len({task.address for task in look.tasks if task.route}) for look in process.task_looks]
+    return sum(counts) / len(counts) if counts else 0.0
+
+
+def _connections(process: ProcessRecording, ports: tuple[int, ...]) -> int:
+    ends = {f":{port}" for port in ports}
+    sockets = [one.socket for one in process.descriptors if one.socket and one.socket.state == "ESTABLISHED"]
+    return sum(1 for socket in sockets if any(socket.local.endswith(end) for end in ends))

@@ -1,0 +1,146 @@
+"""Where the thread of each event loop was: asleep, spinning, computing, waiting."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.model.facts import Loop, Loops, Site
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import LoopLook, ThreadLook
+from spindoctor.model.share import NO_LOOKS, Share
+
+MIN_HOLD_S = 0.015
+"""CPU a callback must use in one stay to count as holding the loop: with looks 10 ms apart two looks in the same
+callback can be 10 ms of work; 15 ms cannot be two short callbacks that happen to look alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One look at a loop joined to the look at its thread."""
+
+    at_s: float
+    loop: LoopLook
+    thread: ThreadLook
+
+    @property
+    def is_inside(self) -> bool:
+        return self.loop.depth > 0 and not self.loop.polls
+
+    @property
+    def stay(self) -> object:
+        """What is the same as long as one callback runs."""
+        if self.loop.turn is not None:
+            return (self.loop.turn, self.loop.callback)
+        return (self.loop.task, self.loop.callback, self.loop.holder)
+
+    def moment(self) -> Moment:
+        return Moment(self.at_s, self.thread, self.thread.stack[: self.loop.depth], self.stay, self.loop.task)
+
+
+def loops(recording: Recording) -> Loops | Missing:
+    """Every event loop that was seen at work."""
+    found = [loop for process in recording.processes for loop in _of_process(process, recording.seconds)]
+    looks = sum(loop.looks for loop in found)
+    if not found:
+        return Missing(_why_none(recording))
+    return Loops(tuple(sorted(found, key=lambda one: one.cores, reverse=True)), looks)
+
+
+def _why_none(recording: Recording) -> str:
+    if not recording.looks:
+        return "no look at the threads' stacks succeeded"
+    return "no asyncio event loop runs in this service"
+
+
+def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:
+    namer = Namer(process)
+    seen: dict[int, list[_Seen]] = {}
+    for sample in process.samples:
+        threads = {look.tid: look for look in sample.threads}
+        for loop in sample.loops:
+            if loop.tid in threads:
+                seen.setdefault(loop.tid, []).append(_Seen(sample.at_s, loop, threads[loop.tid]))
+    uses = {use.tid: use for use in process.threads}
+    return [_loop(uses[tid], looks, seconds, namer) for tid, looks in seen.items() if tid in uses]
+
+
+def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) -> Loop:
+    of = len(looks)
+    inside = [look for look in looks if look.is_inside]
+    computing = [look for look in inside if _runs(look)]
+    waiting = [look for look in inside if look.thread.call and not look.thread.waits_for_gil]
+    outside = [look for look in looks if not look.is_inside]
+    polls = [look for look in looks if look.loop.poll_timeout_s is not None]
+    ready = [look for look in looks if look.loop.ready is not None]
+    held = _held(computing)
+    one, one_s = _one_callback(inside)
+    return Loop(
+        pid=namer.pid,
+        tid=use.tid,
+        thread=use.name or use.kernel_name,
+        loop_type=use.loop_type or "event loop",
+        seconds=seconds,
+        cpu_s=use.cpu_s,
+        system_s=use.system_s,
+        sleeps_per_s=use.voluntary / seconds if seconds else 0.0,
+        queue_wait_s=use.queue_wait_s,
+        looks=of,
+        idle=Share(sum(1 for look in outside if look.thread.call and not look.thread.waits_for_gil), of),
+        spinning=Share(sum(1 for look in outside if _runs(look)), of),
+        computing=Share(len(computing), of),
+        held=Share(len(held), of),
+        waiting=Share(len(waiting), of),
+        gil=Share(sum(1 for look in looks if look.thread.waits_for_gil), of),
+        zero_polls=Share(sum(1 for look in polls if look.loop.poll_timeout_s == 0), len(polls)),
+        ready=Share(sum(1 for look in ready if look.loop.ready), len(ready)) if ready else NO_LOOKS,
+        one_callback=Share(len(one), of),
+        one_callback_s=one_s,
+        turns=_turns(looks),
+        overdue_s=_overdue(looks),
+        waits=group([look.moment() for look in waiting], namer, use.tid, of),
+        holds=group([look.moment() for look in held], namer, use.tid, of),
+        profile=group([look.moment() for look in computing], namer, use.tid, of),
+        one_callback_site=_site([look.moment() for look in one], namer, use.tid, of),
+    )
+
+
+def _runs(look: _Seen) -> bool:
+    return look.thread.call is None and (look.thread.ran_ns > 0 or look.thread.has_gil)
+
+
+def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site | None:
+    return next(iter(group(moments, namer, tid, of)), None)
+
+
+def _held(computing: Sequence[_Seen]) -> list[_Seen]:
+    """Looks that belong to stays of at least `MIN_HOLD_S` of CPU."""
+    kept: list[_Seen] = []
+    for _, stay in itertools.groupby(computing, key=lambda look: look.stay):
+        looks = list(stay)
+        if sum(look.thread.ran_ns for look in looks[1:]) / 1e9 >= MIN_HOLD_S:
+            kept.extend(looks)
+    return kept
+
+
+def _one_callback(inside: Sequence[_Seen]) -> tuple[list[_Seen], float]:
+    """The looks inside the one callback seen most, and the time from the first to the last of them."""
+    if not inside:
+        return [], 0.0
+    most = Counter(look.stay for look in inside).most_common(1)[0][0]
+    found = [look for look in inside if look.stay == most]
+    return found, found[-1].at_s - found[0].at_s
+
+
+def _turns(looks: Sequence[_Seen]) -> int | None:
+    turns = [look.loop.turn for look in looks if look.loop.turn is not None]
+    return sum(1 for one, two in itertools.pairwise(turns) if one != two) if turns else None
+
+
+def _overdue(looks: Sequence[_Seen]) -> float | None:
+    known = [look.loop.overdue_s for look in looks if look.loop.overdue_s is not None]
+    return max(known) if known else None

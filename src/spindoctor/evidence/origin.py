@@ -1,0 +1,44 @@
+"""Whose code a frame is: the user's, a library's or the interpreter's."""
+
+from __future__ import annotations
+
+import re
+
+from spindoctor.model.frames import Frame, Stack
+
+LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/lib(64)?/python3\.\d+t?\.zip/")
+"""Where installers and the interpreter put code (sysconfig's `purelib`, `platlib`, `stdlib`); `<frozen` has no file.
+
+Editable installs and the working directory lie elsewhere and are the user's.
+"""
+
+PSEUDO = re.compile(r"^<.*>$|^$")
+"""`<string>`, `<attrs generated init ...>`: compiled at run time, in nobody's file."""
+
+ENTRY = re.compile(r"/bin/[^/]+$|/__main__\.py$")
+"""Console scripts and `__main__` modules: they only start something."""
+
+
+def is_user(frame: Frame) -> bool:
+    """Whether the frame is the user's own code: neither installed, nor the standard library, nor made at run time."""
+    return not LIBRARY.search(frame.file) and not PSEUDO.match(frame.file)
+
+
+def user_frame(stack: Stack) -> Frame | None:
+    """The innermost frame of user code, module level and console scripts only where there is nothing else."""
+    mine = [frame for frame in stack if is_user(frame)]
+    inside = [frame for frame in mine if frame.function != "<module>" and not ENTRY.search(frame.file)]
+    return next(iter(inside or mine), None)
+
+
+def library_frame(stack: Stack) -> Frame | None:
+    """The outermost frame of a library called by the innermost user frame: what the user's line asked for."""
+    culprit = user_frame(stack)
+    inner = stack[: stack.index(culprit)] if culprit else stack
+    outside = [frame for frame in inner if not is_user(frame)]
+    return outside[-1] if outside else None
+
+
+def place(frame: Frame) -> str:
+    """A frame as people write it: `function (file:line)`."""
+    return f"{frame.function} ({frame.file}:{frame.line})"

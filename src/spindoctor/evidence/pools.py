@@ -1,0 +1,84 @@
+"""Pools: how often all members were busy while callers queued, and what the members did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Pool, Task
+
+HAND_OVER = frozenset({"to_thread", "run_in_executor", "run_sync", "run_in_threadpool", "run_sync_in_worker_thread"})
+"""Functions in which a task waits for a thread of a pool.
+
+They show who waits; they never decide whether a pool is full.
+"""
+
+MOST_WAITERS = 4
+
+
+def pools(recording: Recording) -> Pools | Missing:
+    """Every pool that was found, the fullest first."""
+    looked = [one for one in recording.processes if one.task_looks]
+    if not looked:
+        return Missing("no look at the pools succeeded")
+    found = [use for process in looked for use in _of_process(process)]
+    ranked = sorted(found, key=lambda one: (one.full.ratio, one.queued_most), reverse=True)
+    return Pools(tuple(ranked), looks=sum(len(one.task_looks) for one in looked))
+
+
+def _of_process(process: ProcessRecording) -> list[PoolUse]:
+    seen: dict[int, list[Pool]] = {}
+    for look in process.task_looks:
+        for pool in look.pools:
+            seen.setdefault(pool.address, []).append(pool)
+    namer = Namer(process)
+    return [_use(process, states, namer) for states in seen.values()]
+
+
+def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> PoolUse:
+    last = states[-1]
+    full = sum(1 for one in states if one.busy >= one.size > 0 and one.queued > 0)
+    moments = _moments(process, {tid for one in states for tid in one.tids})
+    of = len(moments)
+    waiters = _waiting_tasks(process)
+    holders = group(moments, namer, last.tids[0] if last.tids else 0, of)
+    return PoolUse(
+        pid=process.pid,
+        pool=last,
+        full=Share(full, len(process.task_looks)),
+        queued_most=max(one.queued for one in states),
+        holders=holders,
+        waiters=_waiters(waiters, namer),
+        waiting_tasks=len(waiters),
+        holders_on_cpu=Share(sum(1 for one in moments if one.look.ran_ns and not one.look.call), of),
+        held_s=holders[0].longest_s if holders else 0.0,
+    )
+
+
+def _moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
+    """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code."""
+    found = [
+        Moment(sample.at_s, look, look.stack, stay=(look.tid, user_frame(look.stack)))
+        for sample in process.samples
+        for look in sample.threads
+        if look.tid in tids and look.stack
+    ]
+    return sorted(found, key=lambda one: (one.look.tid, one.at_s))
+
+
+def _waiting_tasks(process: ProcessRecording) -> list[Task]:
+    last = process.task_looks[-1].tasks
+    return [one for one in last if any(frame.function.rpartition(".")[2] in HAND_OVER for frame in one.chain)]
+
+
+def _waiters(tasks: Sequence[Task], namer: Namer) -> tuple[Culprit, ...]:
+    places = Counter((task.chain, task.address) for task in tasks)
+    by_line = {user_frame(chain): (chain, address) for chain, address in places}
+    return tuple(namer.culprit(chain, None, address) for chain, address in list(by_line.values())[:MOST_WAITERS])

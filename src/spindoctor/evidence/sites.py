@@ -1,0 +1,112 @@
+"""Groups looks at a thread by the place where it was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from spindoctor.evidence.origin import library_frame, place, user_frame
+from spindoctor.model.facts import Site
+from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.sample import ThreadLook
+from spindoctor.model.share import Share
+
+MOST_SITES = 8
+"""A report shows a few places; the rest is told by its count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One look at one thread, with what groups it: when, its stack inside the callback, which stay it is."""
+
+    at_s: float
+    look: ThreadLook
+    stack: Stack
+    stay: object
+    task: int | None = None
+
+
+class Namer:
+    """Turns places into culprits, with the names and routes that one process's recording knows."""
+
+    def __init__(self, recording: ProcessRecording) -> None:
+        """Index names of threads and tasks, and the routes seen at frames."""
+        self.pid = recording.pid
+        self.threads = {one.tid: one.name or one.kernel_name for one in recording.threads}
+        self.tasks = {task.address: task for look in recording.task_looks for task in look.tasks}
+        self.routes = dict(recording.routes)
+
+    def culprit(self, stack: Stack, tid: int | None = None, task: int | None = None) -> Culprit:
+        """Where the user should look: his own innermost frame, else the library's innermost."""
+        mine = user_frame(stack)
+        shown = mine or next(iter(stack), None)
+        beneath = library_frame(stack) if mine else None
+        known = self.tasks.get(task) if task else None
+        return Culprit(
+            pid=self.pid,
+            thread=self.threads.get(tid) if tid else None,
+            task=known.name if known else None,
+            function=shown.function if shown else None,
+            file=shown.file if shown else None,
+            line=shown.line if shown else None,
+            route=self.route(stack, task),
+            library_frame=place(beneath) if beneath else None,
+        )
+
+    def route(self, stack: Stack, task: int | None = None) -> str | None:
+        """The request that a stack or task works for."""
+        for frame in stack:
+            if frame in self.routes:
+                return str(self.routes[frame])
+        known = self.tasks.get(task) if task else None
+        return str(known.route) if known and known.route else None
+
+
+def group(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> tuple[Site, ...]:
+    """The places at which these looks found the thread, most often first; `of` is all looks at it."""
+    places: dict[tuple[str, str, int] | None, list[Moment]] = {}
+    for moment in moments:
+        places.setdefault(_key(moment.stack), []).append(moment)
+    ranked = sorted(places.values(), key=len, reverse=True)[:MOST_SITES]
+    return tuple(_site(found, namer, tid, of) for found in ranked)
+
+
+def _key(stack: Stack) -> tuple[str, str, int] | None:
+    frame = user_frame(stack) or next(iter(stack), None)
+    return (frame.file, frame.function, frame.line) if frame else None
+
+
+def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
+    middle = Counter(moment.stack for moment in moments).most_common(1)[0][0]
+    task = Counter(moment.task for moment in moments).most_common(1)[0][0]
+    calls = Counter(moment.look.call.name for moment in moments if moment.look.call)
+    spans = stays(moments)
+    return Site(
+        culprit=namer.culprit(middle, tid, task),
+        share=Share(len(moments), of),
+        episodes=len(spans),
+        longest_s=max(last.at_s - first.at_s for first, last, _ in spans),
+        longest_cpu_s=max(cpu_s for _, _, cpu_s in spans),
+        calls=tuple(calls.most_common(3)),
+        inner=_inner(middle),
+    )
+
+
+def _inner(stack: Stack) -> Frame | None:
+    return next(iter(stack), None)
+
+
+def stays(moments: Iterable[Moment]) -> list[tuple[Moment, Moment, float]]:
+    """Runs of looks with the same `stay`, as (first look, last look, CPU seconds used after the first)."""
+    found: list[tuple[Moment, Moment, float]] = []
+    for moment in moments:
+        ran_s = moment.look.ran_ns / 1e9
+        if found and found[-1][1].stay == moment.stay:
+            first, _, cpu_s = found[-1]
+            found[-1] = (first, moment, cpu_s + ran_s)
+        else:
+            found.append((moment, moment, 0.0))
+    return found

@@ -1,0 +1,84 @@
+"""The usual suspects that are not the cause, each with the figure that clears it."""
+
+from __future__ import annotations
+
+import re
+
+from spindoctor.evidence.gil import gil_use
+from spindoctor.evidence.pools import pools
+from spindoctor.model.facts import GilUse, Pools, PoolUse
+from spindoctor.model.outcome import Cleared
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+
+BURNS_CORES = 0.02
+"""A thread below 2 % of a core does not explain a busy one."""
+
+HELD_UP_SHARE = 0.05
+"""Below 5 % of looks with a thread waiting for the GIL nobody is held up noticeably by it."""
+
+GROUP_MEMBER = re.compile(r"[-_ ]?\(?\d+(_\d+)?\)?$")
+"""The counter at the end of a pool thread's name: `asyncio_3`, `ThreadPoolExecutor-0_1`, `worker-7`."""
+
+
+def suspects(recording: Recording) -> tuple[Cleared, ...]:
+    """GIL, executors, and every group of threads that used next to no CPU."""
+    return (
+        *_gil(recording),
+        *_pools(recording),
+        *(one for process in recording.processes for one in _threads(process)),
+    )
+
+
+def _gil(recording: Recording) -> list[Cleared]:
+    told = gil_use(recording)
+    if not isinstance(told, GilUse):
+        return []
+    return [
+        Cleared(
+            f"the GIL of process {one.pid}",
+            f"a thread waited for it in {one.contended}, {one.waiters:.2f} waiters on average, "
+            f"{one.switches_per_s:.0f} changes of hand a second",
+        )
+        for one in told.processes
+        if one.contended.high < HELD_UP_SHARE
+    ]
+
+
+def _pools(recording: Recording) -> list[Cleared]:
+    told = pools(recording)
+    if not isinstance(told, Pools):
+        return []
+    return [_pool(one) for one in told.pools if one.queued_most == 0]
+
+
+def _pool(use: PoolUse) -> Cleared:
+    pool = use.pool
+    return Cleared(
+        f"{pool.kind} {pool.name}".strip() + f" of process {use.pid}",
+        f"{pool.busy} of {pool.size} busy, nobody queued in {use.full.of} looks; its threads were on the CPU in "
+        f"{use.holders_on_cpu}",
+    )
+
+
+def _threads(process: ProcessRecording) -> list[Cleared]:
+    seconds = process.samples[-1].at_s - process.samples[0].at_s if process.samples else 0.0
+    groups: dict[str, list[ThreadUse]] = {}
+    for use in process.threads:
+        groups.setdefault(GROUP_MEMBER.sub("", use.name or use.kernel_name), []).append(use)
+    quiet = {name: uses for name, uses in groups.items() if _cores(uses, seconds) < BURNS_CORES}
+    return [_group(process, name, uses, seconds) for name, uses in quiet.items() if not any(use.loop for use in uses)]
+
+
+def _cores(uses: list[ThreadUse], seconds: float) -> float:
+    return sum(use.cpu_s for use in uses) / seconds if seconds > 0 else 0.0
+
+
+def _group(process: ProcessRecording, name: str, uses: list[ThreadUse], seconds: float) -> Cleared:
+    tids = {use.tid for use in uses}
+    looks = [look for sample in process.samples for look in sample.threads if look.tid in tids]
+    asleep = sum(1 for look in looks if look.call is not None)
+    many = f"{len(uses)} threads " if len(uses) > 1 else "thread "
+    return Cleared(
+        f"{many}{name} of process {process.pid}",
+        f"{_cores(uses, seconds):.3f} cores together; asleep in a system call in {asleep} of {len(looks)} looks",
+    )

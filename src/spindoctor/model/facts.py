@@ -1,0 +1,312 @@
+"""Evidence: what follows from the looks, one class for each kind of fact. Rules read these and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.frames import Frame
+from spindoctor.model.outcome import Culprit, Outcome
+from spindoctor.model.process import EpollEntry
+from spindoctor.model.recording import Candidate
+from spindoctor.model.share import NO_LOOKS, Share
+from spindoctor.model.tasks import Pool, Scope, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place at which a thread was found again and again.
+
+    `episodes` counts separate stays (looks are correlated, stays are not); `longest_s` is the longest stay that
+    was seen,
+    in seconds on the clock, `longest_cpu_s` the most CPU that one stay used. `calls` are the system calls it waited in.
+    """
+
+    culprit: Culprit
+    share: Share
+    episodes: int
+    longest_s: float
+    longest_cpu_s: float = 0.0
+    calls: tuple[tuple[str, int], ...] = ()
+    inner: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One event loop over the whole look: where its thread was, counted in looks.
+
+    `idle`: asleep in its selector. `spinning`: in the selector or the loop's machinery without sleeping.
+    `computing`: on the
+    CPU inside a callback. `held`: on the CPU inside a callback that was still the same in the look before or after.
+    `waiting`: off the CPU inside a callback. `gil`: waiting for the GIL.
+    `zero_polls` of `polls` looks inside the selector came with a timeout of zero; `ready` are looks with
+    callbacks queued.
+    `turns` counts changes of the loop's turn between looks (None: not readable). `one_callback` is the share of looks
+    that were inside the one callback seen most, `one_callback_s` its span.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    loop_type: str
+    seconds: float
+    cpu_s: float
+    system_s: float
+    sleeps_per_s: float
+    queue_wait_s: float
+    looks: int
+    idle: Share
+    spinning: Share
+    computing: Share
+    held: Share
+    waiting: Share
+    gil: Share
+    zero_polls: Share
+    ready: Share
+    one_callback: Share
+    one_callback_s: float
+    turns: int | None
+    overdue_s: float | None
+    waits: tuple[Site, ...] = ()
+    holds: tuple[Site, ...] = ()
+    profile: tuple[Site, ...] = ()
+    one_callback_site: Site | None = None
+
+    @property
+    def cores(self) -> float:
+        """CPU of the loop's thread, in cores."""
+        return self.cpu_s / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loops:
+    """All event loops of the family that were seen."""
+
+    loops: tuple[Loop, ...]
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadCpu:
+    """One thread's CPU over the look, with the line of user code that it was seen at most while it ran."""
+
+    pid: int
+    tid: int
+    name: str
+    cores: float
+    system_share: float
+    sleeps_per_s: float
+    queue_wait_share: float
+    is_loop: bool
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCpu:
+    """One process's CPU over the look, in cores."""
+
+    pid: int
+    cores: float
+    threads: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class CpuUse:
+    """Who burned how much, in cores; busiest first."""
+
+    seconds: float
+    cores_of_machine: int
+    allowed_cores: float
+    processes: tuple[ProcessCpu, ...]
+    threads: tuple[ThreadCpu, ...]
+    machine_busy_cores: float | None = None
+    steal_cores: float | None = None
+    throttled_s: float | None = None
+
+    @property
+    def cores(self) -> float:
+        """The whole family's CPU."""
+        return sum(one.cores for one in self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class GilThread:
+    """One thread's part in the struggle for the GIL, counted in looks. `site` is where it ran most."""
+
+    pid: int
+    tid: int
+    name: str
+    waits: Share
+    cores: float
+    is_loop: bool
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gil:
+    """The GIL of one process.
+
+    `waiters` is how many threads waited for it on average in a look; `switches_per_s` its changes of hand.
+    """
+
+    pid: int
+    looks: int
+    switches_per_s: float
+    contended: Share
+    waiters: float
+    threads: tuple[GilThread, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GilUse:
+    """The GILs of the family."""
+
+    processes: tuple[Gil, ...]
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTask:
+    """A task that stays in a cancelled scope, or is cancelled again and again.
+
+    `cancels` is how often it was cancelled during the look (None: the version does not count), `requests` in all.
+    """
+
+    task: Task
+    cancels: int | None
+    requests: int | None
+    is_done: bool
+    stuck: Frame | None = None
+    library: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelLoop:
+    """A cancellation that is delivered over and over on one loop.
+
+    `seen` is the share of slow looks in which the callback was running or queued. `scope` is None where the one who
+    cancels could not be identified and only the cancelled task's counter shows it.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    scope: Scope | None
+    callback: str
+    seen: Share
+    tasks: tuple[HeldTask, ...]
+    host: Task | None = None
+    related: tuple[Task, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellations:
+    """All cancel loops that were seen, and how many slow looks were made to find them."""
+
+    loops: tuple[CancelLoop, ...]
+    looks: int
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduler:
+    """A task or callback that was running or queued in nearly every slow look at its loop."""
+
+    pid: int
+    tid: int
+    seen: Share
+    name: str
+    culprit: Culprit
+    is_task: bool
+    steps_at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedulers:
+    """Who keeps coming back, most often seen first."""
+
+    entries: tuple[Rescheduler, ...]
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """One pool over the look: how often full with callers queued, and what its members do.
+
+    `holders` are the places where the members are, `waiters` the tasks that wait for it (by their place).
+    """
+
+    pid: int
+    pool: Pool
+    full: Share
+    queued_most: int
+    holders: tuple[Site, ...]
+    waiters: tuple[Culprit, ...] = ()
+    waiting_tasks: int = 0
+    holders_on_cpu: Share = NO_LOOKS
+    held_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """All pools that were seen."""
+
+    pools: tuple[PoolUse, ...]
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEpoll:
+    """One epoll instance that several processes of the family hold, made before a fork.
+
+    `members` are (pid, descriptor); `users` those whose loop waits in it. `foreign` are entries whose open file a user
+    does not have, with the pids that do. `spinner` is the user that is woken without end, `owner` the one with
+    the request.
+    """
+
+    members: tuple[tuple[int, int], ...]
+    users: tuple[int, ...]
+    foreign: tuple[tuple[int, EpollEntry, tuple[int, ...]], ...]
+    spinner: int | None = None
+    spinner_cores: float = 0.0
+    spinner_fd: int | None = None
+    spinner_thread: str | None = None
+    owner: int | None = None
+    entry: EpollEntry | None = None
+    socket: str | None = None
+    listen: Culprit | None = None
+    waits: tuple[Site, ...] = ()
+    unbounded_polls: Share = NO_LOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEpolls:
+    """Epolls that processes share; `epolls` is how many were looked at in `processes` processes."""
+
+    shared: tuple[SharedEpoll, ...]
+    epolls: int
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the service was asked to do during the look.
+
+    `requests` are requests in progress on average, `tasks` pending tasks, `turns` turns of all loops that were seen to
+    change between looks, `connections` established sockets.
+    """
+
+    requests: float
+    routes: tuple[str, ...]
+    tasks: int
+    connections: int
+    cores: float
+    active_looks: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The answers of all other rules, for the one rule that speaks of their absence."""
+
+    outcomes: dict[str, Outcome]
