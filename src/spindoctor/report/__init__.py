@@ -1,0 +1,1 @@
+"""Report -> str: one file per form, none of which needs the target."""

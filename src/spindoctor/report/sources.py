@@ -1,0 +1,20 @@
+"""The lines of source around a place, numbered, with the line that is meant marked."""
+
+from __future__ import annotations
+
+from spindoctor.model.recording import SourceWindow
+from spindoctor.report.words import safe
+
+CHANGED = "[changed after the process started]"
+"""The file on disk is not the code that runs: its lines may belong to something else."""
+
+
+def numbered(window: SourceWindow) -> list[tuple[str, bool]]:
+    """`> 42 | code` for the line meant, `  43 | code` for its neighbours; with whether it is the one meant."""
+    width = len(str(window.first_line + len(window.lines) - 1))
+    rows = []
+    for line, code in enumerate(window.lines, window.first_line):
+        is_meant = line == window.line
+        words = f"{'>' if is_meant else ' '} {line:>{width}} | {safe(code.rstrip().expandtabs(4))}"
+        rows.append((words.rstrip(), is_meant))
+    return rows

@@ -1,0 +1,94 @@
+"""The report for a person at a terminal: what was found, what it is not, what was not checked."""
+
+from __future__ import annotations
+
+from spindoctor.model.outcome import Report
+from spindoctor.report.finding import STYLES, show_finding
+from spindoctor.report.page import Page
+from spindoctor.report.phrases import (
+    cleared_rules,
+    headline,
+    look_words,
+    machine_words,
+    process_words,
+    ranked,
+    unchecked,
+    verdict,
+    whole_core,
+)
+from spindoctor.report.words import bounded, sentence
+
+MOST_PROCESSES = 8
+"""Process lines on the screen; a service with more workers shows its busiest."""
+
+MOST_FINDINGS = 6
+"""Findings on the screen; they are ranked, and nobody mends seven things at once."""
+
+MOST_LINES = 16
+"""Lines of `Cleared` and of `Not checked` on the screen."""
+
+
+def render(report: Report, *, width: int = 80, color: bool = False) -> str:
+    """The whole report as text for `width` columns, with ANSI styles only where `color`."""
+    page = Page(width, color=color)
+    _show_head(page, report)
+    _show_found(page, report)
+    _show_cleared(page, report)
+    _show_unchecked(page, report)
+    _show_look(page, report)
+    return page.text
+
+
+def _show_head(page: Page, report: Report) -> None:
+    findings = ranked(report)
+    page.say(headline(report), style=STYLES[findings[0][1].severity] if findings else "bold")
+    page.blank()
+    if words := whole_core(report):
+        page.say(words, style="bold", indent=2)
+    busiest = sorted(report.processes, key=lambda one: one.cores, reverse=True)
+    shown, rest = bounded(busiest, MOST_PROCESSES)
+    page.columns([process_words(line, report.machine) for line in shown])
+    if rest:
+        page.say(rest, indent=2)
+    page.say(f"machine: {machine_words(report.machine)}", style="dim", indent=2, hang=2)
+    for note in report.notes:
+        page.say(f"note: {sentence(note)}", indent=2, hang=2)
+
+
+def _show_found(page: Page, report: Report) -> None:
+    page.heading("Found")
+    findings = ranked(report)
+    if not findings:
+        page.say(f"Nothing: {verdict(report)}. What was looked at, and what was not, stands below.", indent=2)
+    shown, rest = bounded(findings, MOST_FINDINGS)
+    for position, (slug, finding) in enumerate(shown, 1):
+        show_finding(page, report, position, slug, finding)
+    if rest:
+        page.say(rest, indent=2)
+
+
+def _show_cleared(page: Page, report: Report) -> None:
+    page.heading("Cleared")
+    suspects = [f"{sentence(one.suspect)}: {sentence(one.figure)}" for one in report.cleared]
+    rules = [f"{slug}: {sentence(looked_at)}" for slug, looked_at in cleared_rules(report)]
+    _show_list(page, suspects + rules, "Nothing could be ruled out.")
+
+
+def _show_unchecked(page: Page, report: Report) -> None:
+    page.heading("Not checked")
+    reasons = [f"{slug}: {sentence(why)}" for slug, why in unchecked(report)]
+    _show_list(page, reasons, "Nothing was left out.")
+    for question, answer in report.questions:
+        page.say(f"{sentence(question)} {sentence(answer)}", indent=2, hang=2)
+
+
+def _show_list(page: Page, lines: list[str], otherwise: str) -> None:
+    shown, rest = bounded(lines or [otherwise], MOST_LINES)
+    for line in [*shown, *filter(None, [rest])]:
+        page.say(line, indent=2, hang=2)
+
+
+def _show_look(page: Page, report: Report) -> None:
+    page.blank()
+    for line in look_words(report.look):
+        page.say(line, style="dim", hang=2)
