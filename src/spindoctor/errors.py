@@ -27,6 +27,14 @@ class DoctorError(Exception):
         self.exit_code = exit_code
 
 
+class Gone(DoctorError):  # noqa: N818 - reads as what happened, as Misread does
+    """The process does not exist (any more): it never did, has ended, or its pid belongs to another one now."""
+
+
+class Forbidden(DoctorError):  # noqa: N818 - as Gone
+    """The kernel does not let us look at the process; the hint is the command that does."""
+
+
 class Misread(Exception):  # noqa: N818 - the field's word for a torn or implausible read, not an error to report
     """Bytes of the target that cannot be what they should be: a torn read, or memory reused since.
 
