@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from spindoctor.errors import DoctorError
@@ -113,7 +113,7 @@ def _hottest(pid: int, members: list[Kinsman], before: Mapping[int, Stat], after
 
 
 def _target(asked: Process, leader: int, members: list[Kinsman], hot: int) -> Target:
-    processes = tuple(process for process in (_process(asked, leader, one) for one in members) if process is not None)
+    processes = tuple(_with_roles(asked, leader, members))
     roles = {process.pid: process.role for process in processes}
     workers = [one for one in members if roles.get(one.pid) == "worker"]
     environment = [name for process in processes if process.role == "worker" for name in process.environment]
@@ -127,13 +127,14 @@ def _target(asked: Process, leader: int, members: list[Kinsman], hot: int) -> Ta
     )
 
 
-def _process(asked: Process, leader: int, one: Kinsman) -> Process | None:
-    if one.pid == asked.pid:
-        return replace(asked, role=role_of(leader, one))
-    try:
-        return replace(read_process(one.pid, is_target=False), role=role_of(leader, one))
-    except DoctorError:
-        return None
+def _with_roles(asked: Process, leader: int, members: list[Kinsman]) -> Iterator[Process]:
+    by_pid = {one.pid: one for one in members}
+    for one in members:
+        try:
+            process = asked if one.pid == asked.pid else read_process(one.pid, is_target=False)
+        except DoctorError:
+            continue  # it has ended meanwhile
+        yield replace(process, role=role_of(leader, one, by_pid.get(one.parent_pid)))
 
 
 def _maps_tornado(pid: int) -> bool:

@@ -108,11 +108,16 @@ def group_families(kinsmen: Mapping[int, Kinsman]) -> dict[int, list[int]]:
     return {leader: [leader, *(pid for pid in pids if pid != leader)] for leader, pids in families.items()}
 
 
-def role_of(leader: int, one: Kinsman) -> str:
-    """The part a process plays: "leader", "worker", or "relative" for a helper that serves nothing (resource tracker, fork server)."""
+def role_of(leader: int, one: Kinsman, parent: Kinsman | None) -> str:
+    """The part a process plays: "leader", "worker", or "relative".
+
+    A relative serves nothing: a resource tracker, or a fork server. What the fork server forks keeps its command line.
+    """
     if one.pid == leader:
         return "leader"
-    return "relative" if helper_of(one.command) in {"tracker", "forkserver"} else "worker"
+    helper = helper_of(one.command)
+    is_server = helper == "forkserver" and (parent is None or helper_of(parent.command) != "forkserver")
+    return "relative" if helper == "tracker" or is_server else "worker"
 
 
 _RELOADER_MARKS = {"WERKZEUG_RUN_MAIN": "werkzeug-reload", "DJANGO_AUTORELOAD": "django-reload"}
