@@ -1,0 +1,57 @@
+"""Writes a file whole or not at all, and says in words why one cannot be used."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from spindoctor.errors import DoctorError
+
+_ADVICE = {
+    errno.ENOENT: "check the path; its folder must exist",
+    errno.ENOTDIR: "check the path; a part of it is no folder",
+    errno.EISDIR: "name a file, not a folder",
+    errno.EACCES: "choose a path that you may use, or run with sudo",
+    errno.EPERM: "choose a path that you may use, or run with sudo",
+    errno.EROFS: "choose a path on a file system that is not read-only",
+    errno.ENOSPC: "free some space, or choose a path on another file system",
+}
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Writes a file, all of it or nothing; `mode` is narrowed by the umask.
+
+    What is no regular file (a pipe, `/dev/stdout`) is written to and never replaced. Raises `DoctorError`.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data, mode)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unusable("write", path, error) from error
+
+
+def unusable(verb: str, path: Path, error: OSError) -> DoctorError:
+    """The error to show where the system refused a path."""
+    return DoctorError(
+        f"cannot {verb} {path}: {error.strerror or error}", _ADVICE.get(error.errno or 0, "check the path")
+    )
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        fresh.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
