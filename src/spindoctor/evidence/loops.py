@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Loop, Loops, Site
+from spindoctor.model.frames import Stack
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook, ThreadLook
@@ -102,10 +103,10 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         one_callback_s=one_s,
         turns=_turns(looks),
         overdue_s=_overdue(looks),
-        waits=group([look.moment() for look in waiting], namer, use.tid, of),
+        waits=group([look.moment() for look in waiting], namer, use.tid, of, by_line=True),
         holds=group([look.moment() for look in held], namer, use.tid, of),
         profile=group([look.moment() for look in computing], namer, use.tid, of),
-        one_callback_site=_site([look.moment() for look in one], namer, use.tid, of),
+        one_callback_site=_endless_site([look.moment() for look in one], namer, use.tid, of),
     )
 
 
@@ -113,8 +114,18 @@ def _runs(look: _Seen) -> bool:
     return look.thread.call is None and (look.thread.ran_ns > 0 or look.thread.has_gil)
 
 
-def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site | None:
-    return next(iter(group(moments, namer, tid, of)), None)
+def _endless_site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site | None:
+    """Where one callback stays: the innermost function on the stack in every look; what it calls is left off."""
+    common = _common_functions([moment.stack for moment in moments])
+    cut = [replace(moment, stack=moment.stack[len(moment.stack) - common :]) for moment in moments]
+    return next(iter(group(cut, namer, tid, of)), None)
+
+
+def _common_functions(stacks: Sequence[Stack]) -> int:
+    """How many outermost functions all stacks have in common."""
+    outermost_first = [[(frame.file, frame.function) for frame in reversed(stack)] for stack in stacks]
+    same = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*outermost_first, strict=False))
+    return sum(1 for _ in same)
 
 
 def _held(computing: Sequence[_Seen]) -> list[_Seen]:

@@ -48,7 +48,7 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
     moments = _moments(process, {tid for one in states for tid in one.tids})
     of = len(moments)
     waiters = _waiting_tasks(process)
-    holders = group(moments, namer, last.tids[0] if last.tids else 0, of)
+    holders = group(moments, namer, last.tids[0] if last.tids else 0, of, by_line=True)
     return PoolUse(
         pid=process.pid,
         pool=last,
@@ -57,7 +57,7 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
         holders=holders,
         waiters=_waiters(waiters, namer),
         waiting_tasks=len(waiters),
-        holders_on_cpu=Share(sum(1 for one in moments if one.look.ran_ns and not one.look.call), of),
+        holders_computing=Share(sum(1 for one in moments if _computes(one)), of),
         held_s=holders[0].longest_s if holders else 0.0,
     )
 
@@ -71,6 +71,10 @@ def _moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
         if look.tid in tids and look.stack
     ]
     return sorted(found, key=lambda one: (one.look.tid, one.at_s))
+
+
+def _computes(moment: Moment) -> bool:
+    return moment.look.waits_for_gil or (moment.look.ran_ns > 0 and moment.look.call is None)
 
 
 def _waiting_tasks(process: ProcessRecording) -> list[Task]:

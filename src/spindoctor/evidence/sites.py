@@ -65,22 +65,27 @@ class Namer:
         return str(known.route) if known and known.route else None
 
 
-def group(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> tuple[Site, ...]:
-    """The places at which these looks found the thread, most often first; `of` is all looks at it."""
+def group(moments: Sequence[Moment], namer: Namer, tid: int, of: int, *, by_line: bool = False) -> tuple[Site, ...]:
+    """The places at which these looks found the thread, most often first; `of` is all looks at it.
+
+    A computation wanders over its function's lines, so places are functions; a wait stands at one line (`by_line`).
+    """
     places: dict[tuple[str, str, int] | None, list[Moment]] = {}
     for moment in moments:
-        places.setdefault(_key(moment.stack), []).append(moment)
+        places.setdefault(_key(moment.stack, by_line=by_line), []).append(moment)
     ranked = sorted(places.values(), key=len, reverse=True)[:MOST_SITES]
     return tuple(_site(found, namer, tid, of) for found in ranked)
 
 
-def _key(stack: Stack) -> tuple[str, str, int] | None:
+def _key(stack: Stack, *, by_line: bool) -> tuple[str, str, int] | None:
     frame = user_frame(stack) or next(iter(stack), None)
-    return (frame.file, frame.function, frame.line) if frame else None
+    return (frame.file, frame.function, frame.line if by_line else 0) if frame else None
 
 
 def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
-    middle = Counter(moment.stack for moment in moments).most_common(1)[0][0]
+    line = Counter(_key(moment.stack, by_line=True) for moment in moments).most_common(1)[0][0]
+    there = [moment.stack for moment in moments if _key(moment.stack, by_line=True) == line]
+    middle = Counter(there).most_common(1)[0][0]
     task = Counter(moment.task for moment in moments).most_common(1)[0][0]
     calls = Counter(moment.look.call.name for moment in moments if moment.look.call)
     spans = stays(moments)

@@ -56,7 +56,7 @@ def _pool(use: PoolUse) -> Cleared:
     return Cleared(
         f"{pool.kind} {pool.name}".strip() + f" of process {use.pid}",
         f"{pool.busy} of {pool.size} busy, nobody queued in {use.full.of} looks; its threads were on the CPU in "
-        f"{use.holders_on_cpu}",
+        f"{use.holders_computing}",
     )
 
 

@@ -1,0 +1,51 @@
+"""Evidence and rules to ranked outcomes; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from spindoctor.knowledge import known_bugs
+from spindoctor.model.facts import Others
+from spindoctor.model.outcome import Finding, Found, Outcome, Severity
+from spindoctor.model.rule import Rule
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+"""Worst first."""
+
+MOST_COUNTED = 10
+"""Ten callers or ten seconds late count as much as half a core: more is not worse by another order."""
+
+Packages = dict[int, dict[str, str]]
+"""Installed distributions (normalised name to version) by pid."""
+
+
+def judge(facts: dict[type, Any], rules: Iterable[Rule], packages: Packages) -> dict[str, Outcome]:
+    """Each rule's answer, in the rules' order; a rule may ask for the answers before its own (`Others`)."""
+    outcomes: dict[str, Outcome] = {}
+    for rule in rules:
+        answer = rule.judge({**facts, Others: Others(dict(outcomes))})
+        outcomes[rule.slug] = _with_upstream(rule.slug, answer, packages)
+    return outcomes
+
+
+def rank(outcomes: dict[str, Outcome]) -> tuple[str, ...]:
+    """The slugs that were found, what costs most first; information last."""
+    found = {slug: outcome.findings for slug, outcome in outcomes.items() if isinstance(outcome, Found)}
+    return tuple(sorted(found, key=lambda slug: min(_weight(finding) for finding in found[slug])))
+
+
+def _weight(finding: Finding) -> tuple[int, float]:
+    cost = finding.cost
+    queue = min(cost.waiting, MOST_COUNTED) / MOST_COUNTED + min(cost.delay_s, MOST_COUNTED) / MOST_COUNTED
+    return SEVERITIES.index(finding.severity), -(cost.cores + cost.loop_share + queue / 2)
+
+
+def _with_upstream(slug: str, outcome: Outcome, packages: Packages) -> Outcome:
+    if not isinstance(outcome, Found):
+        return outcome
+    joined = [
+        replace(one, upstream=known_bugs(slug, one, packages.get(one.culprit.pid or 0, {}))) for one in outcome.findings
+    ]
+    return Found(tuple(joined))

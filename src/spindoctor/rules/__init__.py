@@ -1,0 +1,31 @@
+"""One file is one mechanism is one rule. A new rule is a new file and one line here."""
+
+from __future__ import annotations
+
+from spindoctor.model.rule import Rule
+from spindoctor.rules import (
+    blocking_call_on_loop,
+    callback_storm,
+    cpu_bound_on_loop,
+    forked_event_loop,
+    gil_contention,
+    nothing_wrong,
+    pool_exhausted,
+    single_core_ceiling,
+    undeliverable_cancellation,
+    unyielding_coroutine,
+)
+
+ALL_RULES: tuple[Rule, ...] = (
+    undeliverable_cancellation.RULE,
+    callback_storm.RULE,
+    forked_event_loop.RULE,
+    unyielding_coroutine.RULE,
+    cpu_bound_on_loop.RULE,
+    blocking_call_on_loop.RULE,
+    gil_contention.RULE,
+    pool_exhausted.RULE,
+    single_core_ceiling.RULE,
+    nothing_wrong.RULE,
+)
+"""`nothing-wrong` comes last: it speaks of what the others answered."""

@@ -1,0 +1,98 @@
+"""A blocking call holds the event loop's thread.
+
+## What we saw
+The loop's thread was off the CPU *inside* a callback: asleep in a system call that the callback made (a sleep, a read
+from a socket, a lock, another process), not in the loop's selector. While it sleeps, nothing else on that loop runs.
+
+## Why it hurts
+Every other request of this process waits as long as the call takes, however little CPU it uses.
+
+## What to do
+Use the asynchronous form of the call (`await asyncio.sleep`, an async client), or hand the call to a thread
+(`asyncio.to_thread`, `run_in_executor`) and give it a timeout.
+
+## False alarms
+Waiting for the GIL also sleeps on a futex; it is told apart by the futex's address and belongs to `gil-contention`.
+Single looks in which a file read waits for the disk stay below the threshold.
+
+## Missed alarms
+Calls that are shorter than a few milliseconds and rare. A call that burns CPU instead of waiting is `cpu-bound-on-
+loop`.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.facts import Loop, Loops, Site
+from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.rule import Rule
+
+MIN_LOOKS = 50
+"""Below this a share of 5 % cannot be told from 15 %."""
+
+MIN_SHARE = 0.05
+"""A loop that is held 5 % of the time adds latency that users notice."""
+
+SEVERE_SHARE = 0.5
+"""Held half of the time a loop serves less than half of what it could."""
+
+
+def check(loops: Loops) -> Outcome:
+    """Found for each place at which a loop's thread waits inside a callback."""
+    enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
+    if not enough:
+        return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
+    findings = [_finding(loop, site) for loop in enough for site in loop.waits if site.share.low >= MIN_SHARE]
+    if findings:
+        return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
+    return Clear(
+        "; ".join(f"{loop.thread} of {loop.pid} waited inside a callback in {loop.waiting}" for loop in enough)
+    )
+
+
+def _finding(loop: Loop, site: Site) -> Finding:
+    calls = ", ".join(f"{name} ({count} looks)" for name, count in site.calls)
+    where = site.culprit.function or "a callback"
+    ongoing = site.longest_s >= loop.seconds * SEVERE_SHARE
+    return Finding(
+        claim=f"{where} blocks the event loop of {loop.thread} (pid {loop.pid}) in {site.share}: it waits in {calls}",
+        severity="critical" if site.share.ratio >= SEVERE_SHARE else "warning",
+        confidence="high" if loop.turns is not None else "medium",
+        cost=Cost(loop_share=site.share.ratio, delay_s=site.longest_s),
+        culprit=site.culprit,
+        evidence=(
+            Figure(
+                "waiting",
+                "looks with the loop's thread waiting at this place",
+                str(site.share),
+                "",
+                "stacks and system calls",
+            ),
+            Figure("longest", "longest single wait that was seen", round(site.longest_s, 2), "s", "stacks"),
+            Figure("waits", "separate waits", site.episodes, "waits", "stacks"),
+            Figure("calls", "system calls it waits in", calls, "", "/proc/PID/task/TID/syscall"),
+            Figure(
+                "loop_cores",
+                f"CPU of the loop's thread {loop.thread}",
+                round(loop.cores, 2),
+                "cores",
+                "/proc/PID/task/TID/stat",
+            ),
+        ),
+        against=("the wait was going on all the time that was looked, so its end was not seen",) if ongoing else (),
+        fix=(
+            "Use the asynchronous form of this call, or hand it to a thread (asyncio.to_thread, run_in_executor) "
+            "with a timeout.",
+        ),
+        now=("Other workers go on serving; requests that this process has accepted wait until the call returns.",),
+        explains="every request of this process waits while the call lasts",
+        would_change="a stack in which the loop's thread sleeps in its selector instead",
+    )
+
+
+RULE = Rule(
+    slug="blocking-call-on-loop",
+    title="A blocking call holds the event loop",
+    needs=(Loops,),
+    check=check,
+    page=__doc__,
+)

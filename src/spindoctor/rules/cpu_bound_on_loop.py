@@ -1,0 +1,98 @@
+"""Callbacks that compute for long hold the event loop.
+
+## What we saw
+The loop's thread was on the CPU, look after look inside the same run of one callback: it computes for many
+milliseconds before it gives the loop back. Callbacks do end, and others get their turn, but late.
+
+## Why it hurts
+While one callback computes, every other request of this process waits. One request's work becomes everybody's latency.
+
+## What to do
+Move the computation to a process pool (or to native code that releases the GIL), do it once instead of for each
+request, or cut it into pieces that give the loop back.
+
+## False alarms
+A loop that is busy with many short callbacks is saturated by right and is not reported: only CPU spent in single runs
+of at least 15 ms counts.
+
+## Missed alarms
+Work just below 15 ms a callback. With uvloop the turns of the loop cannot be read, and a callback is told from the next
+by its task alone, so the confidence is lower.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.facts import Loop, Loops, Site
+from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.rule import Rule
+
+MIN_LOOKS = 50
+"""Below this a share of 10 % cannot be told from 25 %."""
+
+MIN_SHARE = 0.10
+"""A tenth of the time in long callbacks: one request in ten meets one that is running."""
+
+SEVERE_SHARE = 0.5
+ENDLESS_SHARE = 0.9
+"""One run that fills more than nine tenths of the look never ended; that is `unyielding-coroutine`."""
+
+
+def check(loops: Loops) -> Outcome:
+    """Found for each function in which long callbacks spend their CPU."""
+    enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
+    if not enough:
+        return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
+    ending = [loop for loop in enough if loop.one_callback.low < ENDLESS_SHARE]
+    findings = [finding for loop in ending if (finding := _finding(loop))]
+    if findings:
+        return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
+    return Clear("; ".join(f"{loop.thread} of {loop.pid} computed in long callbacks in {loop.held}" for loop in enough))
+
+
+def _finding(loop: Loop) -> Finding | None:
+    if loop.held.low < MIN_SHARE or not loop.holds:
+        return None
+    site = loop.holds[0]
+    return Finding(
+        claim=f"{site.culprit.function} computes on the event loop of {loop.thread} (pid {loop.pid}): "
+        f"long callbacks held it in {loop.held}, {site.share.count} of them here",
+        severity="critical" if loop.held.ratio >= SEVERE_SHARE else "warning",
+        confidence="high" if loop.turns is not None else "medium",
+        cost=Cost(cores=loop.cores * loop.held.ratio, loop_share=loop.held.ratio, delay_s=site.longest_s),
+        culprit=site.culprit,
+        culprits=tuple(other.culprit for other in loop.holds[1:4]),
+        evidence=_evidence(loop, site),
+        fix=(
+            "Move the computation off the loop: a process pool, or native code that releases the GIL; a thread only "
+            "shares the same GIL.",
+            "Or do it less often (cache the result) or in pieces that give the loop back.",
+        ),
+        now=("More workers spread the wait over more processes; each single request stays as slow.",),
+        explains="other requests of this process wait while it computes",
+        would_change="callbacks that give the loop back within 15 ms",
+    )
+
+
+def _evidence(loop: Loop, site: Site) -> tuple[Figure, ...]:
+    return (
+        Figure("held", "looks inside long runs of a callback", str(loop.held), "", "stacks and CPU clocks"),
+        Figure("here", "of these at this place", str(site.share), "", "stacks"),
+        Figure("runs", "separate runs seen here", site.episodes, "runs", "stacks"),
+        Figure("longest", "longest run that was seen", round(site.longest_s, 3), "s", "stacks"),
+        Figure(
+            "loop_cores",
+            f"CPU of the loop's thread {loop.thread}",
+            round(loop.cores, 2),
+            "cores",
+            "/proc/PID/task/TID/stat",
+        ),
+    )
+
+
+RULE = Rule(
+    slug="cpu-bound-on-loop",
+    title="Long computations hold the event loop",
+    needs=(Loops,),
+    check=check,
+    page=__doc__,
+)

@@ -1,0 +1,78 @@
+"""No sign of anything wrong, under enough load to say so.
+
+## What we saw
+The service worked during the look (it used CPU, or requests were in progress), and no mechanism was found that burns
+CPU or holds requests up.
+
+## Why it hurts
+It does not. This is said as information, with what was looked at.
+
+## What to do
+If it was slow a moment ago, look again while it is slow. If it is slow all the same, what it waits for lies outside.
+
+## False alarms
+A mechanism that did not happen to show during these seconds.
+
+## Missed alarms
+A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.facts import Load, Others
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.rule import Rule
+
+IDLE_CORES = 0.02
+"""An idle event loop with a few timers stays below 2 % of a core."""
+
+
+def check(load: Load, others: Others) -> Outcome:
+    """Information that all is well, where there was load and nobody else found a fault."""
+    faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
+    if faults:
+        return Clear(f"something is wrong: {', '.join(faults)}")
+    if load.cores < IDLE_CORES and not load.requests:
+        return Unsure(
+            f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
+            f"{load.connections} connections, {load.tasks} tasks); look again while it is in use"
+        )
+    return Found((_finding(load, others),))
+
+
+def _is_fault(outcome: Outcome) -> bool:
+    return isinstance(outcome, Found) and any(finding.severity != "info" for finding in outcome.findings)
+
+
+def _finding(load: Load, others: Others) -> Finding:
+    unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
+    cleared = sum(isinstance(outcome, Clear) for outcome in others.outcomes.values())
+    return Finding(
+        claim=f"no sign of anything wrong while it worked: {load.cores:.2f} cores, {load.requests:.1f} requests in "
+        f"progress on average; {cleared} mechanisms looked for and not found",
+        severity="info",
+        confidence="medium" if unsure else "high",
+        cost=Cost(),
+        culprit=Culprit(),
+        evidence=(
+            Figure("cores", "CPU of the whole service", round(load.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+            Figure("requests", "requests in progress on average", round(load.requests, 1), "requests", "tasks"),
+            Figure("tasks", "tasks pending at the last look", load.tasks, "tasks", "tasks"),
+            Figure(
+                "connections", "established connections to its ports", load.connections, "connections", "/proc/PID/net"
+            ),
+            Figure("active", "looks in which a thread ran", str(load.active_looks), "", "/proc/PID/task/TID/schedstat"),
+        ),
+        against=tuple(f"{slug} could not be judged" for slug in unsure),
+        explains="that these seconds show no cause inside the service",
+        would_change="a look while it is slow",
+    )
+
+
+RULE = Rule(
+    slug="nothing-wrong",
+    title="Nothing wrong under load",
+    needs=(Load, Others),
+    check=check,
+    page=__doc__,
+)

@@ -1,0 +1,98 @@
+"""One process uses all the CPU that one core has, while the machine looks half idle.
+
+## What we saw
+A process burned one whole core. Python code in one process runs on one core at a time, so this is all it can get,
+however many cores the machine has: on two cores a panel that adds them up says "50 %", on eight "12 %".
+
+## Why it hurts
+Average CPU looks healthy although the one core that matters is full.
+
+## What to do
+Find out what burns the core first (the other findings). If it is honest work, more worker processes can use the other
+cores. If it is a spin, each worker would only spin on a core of its own.
+
+## False alarms
+This is information, never a fault by itself: a number cruncher uses a core by right.
+
+## Missed alarms
+On a machine whose other tenants take part of the core the process may stay below the threshold.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.facts import CpuUse, ProcessCpu, ThreadCpu
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome
+from spindoctor.model.rule import Rule
+
+FULL_CORES = 0.85
+"""A pegged thread shows 0.9 to 1.0 on a quiet machine; sampling and neighbours take a little."""
+
+ONE_CORE = 1.2
+"""Above this native threads use further cores and the one core is no ceiling."""
+
+PERCENT = 100
+
+
+def check(cpu: CpuUse) -> Outcome:
+    """Information on each process that fills one core of a machine that has more."""
+    told = [finding for one in cpu.processes if (finding := _finding(one, cpu))]
+    if told:
+        return Found(tuple(told))
+    busiest = cpu.processes[0] if cpu.processes else None
+    used = f"process {busiest.pid} used {busiest.cores:.2f} cores" if busiest else "no process used CPU"
+    return Clear(f"{used} of {cpu.cores_of_machine}; a single thread can use 1.00")
+
+
+def _finding(process: ProcessCpu, cpu: CpuUse) -> Finding | None:
+    if not FULL_CORES <= process.cores <= ONE_CORE or cpu.cores_of_machine == 1:
+        return None
+    thread = next((one for one in cpu.threads if one.pid == process.pid), None)
+    percent = PERCENT * process.cores / cpu.cores_of_machine
+    return Finding(
+        claim=f"process {process.pid} uses {process.cores:.2f} cores, all that one Python process can use: the "
+        f"{percent:.0f} % of this {cpu.cores_of_machine}-core machine are one whole core",
+        severity="info",
+        confidence="high",
+        cost=Cost(cores=process.cores),
+        culprit=_culprit(process, thread),
+        evidence=_evidence(process, thread, cpu),
+        fix=(
+            "More workers help only if this core is spent on requests: then each further worker process can use a core "
+            "of its own. They do not help against a spin, which each worker would repeat.",
+        ),
+        explains="why the machine looks half idle",
+        would_change="a second core used by the same process",
+    )
+
+
+def _culprit(process: ProcessCpu, thread: ThreadCpu | None) -> Culprit:
+    if thread is None or thread.site is None:
+        return Culprit(pid=process.pid, thread=thread.name if thread else None)
+    return thread.site.culprit
+
+
+def _evidence(process: ProcessCpu, thread: ThreadCpu | None, cpu: CpuUse) -> tuple[Figure, ...]:
+    figures = [
+        Figure(
+            "process_cores",
+            f"CPU of process {process.pid}",
+            round(process.cores, 2),
+            "cores",
+            "/proc/PID/task/TID/stat",
+        ),
+        Figure("machine_cores", "cores of this machine", cpu.cores_of_machine, "cores", "/proc/stat"),
+        Figure("workers", "processes of this service", len(cpu.processes), "processes", "/proc"),
+    ]
+    if thread is not None:
+        source = "/proc/PID/task/TID/stat"
+        figures.append(Figure("thread_cores", f"of it thread {thread.name}", round(thread.cores, 2), "cores", source))
+    return tuple(figures)
+
+
+RULE = Rule(
+    slug="single-core-ceiling",
+    title="One process fills its one core",
+    needs=(CpuUse,),
+    check=check,
+    page=__doc__,
+)

@@ -1,0 +1,206 @@
+"""A cancellation that can never be delivered keeps the event loop spinning.
+
+## What we saw
+A cancel scope was cancelled, but a task stays in it: it is already done and was never taken out, or it swallows the
+cancellation and waits again. Libraries that promise that a cancellation *stays* in force deliver it again on the next
+turn of the loop, and on the one after that. The loop never sleeps; its thread burns a whole core in the loop's own
+machinery. The task's count of cancel requests rises by thousands a second, or the task in the scope is done.
+
+## Why it hurts
+One core is gone for as long as the process lives. Requests are still answered, often within a millisecond, so latency
+alone does not show it. What answers slowly at the same time has a cause of its own.
+
+## What to do
+Where the task swallows the cancellation: catch the exceptions you mean, never `BaseException` or a bare `except` around
+an `await`, and re-raise `CancelledError`. Where a wait must go on, shield it inside its own scope instead of looping.
+Where the task is done: leave the scope in the task that entered it. An async generator that yields inside a task group
+or cancel scope must be closed by its consumer (`contextlib.aclosing`). Upgrade the library where the report names a
+known bug.
+
+## False alarms
+A task cancelled a few times during an orderly shutdown is not reported: a scope must be seen again over several looks
+with a task in it that is done, or whose cancel count rises by at least fifty a second.
+
+## Missed alarms
+Python 3.8 to 3.10 keep no count of cancel requests: there a scope is needed whose own attributes say that it is
+cancelled. A scope that keeps its tasks in C structures cannot be read.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask, Loop, Loops
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.rule import Rule
+
+MIN_SEEN = 0.3
+"""Lower bound of the share of slow looks with the scope: an orderly cancellation is over after one turn."""
+
+MIN_LOOKS = 4
+"""Fewer slow looks cannot tell a cancellation that comes back from one that was just being delivered."""
+
+BURNS_CORES = 0.3
+"""Below this the loop has time to sleep between turns, so it is not spinning on a cancellation."""
+
+
+def check(cancellations: Cancellations, loops: Loops) -> Outcome:
+    """Found for each scope or task to which a cancellation is delivered again and again."""
+    if cancellations.looks < MIN_LOOKS:
+        return Unsure(f"{cancellations.looks} looks at the tasks; {MIN_LOOKS} are needed: look for longer (--seconds)")
+    busy = {(loop.pid, loop.tid): loop for loop in loops.loops}
+    findings = [_finding(one, busy.get((one.pid, one.tid))) for one in cancellations.loops if _holds(one, busy)]
+    if findings:
+        return Found(tuple(findings))
+    return Clear(
+        f"{cancellations.looks} looks at up to {cancellations.tasks} tasks: no cancelled scope keeps a task, and no "
+        "task's count of cancel requests rises"
+    )
+
+
+def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
+    loop = busy.get((one.pid, one.tid))
+    spins = loop is not None and loop.cores >= BURNS_CORES
+    return one.scope is None or (one.seen.low >= MIN_SEEN and spins)
+
+
+def _finding(one: CancelLoop, loop: Loop | None) -> Finding:
+    held = one.tasks[0]
+    cores = loop.cores if loop else 0.0
+    return Finding(
+        claim=_claim(one, held, cores),
+        severity="critical" if cores >= BURNS_CORES else "warning",
+        confidence="high" if held.is_done or held.cancels is not None else "medium",
+        cost=Cost(cores=cores, loop_share=1 - loop.idle.ratio if loop else 0.0),
+        culprit=_culprit(one, held),
+        culprits=_others(one),
+        evidence=_evidence(one, held, loop),
+        against=_against(loop),
+        fix=_fix(held),
+        now=("A restart of this process ends the spin and destroys the scene: save a recording first (--save FILE).",),
+        explains="the core that is burned; requests that are slow need a cause of their own",
+        would_change="a scope that is gone in a second look, or a count of cancel requests that stands still",
+        candidates=one.candidates if held.is_done else (),
+    )
+
+
+def _claim(one: CancelLoop, held: HeldTask, cores: float) -> str:
+    what = f"a {one.scope.type_name} whose cancellation" if one.scope else "a cancellation that"
+    if held.is_done:
+        why = f"task {held.task.name} ({held.task.coroutine}) is done but was never taken out of it"
+    else:
+        why = f"task {held.task.name} ({held.task.coroutine}) swallows it and waits again"
+    return f"{what} is delivered again on every turn of the loop, because {why}; {cores:.2f} cores go into it"
+
+
+def _culprit(one: CancelLoop, held: HeldTask) -> Culprit:
+    route = held.task.route or (one.host.route if one.host else None)
+    place = held.stuck or held.task.defined or held.library
+    return Culprit(
+        pid=one.pid,
+        thread=one.thread,
+        task=held.task.name,
+        function=place.function if place else held.task.coroutine,
+        file=place.file if place else None,
+        line=place.line if place else None,
+        route=str(route) if route else None,
+        library_frame=f"{held.library.function} ({held.library.file}:{held.library.line})" if held.library else None,
+        note=_gone(one) if held.is_done else None,
+    )
+
+
+def _gone(one: CancelLoop) -> str:
+    host = f"; the scope was entered by task {one.host.name} ({one.host.coroutine})" if one.host else ""
+    return (
+        "the task is done, so the line that left the scope is gone from memory; what is left is its coroutine's code"
+        f"{host}; the traceback is in the service's log, where it was logged"
+    )
+
+
+def _others(one: CancelLoop) -> tuple[Culprit, ...]:
+    tasks = [*(held.task for held in one.tasks[1:]), *one.related]
+    places = [(task, next(iter(task.chain), None) or task.defined) for task in tasks]
+    return tuple(
+        Culprit(
+            pid=one.pid,
+            thread=one.thread,
+            task=task.name,
+            function=frame.function if frame else task.coroutine,
+            file=frame.file if frame else None,
+            line=frame.line if frame else None,
+            route=str(task.route) if task.route else None,
+            note="in the same scope",
+        )
+        for task, frame in places
+    )
+
+
+def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figure, ...]:
+    state = "done" if held.is_done else "pending"
+    figures = [
+        Figure("held_task_state", f"state of task {held.task.name} in the scope", state, "", "task object"),
+        Figure("scope_seen", f"slow looks with {one.callback} running or queued", str(one.seen), "", "event loop"),
+    ]
+    if held.cancels is not None:
+        figures.append(Figure("cancels", "cancel requests during the look", held.cancels, "requests", "task object"))
+        figures.append(
+            Figure("cancel_requests", "cancel requests in all", held.requests or 0, "requests", "task object")
+        )
+    if held.library is not None:
+        inside = held.library.function.endswith("TaskGroup.__aexit__")
+        figures.append(
+            Figure("swallowed_in_task_group", "the task waits at a task group's end", inside, "", "await chain")
+        )
+    return (*figures, *_loop_figures(loop))
+
+
+def _loop_figures(loop: Loop | None) -> tuple[Figure, ...]:
+    if loop is None:
+        return ()
+    return (
+        Figure(
+            "loop_cores",
+            f"CPU of the loop's thread {loop.thread}",
+            round(loop.cores, 2),
+            "cores",
+            "/proc/PID/task/TID/stat",
+        ),
+        Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
+        Figure(
+            "loop_sleeps",
+            "times a second the loop's thread went to sleep",
+            round(loop.sleeps_per_s, 1),
+            "1/s",
+            "/proc/PID/task/TID/status",
+        ),
+    )
+
+
+def _against(loop: Loop | None) -> tuple[str, ...]:
+    if loop is None:
+        return ("the loop's own thread could not be looked at",)
+    if loop.cores < BURNS_CORES:
+        return (f"the loop's thread used only {loop.cores:.2f} cores",)
+    return ()
+
+
+def _fix(held: HeldTask) -> tuple[str, ...]:
+    if held.is_done:
+        return (
+            "Leave the scope in the task that entered it: close async generators that yield inside a task group or "
+            "cancel scope with contextlib.aclosing() in the consumer.",
+            "Upgrade the library where a known bug is named below.",
+        )
+    return (
+        "Let the cancellation through: catch the exceptions you mean instead of everything around this await, and "
+        "re-raise CancelledError.",
+        "Where the wait must not be cut short, put it into a shielded scope of its own instead of awaiting again in a "
+        "loop.",
+    )
+
+
+RULE = Rule(
+    slug="undeliverable-cancellation",
+    title="A cancellation that can never be delivered keeps the loop spinning",
+    needs=(Cancellations, Loops),
+    check=check,
+    page=__doc__,
+)
