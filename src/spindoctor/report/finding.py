@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from spindoctor.model.outcome import Culprit, Figure, Finding, Report, Severity
+from spindoctor.model.outcome import Culprit, Figure, Finding, Report, Severity, Upstream
 from spindoctor.report.page import MARGIN, Page
 from spindoctor.report.phrases import cost_words, place, title, whereabouts
 from spindoctor.report.sources import CHANGED, numbered
@@ -26,7 +26,7 @@ def show_finding(page: Page, report: Report, position: int, slug: str, finding: 
     _show_others(page, finding)
     page.blank()
     _show_evidence(page, finding)
-    _show_upstream(page, finding)
+    page.bullets("known bug", map(upstream_words, finding.upstream))
     page.blank()
     page.bullets("do now", [sentence(step) for step in finding.now])
     page.bullets("change", [sentence(step) for step in finding.fix])
@@ -83,10 +83,8 @@ def figure_words(one: Figure) -> str:
     return f"{sentence(one.claim)}: {figure(one.value, one.unit)} (from {sentence(one.source)})"
 
 
-def _show_upstream(page: Page, finding: Finding) -> None:
-    known = [
-        f"{sentence(one.package)} {sentence(one.installed)} is affected, fixed in {sentence(one.fixed_in)}: "
-        f"{sentence(one.url)}{f' ({sentence(one.note)})' if one.note else ''}"
-        for one in finding.upstream
-    ]
-    page.bullets("known bug", known)
+def upstream_words(one: Upstream) -> str:
+    """A known bug of an installed package: versions, link, and what is particular about it."""
+    note = f" ({sentence(one.note)})" if one.note else ""
+    versions = f"{sentence(one.package)} {sentence(one.installed)} is affected, fixed in {sentence(one.fixed_in)}"
+    return f"{versions}: {sentence(one.url)}{note}"
