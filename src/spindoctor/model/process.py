@@ -54,6 +54,8 @@ class Machine:
     `affinity_cores` is how many cores the hot process may run on; `quota_cores` its cgroup's CPU quota (None:
     no quota).
     Figures that end in `_cores` are CPU seconds a second over the look; None where the kernel does not tell.
+    `periods`, `throttled_periods` and `throttled_s` are what the quota did during the look. The pressures are shares of
+    the look in which some thread waited for a CPU or for memory: of the machine, and of the cgroup.
     """
 
     cores: int
@@ -73,6 +75,10 @@ class Machine:
     memory_available_bytes: int | None = None
     memory_limit_bytes: int | None = None
     swap_used_bytes: int | None = None
+    cgroup_cpu_pressure: float | None = None
+    cgroup_memory_pressure: float | None = None
+    memory_used_bytes: int | None = None
+    """What the cgroup with the smallest memory limit uses (None: no limit)."""
 
 
 @dataclass(frozen=True, slots=True)
