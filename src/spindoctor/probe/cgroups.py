@@ -117,13 +117,21 @@ def _upwards(point: str, inside: str) -> list[str]:
     return ["/".join([point.rstrip("/"), *names[:depth]]) for depth in range(len(names), -1, -1)]
 
 
+def read_mounts() -> tuple[Mount, ...]:
+    """The cgroup hierarchies that we can see."""
+    return parse_mounts(_read("/proc/self/mountinfo"))
+
+
+def read_quota(pid: int, mounts: tuple[Mount, ...]) -> float | None:
+    """The CPU quota of a process in cores; None where it has none, or where it cannot be seen."""
+    version, folders = find_levels("cpu", parse_membership(_read(f"/proc/{pid}/cgroup")), mounts)
+    tightest = _tightest(version, folders)
+    return tightest.quota_cores if tightest else None
+
+
 def read_cgroup(pid: int) -> Cgroup:
     """What binds a process now; empty fields where it has ended or its cgroup cannot be seen."""
-    try:
-        paths = parse_membership(read_text(f"/proc/{pid}/cgroup"))
-        mounts = parse_mounts(read_text("/proc/self/mountinfo"))
-    except OSError:
-        return Cgroup()
+    paths, mounts = parse_membership(_read(f"/proc/{pid}/cgroup")), read_mounts()
     version, cpu_folders = find_levels("cpu", paths, mounts)
     _, memory_folders = find_levels("memory", paths, mounts)
     _, pressure_folders = find_levels("", paths, [one for one in mounts if one.version != 1])

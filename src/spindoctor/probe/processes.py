@@ -24,7 +24,9 @@ from spindoctor.probe.proc import (
     read_stat,
 )
 
-_PYTHON_NAME = re.compile(r"python(\d(\.\d+)?t?d?)?$")
+PYTHON_NAME = re.compile(r"(^|/)python(\d(\.\d+)?t?d?)?$")
+"""The path of an interpreter, of whatever version and build."""
+
 _PYTHON_MAPPING = re.compile(rb"libpython3|/lib-dynload/|\.cpython-3\d+-|\.abi3\.so")
 """The interpreter's own library, or an extension module: what a program that embeds Python has mapped."""
 
@@ -120,7 +122,7 @@ def _describe(stat: Stat) -> Process:
         command=read_command(stat.pid),
         executable=read_link(f"{folder}/exe").removesuffix(_DELETED),
         cwd=read_link(f"{folder}/cwd").removesuffix(_DELETED),
-        user=_user(stat.pid),
+        user=process_user(stat.pid),
         environment=environment_names(_read_optional(f"{folder}/environ")),
     )
 
@@ -170,13 +172,18 @@ def is_python(pid: int) -> bool:
     neither may be read, by the command line.
     """
     executable = read_link(f"/proc/{pid}/exe").removesuffix(_DELETED)
-    if _PYTHON_NAME.search(executable):
-        return True
+    if executable:
+        return bool(PYTHON_NAME.search(executable)) or has_python_mapped(pid)
+    command = read_command(pid)
+    return bool(command) and bool(PYTHON_NAME.search(command[0]))
+
+
+def has_python_mapped(pid: int) -> bool:
+    """Whether a process has the interpreter's library or an extension module mapped; False where we may not see it."""
     try:
         return bool(_PYTHON_MAPPING.search(read_bytes(f"/proc/{pid}/maps")))
     except OSError:
-        command = read_command(pid)
-        return not executable and bool(command) and bool(_PYTHON_NAME.search(command[0]))
+        return False
 
 
 def is_same(process: Process) -> bool:
@@ -205,7 +212,8 @@ def environment_names(data: bytes) -> tuple[str, ...]:
     return tuple(sorted({name for name, equals, _ in names if name and equals}))
 
 
-def _user(pid: int) -> str:
+def process_user(pid: int) -> str:
+    """The name of the user a process belongs to; empty where it has ended."""
     try:
         uid = os.stat(f"/proc/{pid}").st_uid
     except OSError:
