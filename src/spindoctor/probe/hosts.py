@@ -174,6 +174,11 @@ def _rank(loads: list[ProcessLoad]) -> tuple[float, float]:
     return -sum(one.cores for one in loads), -sum(one.cpu_s for one in loads)
 
 
+def _name(leader: Kinsman) -> str:
+    started = leader.executable or "".join(leader.command[:1])
+    return program_of(leader.command) or started.rpartition("/")[2] or str(leader.pid)
+
+
 def _service(
     members: list[Kinsman], loads: Mapping[int, ProcessLoad], machine_cores: int, mounts: tuple[Mount, ...] | None
 ) -> ServiceUse:
@@ -183,7 +188,7 @@ def _service(
     workers = [one for one in members if roles[one.pid] == "worker"]
     return ServiceUse(
         leader=leader.pid,
-        name=program_of(leader.command) or leader.executable.rpartition("/")[2] or str(leader.pid),
+        name=_name(leader),
         made_by=made_by(leader, workers, (), has_tornado=False),
         processes=tuple(replace(loads[pid], role=role) for pid, role in roles.items()),
         machine_cores=machine_cores,

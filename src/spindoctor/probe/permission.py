@@ -1,8 +1,139 @@
-"""The one command that helps where the kernel does not let us look."""
+"""The one command that helps where the kernel does not let us look, for the environment we are in.
+
+Sources: ptrace(2) ("Ptrace access mode checking"), capabilities(7), Documentation/admin-guide/LSM/Yama.rst, the profiles
+of kubectl debug (KEP-1441), docker run (`--pid`, `--cap-add`).
+"""
 
 from __future__ import annotations
 
+import os
+import shlex
+import socket
+import sys
+from dataclasses import dataclass
+
+from spindoctor.probe.proc import parse_status, read_text
+
+_CAP_SYS_PTRACE = 19
+_YAMA_NOBODY = 3
+"""No process may be traced until the next boot, whoever asks."""
+
+_CONTAINER_MARKS = (
+    ("/var/run/secrets/kubernetes.io", "kubernetes"),
+    ("/run/.containerenv", "podman"),
+    ("/.dockerenv", "docker"),
+)
+_KUBERNETES_NAME = "KUBERNETES_SERVICE_HOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides who may look at whom. `command` is how we are started, `container` what we are inside of, if any."""
+
+    pid: int
+    uid: int
+    target_uid: int | None
+    has_ptrace: bool
+    yama: int = 0
+    container: str | None = None
+    host: str = ""
+    command: str = "spindoctor"
+    is_denied_by_selinux: bool = False
+
 
 def hint_for(pid: int) -> str:
-    """The one command that helps in this environment."""
-    return f"sudo spindoctor diagnose {pid}"
+    """The one command that helps to look at a process that the kernel refused us; never fails."""
+    return advise(read_situation(pid))
+
+
+def advise(now: Situation) -> str:
+    """The one command that helps in a situation."""
+    if now.has_ptrace:
+        return _advise_the_mighty(now)
+    if now.container is None:
+        return f"{_reason(now)} Run it as root: sudo {now.command} diagnose {now.pid}"
+    if now.target_uid not in {None, now.uid} and now.container != "kubernetes":
+        return (
+            f"{_reason(now)} Run it as that user, on the host: "
+            f"{now.container} exec -it -u {now.target_uid} {now.host} {now.command} diagnose {now.pid}"
+        )
+    return f"{_reason(now)} {_side_container(now)}"
+
+
+def _reason(now: Situation) -> str:
+    if now.target_uid not in {None, now.uid}:
+        return f"It belongs to user {now.target_uid}, and we run as {now.uid} without CAP_SYS_PTRACE."
+    if now.yama:
+        return f"kernel.yama.ptrace_scope is {now.yama}, and we lack CAP_SYS_PTRACE."
+    return "We lack CAP_SYS_PTRACE."
+
+
+def _side_container(now: Situation) -> str:
+    """Neither needs a restart of the service."""
+    if now.container == "kubernetes":
+        return (
+            "Attach a debug container: "
+            f"kubectl debug -it {now.host} --profile=general --target=CONTAINER --image=IMAGE_WITH_SPINDOCTOR "
+            f"-- spindoctor diagnose {now.pid}"
+        )
+    return (
+        f"Start a container beside it, on the host: {now.container} run --rm -it --pid=container:{now.host} "
+        f"--cap-add=SYS_PTRACE IMAGE_WITH_SPINDOCTOR spindoctor diagnose {now.pid}"
+    )
+
+
+def _advise_the_mighty(now: Situation) -> str:
+    """We have the capability and are refused all the same."""
+    if now.yama >= _YAMA_NOBODY:
+        return (
+            "kernel.yama.ptrace_scope is 3: nobody may look into a process until the next boot. "
+            "For that boot: echo 'kernel.yama.ptrace_scope = 1' | sudo tee /etc/sysctl.d/10-ptrace.conf"
+        )
+    if now.is_denied_by_selinux:
+        return "SELinux denies it to everybody. Allow it for now: sudo setsebool deny_ptrace 0"
+    return f"A security module refuses it. See which: sudo dmesg | tail; then {now.command} diagnose {now.pid} again"
+
+
+def read_situation(pid: int) -> Situation:
+    """The situation for one target; what cannot be read counts as harmless."""
+    status = parse_status(_read("/proc/self/status").encode())
+    yama = _read("/proc/sys/kernel/yama/ptrace_scope").strip()
+    return Situation(
+        pid=pid,
+        uid=os.geteuid(),
+        target_uid=_owner(pid),
+        has_ptrace=bool(int(status.get("CapEff", "0"), 16) >> _CAP_SYS_PTRACE & 1),
+        yama=int(yama) if yama.isdecimal() else 0,
+        container=find_container(),
+        host=socket.gethostname(),
+        command=own_command(),
+        is_denied_by_selinux=_read("/sys/fs/selinux/booleans/deny_ptrace").startswith("1"),
+    )
+
+
+def _owner(pid: int) -> int | None:
+    uids = parse_status(_read(f"/proc/{pid}/status").encode()).get("Uid", "").split()
+    return int(uids[1]) if len(uids) > 1 else None
+
+
+def find_container() -> str | None:
+    """What kind of container we run in: "kubernetes", "docker", "podman", or None."""
+    if _KUBERNETES_NAME in os.environ:
+        return "kubernetes"
+    return next((kind for path, kind in _CONTAINER_MARKS if os.path.exists(path)), None)
+
+
+def own_command() -> str:
+    """How to start us from anywhere: sudo has another PATH, so the full path of our command."""
+    beside = os.path.join(os.path.dirname(sys.executable), "spindoctor")
+    for path in (os.path.abspath(sys.argv[0]), beside):
+        if path.endswith("/spindoctor") and os.access(path, os.X_OK):
+            return shlex.quote(path)
+    return f"{shlex.quote(sys.executable)} -m spindoctor"
+
+
+def _read(path: str) -> str:
+    try:
+        return read_text(path)
+    except OSError:
+        return ""
