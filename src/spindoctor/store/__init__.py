@@ -12,10 +12,10 @@ from pathlib import Path
 
 from spindoctor.errors import DoctorError
 from spindoctor.model.recording import FORMAT, Recording
-from spindoctor.store.files import unusable, write
+from spindoctor.store.files import check, unusable, write
 from spindoctor.store.interning import DamagedError, decode, encode
 
-__all__ = ["MAGIC", "load", "save", "write"]
+__all__ = ["MAGIC", "check", "load", "save", "write"]
 
 MAGIC = b"SPINREC\n"
 NUMBER_BYTES = 4

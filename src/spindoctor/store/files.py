@@ -37,6 +37,23 @@ def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         raise unusable("write", path, error) from error
 
 
+def check(path: Path) -> None:
+    """Raises `DoctorError` where `path` cannot be written, before the work whose result is meant for it.
+
+    It tells the usual mistakes (no such folder, no permission, a folder's name); `write` may still fail.
+    """
+    folder = path.resolve().parent
+    reason = None
+    if path.is_dir():
+        reason = errno.EISDIR
+    elif not folder.is_dir():
+        reason = errno.ENOENT
+    elif not os.access(path if path.exists() and not path.is_file() else folder, os.W_OK):
+        reason = errno.EACCES
+    if reason:
+        raise unusable("write", path, OSError(reason, os.strerror(reason)))
+
+
 def unusable(verb: str, path: Path, error: OSError) -> DoctorError:
     """The error to show where the system refused a path."""
     return DoctorError(

@@ -1,0 +1,5 @@
+"""`python -m spindoctor` is `spindoctor`."""
+
+from spindoctor.cli import main
+
+main()

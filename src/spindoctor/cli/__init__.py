@@ -1,0 +1,18 @@
+"""The command line: one file for each subcommand, loaded when it is called; the only room that prints or exits."""
+
+from __future__ import annotations
+
+import sys
+
+from spindoctor import __version__
+
+
+def main() -> None:
+    """The `spindoctor` command. Always exits, with one of `ExitCode`."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"spindoctor {__version__}\n")
+        sys.exit(0)
+    from spindoctor.cli.endings import run  # noqa: PLC0415 - what a version costs is the interpreter's start alone
+
+    sys.exit(run(arguments))

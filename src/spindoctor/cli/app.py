@@ -1,0 +1,76 @@
+"""The root command: its options, and its subcommands by name, each imported only when it is called.
+
+Typer's own styling of help needs rich, which takes longer to import than everything else: it stays off.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from spindoctor import __version__
+
+COMMANDS = {
+    "diagnose": "Look at one live service and say why it burns CPU or is slow.",
+    "replay": "Give the report of a saved recording again, without the target.",
+    "explain": "Say what a mechanism is, why it hurts and what to do about it.",
+    "completion": "Print the completion script of a shell.",
+}
+
+
+class Commands(TyperGroup):
+    """Knows the subcommands by name and first line of help; imports the one that is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's context has moved between packages
+        """The names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - as above
+        """The command of this name, None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"spindoctor.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        """Writes the list of commands without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+app = typer.Typer(
+    name="spindoctor",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spindoctor {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - acts through its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[  # noqa: ARG001 - read where the command line ends, which may be before this is called
+        bool, typer.Option("--debug", help="Show the traceback of a fault in spindoctor itself.")
+    ] = False,
+) -> None:
+    """Say within seconds why a live Python service burns a core or answers slowly, without touching it.
+
+    Without a command: the Python services of this machine by the CPU they use.
+    """
+    if context.invoked_subcommand is None:
+        importlib.import_module("spindoctor.cli.survey").survey()

@@ -1,0 +1,45 @@
+"""Puts a report into its form, sends it to its place, and says what the exit code is."""
+
+from __future__ import annotations
+
+from spindoctor import store
+from spindoctor.cli.options import Delivery, FailOn
+from spindoctor.cli.streams import Color, is_styled, put, width
+from spindoctor.errors import ExitCode
+from spindoctor.model.outcome import Found, Report
+from spindoctor.report import json, markdown, terminal
+
+SEVERITIES = (FailOn.CRITICAL, FailOn.WARNING, FailOn.INFO)
+"""Worst first."""
+
+
+def deliver(report: Report, delivery: Delivery) -> ExitCode:
+    """Writes the report to stdout or to its file; the exit code that it stands for. Raises `DoctorError`."""
+    text = _rendered(report, delivery)
+    if delivery.output:
+        store.write(delivery.output, text.encode("utf-8", "backslashreplace"))
+    else:
+        put(text)
+    return status(report, delivery.fail_on)
+
+
+def status(report: Report, fail_on: FailOn) -> ExitCode:
+    """An interrupted look, none at all, findings at least as severe as `fail_on`, or nothing to fail on."""
+    if report.look.is_interrupted:
+        return ExitCode.INTERRUPTED
+    if not report.look.looks:
+        return ExitCode.COULD_NOT_LOOK
+    bad = () if fail_on is FailOn.NEVER else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    found = (outcome for outcome in report.outcomes.values() if isinstance(outcome, Found))
+    is_bad = any(finding.severity in bad for outcome in found for finding in outcome.findings)
+    return ExitCode.FINDINGS if is_bad else ExitCode.NOTHING_FOUND
+
+
+def _rendered(report: Report, delivery: Delivery) -> str:
+    if delivery.as_json:
+        return json.render(report)
+    if delivery.as_markdown:
+        return markdown.render(report)
+    if delivery.output:
+        return terminal.render(report, color=delivery.color is Color.ALWAYS)
+    return terminal.render(report, width=width(), color=is_styled(delivery.color))

@@ -1,0 +1,64 @@
+"""How a command ends: every failure becomes a sentence, a hint and an exit code here, and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from spindoctor import __version__
+from spindoctor.cli.app import app
+from spindoctor.cli.streams import tell
+from spindoctor.errors import DoctorError, ExitCode
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line; its exit code. Usage errors are told by Typer, with exit code 2."""
+    try:
+        typer.main.get_command(app).main(list(arguments), prog_name="spindoctor")
+    except SystemExit as end:
+        return _code(end)
+    except DoctorError as error:
+        return failed(error)
+    except KeyboardInterrupt:
+        tell("interrupted")
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place before the user
+        return _apologise(error, arguments, show="--debug" in arguments)
+    return ExitCode.NOTHING_FOUND
+
+
+def failed(error: DoctorError) -> ExitCode:
+    """Tells a failure: what happened, and the one thing that helps."""
+    tell(error.problem)
+    tell(f"try: {error.hint}", mark="  ")
+    return error.exit_code
+
+
+def _code(end: SystemExit) -> int:
+    if end.code is None:
+        return ExitCode.NOTHING_FOUND
+    return end.code if isinstance(end.code, int) else ExitCode.USAGE
+
+
+def _apologise(error: Exception, arguments: Sequence[str], *, show: bool) -> ExitCode:
+    text = "".join(traceback.format_exception(error))
+    if show:
+        sys.stderr.write(text)
+    tell("sorry, this is a fault in spindoctor itself; the service that it looked at is unharmed")
+    if not show:
+        tell(f"what happened is in {_kept(text, arguments)}; please report it", mark="  ")
+    return ExitCode.OUR_BUG
+
+
+def _kept(text: str, arguments: Sequence[str]) -> str:
+    """Writes the crash down, readable by its owner only, and gives the file's path."""
+    head = f"spindoctor {__version__}, Python {sys.version}\narguments: {list(arguments)}\n\n"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="spindoctor-crash-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
+        file.write(head + text)
+    return file.name

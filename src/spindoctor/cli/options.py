@@ -1,0 +1,47 @@
+"""Options that several commands have in common, and what they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spindoctor.cli.streams import Color
+
+
+class FailOn(StrEnum):
+    """The least severity that makes the exit code 1."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+    NEVER = "never"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md).")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to FILE instead of stdout.")
+]
+Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 for findings at least this severe.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
+Colored = Annotated[Color, typer.Option("--color", help="Style the report; auto: only on a terminal.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """In which form a report goes where."""
+
+    as_json: bool
+    as_markdown: bool
+    output: Path | None
+    fail_on: FailOn
+    color: Color
+
+    def __post_init__(self) -> None:
+        """A report has one form. Raises a usage error for two."""
+        if self.as_json and self.as_markdown:
+            raise typer.BadParameter("--json and --markdown exclude each other")

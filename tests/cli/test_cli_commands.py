@@ -1,0 +1,265 @@
+"""What each command line prints where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import Ended
+from fake_session import LOOK, RECORDING, FakeSession, a_report
+
+from spindoctor import __version__, store
+from spindoctor.cli.app import COMMANDS
+from spindoctor.errors import DoctorError
+from spindoctor.rules import ALL_RULES
+
+Spin = Callable[..., Ended]
+
+
+def test_diagnose_prints_the_report_on_stdout_and_progress_on_stderr(spin: Spin) -> None:
+    ended = spin("diagnose", "42")
+
+    assert ended.out.startswith("pid 42 (python app.py), Python 3.12.3: no fault found by 1 check")
+    assert ended.err == "spindoctor: looking at pid 42\n"
+    assert ended.code == 0
+
+
+def test_quiet_says_nothing_on_stderr(spin: Spin, tmp_path: Path) -> None:
+    assert spin("diagnose", "42", "--quiet", "--save", str(tmp_path / "a")).err == ""
+
+
+def test_diagnose_passes_on_what_it_was_asked(spin: Spin, session: FakeSession) -> None:
+    spin("diagnose", "--port", "8000", "--seconds", "1.5", "--rate", "50")
+
+    assert session.asked == [(None, 8000, None), (42, 1.5, 50.0)]
+
+
+def test_diagnose_looks_three_seconds_at_a_hundred_looks_a_second(spin: Spin, session: FakeSession) -> None:
+    spin("diagnose")
+
+    assert session.asked == [(None, None, None), (42, 3.0, 100.0)]
+
+
+def test_json_is_json_and_nothing_else(spin: Spin, session: FakeSession) -> None:
+    session.report = a_report("critical")
+
+    printed = json.loads(spin("diagnose", "42", "--json").out)
+
+    assert printed["ranking"] == ["callback-storm"]
+
+
+def test_markdown_is_markdown(spin: Spin) -> None:
+    assert spin("diagnose", "42", "--markdown").out.startswith("# pid 42 ")
+
+
+def test_a_report_in_a_file_leaves_stdout_empty(spin: Spin, tmp_path: Path) -> None:
+    ended = spin("diagnose", "42", "--json", "-o", str(tmp_path / "report.json"))
+
+    assert ended.out == ""
+    assert json.loads((tmp_path / "report.json").read_text())["format"] == 1
+
+
+def test_a_saved_look_is_replayed_to_the_same_report(spin: Spin, tmp_path: Path) -> None:
+    path = str(tmp_path / "a.spinrec")
+
+    looked = spin("diagnose", "42", "--save", path)
+    replayed = spin("replay", path)
+
+    assert replayed.out == looked.out
+    assert f"spindoctor: saved {path} (" in looked.err
+    assert replayed.err == ""
+    assert replayed.code == 0
+
+
+@pytest.mark.parametrize(
+    ("severity", "fail_on", "code"),
+    [
+        ("critical", "critical", 1),
+        ("critical", "never", 0),
+        ("warning", "critical", 0),
+        ("warning", "warning", 1),
+        ("warning", "info", 1),
+        ("info", "warning", 0),
+        ("info", "info", 1),
+        (None, "info", 0),
+    ],
+)
+def test_the_exit_code_follows_the_severity(
+    spin: Spin, session: FakeSession, severity: str | None, fail_on: str, code: int
+) -> None:
+    session.report = a_report(severity)  # type: ignore[arg-type]
+
+    assert spin("diagnose", "42", "--fail-on", fail_on).code == code
+
+
+def test_a_warning_makes_the_exit_code_one_by_default(spin: Spin, session: FakeSession) -> None:
+    session.report = a_report("warning")
+
+    assert spin("diagnose", "42").code == 1
+
+
+def test_an_interrupted_look_is_reported_with_its_own_code(spin: Spin, session: FakeSession) -> None:
+    session.report = replace(a_report("warning"), look=replace(LOOK, is_interrupted=True))
+
+    ended = spin("diagnose", "42")
+
+    assert "(interrupted after 3.0 s)" in ended.out.replace("\n", " ")
+    assert ended.code == 130
+
+
+def test_no_look_at_all_is_no_success(spin: Spin, session: FakeSession) -> None:
+    session.report = replace(a_report(), look=replace(LOOK, looks=0))
+
+    assert spin("diagnose", "42").code == 3
+
+
+def test_an_interrupt_before_anything_was_seen_ends_with_130(spin: Spin, session: FakeSession) -> None:
+    session.error = KeyboardInterrupt()
+
+    ended = spin("diagnose", "42")
+
+    assert (ended.code, ended.out) == (130, "")
+
+
+def test_a_failure_is_a_sentence_and_a_hint(spin: Spin, session: FakeSession) -> None:
+    session.error = DoctorError("pid 42 belongs to another user", "sudo spindoctor diagnose 42")
+
+    ended = spin("diagnose", "42", "--quiet")
+
+    assert ended.err == "spindoctor: pid 42 belongs to another user\n  try: sudo spindoctor diagnose 42\n"
+    assert ended.out == ""
+    assert ended.code == 3
+
+
+def test_a_fault_of_ours_is_kept_in_a_file_with_an_apology(
+    spin: Spin, session: FakeSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    session.error = ZeroDivisionError("a fault of ours")
+
+    ended = spin("diagnose", "42", "--quiet")
+
+    (kept,) = tmp_path.iterdir()
+    assert ended.code == 4
+    assert "Traceback" not in ended.err
+    assert str(kept) in ended.err
+    assert kept.read_text().startswith(f"spindoctor {__version__}, Python ")
+    assert "ZeroDivisionError: a fault of ours" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_debug_shows_the_traceback(spin: Spin, session: FakeSession) -> None:
+    session.error = ZeroDivisionError("a fault of ours")
+
+    ended = spin("--debug", "diagnose", "42")
+
+    assert "ZeroDivisionError: a fault of ours" in ended.err
+    assert ended.code == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["diagnose", "42", "--port", "80"], "PID, --port and --name exclude each other"),
+        (["diagnose", "42", "--json", "--markdown"], "--json and --markdown exclude each other"),
+        (["diagnose", "--sekonds", "3"], "No such option: --sekonds"),
+        (["diagnose", "0"], "'PID'"),
+        (["diagnose", "me"], "'PID'"),
+        (["diagnose", "--seconds", "0"], "'--seconds'"),
+        (["diagnose", "--rate", "100000"], "'--rate'"),
+        (["diagnose", "--fail-on", "error"], "'--fail-on'"),
+        (["replay"], "Missing argument 'REC'"),
+        (["dianose"], "dianose"),
+        (["completion", "tcsh"], "tcsh"),
+        (["explain", "callback-strom"], "try: spindoctor explain callback-storm"),
+        (["explain", "x"], "try: spindoctor explain, for a list"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_says_what_is_wrong(
+    spin: Spin, session: FakeSession, arguments: list[str], words: str
+) -> None:
+    ended = spin(*arguments)
+
+    assert words in ended.err
+    assert ended.out == ""
+    assert ended.code == 2
+    assert session.asked == []
+
+
+def test_the_path_to_save_at_is_tried_before_the_look(spin: Spin, session: FakeSession, tmp_path: Path) -> None:
+    ended = spin("diagnose", "42", "--save", str(tmp_path / "none" / "a.spinrec"))
+
+    assert ended.code == 3
+    assert "No such file or directory" in ended.err
+    assert session.asked == []
+
+
+def test_a_folder_cannot_take_the_report(spin: Spin, tmp_path: Path) -> None:
+    ended = spin("diagnose", "42", "-o", str(tmp_path))
+
+    assert "try: name a file, not a folder" in ended.err
+    assert ended.code == 3
+
+
+def test_a_missing_recording_is_said_with_a_hint(spin: Spin, tmp_path: Path) -> None:
+    ended = spin("replay", str(tmp_path / "none"))
+
+    assert ended.err == (
+        f"spindoctor: cannot read {tmp_path}/none: No such file or directory\n"
+        "  try: check the path; its folder must exist\n"
+    )
+    assert ended.code == 3
+
+
+def test_a_damaged_recording_is_said_with_a_hint(spin: Spin, tmp_path: Path) -> None:
+    path = tmp_path / "a.spinrec"
+    store.save(RECORDING, path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+    ended = spin("replay", str(path))
+
+    assert "is damaged: it ends too early" in ended.err
+    assert ended.code == 3
+
+
+def test_explain_prints_the_page_of_a_mechanism(spin: Spin) -> None:
+    ended = spin("explain", "GIL-contention")
+
+    assert ended.out.startswith("# ")
+    assert "## Why it hurts" in ended.out
+    assert ended.code == 0
+
+
+def test_explain_alone_lists_every_mechanism(spin: Spin) -> None:
+    lines = spin("explain").out.splitlines()
+
+    assert [line.split()[0] for line in lines] == [rule.slug for rule in ALL_RULES]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_each_shell(spin: Spin, shell: str) -> None:
+    assert f"_SPINDOCTOR_COMPLETE=complete_{shell}" in spin("completion", shell).out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_command_says_of_itself(spin: Spin, name: str) -> None:
+    """The root's help imports no command, so it keeps the first lines itself; they must not drift."""
+    assert COMMANDS[name] in " ".join(spin(name, "--help").out.split())
+
+
+def test_a_styled_report_is_asked_for_or_a_terminal(spin: Spin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "\x1b[" in spin("diagnose", "42", "--color", "always").out
+    assert "\x1b[" not in spin("diagnose", "42", "--color", "never").out
+    assert "\x1b[" not in spin("diagnose", "42").out
+
+
+def test_the_report_is_as_wide_as_the_terminal(spin: Spin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.get_terminal_size", lambda _: os.terminal_size((60, 24)))
+
+    assert max(map(len, spin("diagnose", "42").out.splitlines())) <= 60

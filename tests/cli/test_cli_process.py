@@ -1,0 +1,128 @@
+"""The command as a process: exit codes, closed streams, and what an import costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spindoctor import __version__
+
+SCRIPT = Path(__file__).with_name("fake_session.py")
+PLAIN = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
+
+
+def spin(scenario: str, *arguments: str, **how: object) -> subprocess.CompletedProcess[str]:
+    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": PLAIN} | how
+    command = [sys.executable, str(SCRIPT), scenario, *arguments]
+    return subprocess.run(command, text=True, check=False, timeout=60, **settings)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "arguments", "code"),
+    [
+        ("nothing", ["diagnose", "42"], 0),
+        ("warning", ["diagnose", "42"], 1),
+        ("nothing", ["diagnose", "--nonsense"], 2),
+        ("no-process", ["diagnose", "42"], 2),
+        ("no-permission", ["diagnose", "42"], 3),
+        ("crash", ["--debug", "diagnose", "42"], 4),
+        ("interrupted", ["diagnose", "42"], 130),
+        ("ctrl-c", ["diagnose", "42"], 130),
+        ("nothing", ["replay", "/nowhere"], 3),
+        ("nothing", ["explain"], 0),
+        ("nothing", ["completion", "bash"], 0),
+        ("nothing", ["--help"], 0),
+    ],
+)
+def test_the_process_ends_with_the_documented_code(scenario: str, arguments: list[str], code: int) -> None:
+    ended = spin(scenario, *arguments)
+
+    assert ended.returncode == code, ended.stderr
+
+
+def test_the_version_is_told_without_importing_a_command_line_library() -> None:
+    script = "import sys; from spindoctor.cli import main; sys.argv = ['spindoctor', '--version']; main()"
+
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert ended.stdout == f"spindoctor {__version__}\n"
+    assert "typer" not in ended.stderr
+
+
+def test_help_imports_no_renderer_no_rule_and_no_session() -> None:
+    """What `--help` may cost: the interpreter and the command line library."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "spindoctor", "--help"], capture_output=True, text=True, check=True
+    )
+
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in ended.stderr.splitlines()}
+    ours = {name for name in loaded if name.startswith("spindoctor.")}
+    assert "rich" not in loaded
+    assert "msgspec" not in loaded
+    assert ours <= {
+        "spindoctor.cli",
+        "spindoctor.cli.app",
+        "spindoctor.cli.endings",
+        "spindoctor.cli.streams",
+        "spindoctor.errors",
+    }
+    for name in ("diagnose", "replay", "explain", "completion"):
+        assert f"  {name}" in ended.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    ended = spin("warning", "diagnose", "42", "--quiet", stdout=writer)
+
+    os.close(writer)
+    assert ended.stderr == ""
+    assert ended.returncode == 1
+
+
+def test_a_full_disk_behind_stdout_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = spin("nothing", "diagnose", "42", "--quiet", stdout=full)
+
+    assert ended.stderr == (
+        "spindoctor: cannot write to stdout: No space left on device\n  try: write the report to a file: -o FILE\n"
+    )
+    assert ended.returncode == 3
+
+
+def test_a_closed_stdout_is_said() -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" "{SCRIPT}" nothing diagnose 42 --quiet >&-'],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    assert ended.stderr.startswith("spindoctor: stdout is closed")
+    assert ended.returncode == 3
+
+
+def test_names_that_no_locale_can_write_are_escaped() -> None:
+    ended = spin(
+        "warning", "diagnose", "42", env=PLAIN | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    )
+
+    assert ended.returncode == 1
+    assert ended.stdout.isascii()
+
+
+def test_the_shell_is_told_the_commands_and_options() -> None:
+    asked = {"_SPINDOCTOR_COMPLETE": "complete_bash", "COMP_WORDS": "spindoctor dia", "COMP_CWORD": "1"}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "spindoctor"], env=PLAIN | asked, capture_output=True, text=True, check=False
+    )
+
+    assert ended.stdout.split() == ["diagnose"]
