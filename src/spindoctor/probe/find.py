@@ -30,33 +30,40 @@ def by_port(port: int) -> int:
     Raises:
         DoctorError: nobody does, or no Python; several services do (exit code 2).
     """
-    holders = set(_holders(port))
-    pythons, hidden = _pythons()
+    holders, is_open = _holders(port)
+    pythons, _ = _pythons()
     ours = [pythons[pid] for pid in sorted(holders & pythons.keys())]
     if not ours:
-        raise _nobody(port, sorted(holders), hidden)
+        raise _nobody(port, sorted(holders), is_open=is_open)
     if all(is_same_program(ours[0], one) and one.parent_pid == ours[0].parent_pid for one in ours):
         return leader_of(ours[0].pid, pythons)  # siblings on one port are one service, also where no master is left
     return _the_one(f"listen on port {port}", holders, pythons)
 
 
-def _holders(port: int) -> Iterator[int]:
-    """The processes that hold a listening socket on a port; network namespaces each have their own table."""
+def _holders(port: int) -> tuple[set[int], bool]:
+    """The processes that hold a listening socket on a port, and whether there is one at all.
+
+    Network namespaces have tables of their own. Who holds a socket of another user's process shows only to root.
+    """
     spaces = sorted((read_link(f"/proc/{pid}/ns/net"), pid) for pid in find_pids())
+    holders: set[int] = set()
+    is_open = False
     for _, members in groupby(spaces, key=lambda one: one[0]):
         pids = [pid for _, pid in members]
         inodes = {inode for inode, there in listening_sockets(pids[0]).items() if there == port}
-        if inodes:
-            yield from (pid for pid in pids if inodes & find_socket_inodes(pid))
+        is_open = is_open or bool(inodes)
+        holders.update(pid for pid in pids if inodes and inodes & find_socket_inodes(pid))
+    return holders, is_open
 
 
-def _nobody(port: int, holders: list[int], hidden: int) -> DoctorError:
+def _nobody(port: int, holders: list[int], *, is_open: bool) -> DoctorError:
     if holders:
         names = ", ".join(f"{_command(read_command(pid))} (pid {pid})" for pid in holders[:_MOST_SHOWN])
         return DoctorError(f"Port {port} belongs to no Python process but to {names}.", _LIST)
-    if os.geteuid() and hidden:
-        hint = f"Sockets of other users show only to root: sudo {own_command()} diagnose --port {port}"
-        return DoctorError(f"No process that we may look into listens on port {port}.", hint)
+    if is_open:
+        problem = f"Port {port} is open, but the kernel does not show us whose it is."
+        hint = f"Run it as root: sudo {own_command()} diagnose --port {port}" if os.geteuid() else _LIST
+        return DoctorError(problem, hint)
     return DoctorError(f"No process listens on TCP port {port}.", _LIST)
 
 
@@ -153,5 +160,5 @@ def _the_one(what: str, pids: Iterable[int], pythons: Mapping[int, Kinsman]) -> 
 
 
 def _command(command: tuple[str, ...]) -> str:
-    text = " ".join(command)
+    text = " ".join(" ".join(command).split())
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 3] + "..."

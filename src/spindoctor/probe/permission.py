@@ -1,7 +1,7 @@
 """The one command that helps where the kernel does not let us look, for the environment we are in.
 
-Sources: ptrace(2) ("Ptrace access mode checking"), capabilities(7), Documentation/admin-guide/LSM/Yama.rst, the profiles
-of kubectl debug (KEP-1441), docker run (`--pid`, `--cap-add`).
+Sources: ptrace(2) ("Ptrace access mode checking"), capabilities(7), Documentation/admin-guide/LSM/Yama.rst,
+profiles of kubectl debug (KEP-1441), docker run (`--pid`, `--cap-add`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,18 @@ _KUBERNETES_NAME = "KUBERNETES_SERVICE_HOST"
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides who may look at whom. `command` is how we are started, `container` what we are inside of, if any."""
+    """What decides who may look at whom.
+
+    `has_ptrace`: we have CAP_SYS_PTRACE; `can_gain_ptrace`: root would have it here (it is in the bounding set).
+    `command` is how we are started, `container` what we are inside of, if any.
+    """
 
     pid: int
     uid: int
     target_uid: int | None
     has_ptrace: bool
+    can_gain_ptrace: bool = True
+    has_sudo: bool = True
     yama: int = 0
     container: str | None = None
     host: str = ""
@@ -50,14 +56,22 @@ def advise(now: Situation) -> str:
     """The one command that helps in a situation."""
     if now.has_ptrace:
         return _advise_the_mighty(now)
-    if now.container is None:
+    if now.can_gain_ptrace and (now.has_sudo or now.container is None):
         return f"{_reason(now)} Run it as root: sudo {now.command} diagnose {now.pid}"
-    if now.target_uid not in {None, now.uid} and now.container != "kubernetes":
-        return (
-            f"{_reason(now)} Run it as that user, on the host: "
-            f"{now.container} exec -it -u {now.target_uid} {now.host} {now.command} diagnose {now.pid}"
-        )
+    if now.container is None:
+        return f"{_reason(now)} Root has not got it here either: run it outside of this sandbox, on the host."
+    if now.container == "kubernetes":
+        return f"{_reason(now)} {_side_container(now)}"
+    if now.can_gain_ptrace:
+        return f"{_reason(now)} {_inside(now, 0)}"
+    if now.target_uid not in {None, now.uid}:
+        return f"{_reason(now)} {_inside(now, now.target_uid)}"
     return f"{_reason(now)} {_side_container(now)}"
+
+
+def _inside(now: Situation, uid: int | None) -> str:
+    exec_as = f"{now.container} exec -it -u {uid} {now.host}"
+    return f"Run it as user {uid}, from the host: {exec_as} {now.command} diagnose {now.pid}"
 
 
 def _reason(now: Situation) -> str:
@@ -98,11 +112,14 @@ def read_situation(pid: int) -> Situation:
     """The situation for one target; what cannot be read counts as harmless."""
     status = parse_status(_read("/proc/self/status").encode())
     yama = _read("/proc/sys/kernel/yama/ptrace_scope").strip()
+    mark = 1 << _CAP_SYS_PTRACE
     return Situation(
         pid=pid,
         uid=os.geteuid(),
         target_uid=_owner(pid),
-        has_ptrace=bool(int(status.get("CapEff", "0"), 16) >> _CAP_SYS_PTRACE & 1),
+        has_ptrace=bool(int(status.get("CapEff", "0"), 16) & mark),
+        can_gain_ptrace=bool(int(status.get("CapBnd", "0"), 16) & mark),
+        has_sudo=any(os.access(f"{folder}/sudo", os.X_OK) for folder in os.get_exec_path()),
         yama=int(yama) if yama.isdecimal() else 0,
         container=find_container(),
         host=socket.gethostname(),
