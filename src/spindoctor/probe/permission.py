@@ -58,15 +58,19 @@ def advise(now: Situation) -> str:
         return _advise_the_mighty(now)
     if now.can_gain_ptrace and (now.has_sudo or now.container is None):
         return f"{_reason(now)} Run it as root: sudo {now.command} diagnose {now.pid}"
+    return f"{_reason(now)} {_advise_from_outside(now)}"
+
+
+def _advise_from_outside(now: Situation) -> str:
+    """In a container without sudo, or where even root lacks the capability."""
     if now.container is None:
-        return f"{_reason(now)} Root has not got it here either: run it outside of this sandbox, on the host."
-    if now.container == "kubernetes":
-        return f"{_reason(now)} {_side_container(now)}"
-    if now.can_gain_ptrace:
-        return f"{_reason(now)} {_inside(now, 0)}"
-    if now.target_uid not in {None, now.uid}:
-        return f"{_reason(now)} {_inside(now, now.target_uid)}"
-    return f"{_reason(now)} {_side_container(now)}"
+        return "Root has not got it here either: run it outside of this sandbox, on the host."
+    if now.container != "kubernetes":
+        if now.can_gain_ptrace:
+            return _inside(now, 0)
+        if now.target_uid not in {None, now.uid}:
+            return _inside(now, now.target_uid)
+    return _side_container(now)
 
 
 def _inside(now: Situation, uid: int | None) -> str:
@@ -137,7 +141,17 @@ def find_container() -> str | None:
     """What kind of container we run in: "kubernetes", "docker", "podman", or None."""
     if _KUBERNETES_NAME in os.environ:
         return "kubernetes"
-    return next((kind for path, kind in _CONTAINER_MARKS if os.path.exists(path)), None)
+    kind = next((kind for path, kind in _CONTAINER_MARKS if os.path.exists(path)), None)
+    return None if kind == "docker" and is_on_disk(_read("/proc/self/mountinfo")) else kind
+
+
+def is_on_disk(mountinfo: str) -> bool:
+    """Whether the root directory lies on a disk of its own: a machine made from an image keeps the image's marks."""
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        if before.split()[4:5] == ["/"]:
+            return after.split()[1:2] != [] and after.split()[1].startswith("/dev/")
+    return False
 
 
 def own_command() -> str:
