@@ -14,6 +14,7 @@ from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, Report, Severity, Unsure
 from spindoctor.model.process import Machine, Process, Target
 from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.survey import Survey
 
 PROCESS = Process(42, 1, 0.0, 1, "app", ("/usr/bin/python", "app.py"), "/usr/bin/python", "/srv", "www", "3.12.3")
 TARGET = Target(leader=42, hot=42, processes=(PROCESS,))
@@ -56,6 +57,9 @@ class FakeSession(ModuleType):
         if self.error:
             raise self.error
         return self.recording
+
+    def survey(self) -> Survey:
+        return Survey(1.0, MACHINE, processes=7)
 
     def diagnose(self, recording: Recording) -> Report:
         return replace(self.report, target=recording.target)

@@ -28,6 +28,13 @@ def test_diagnose_prints_the_report_on_stdout_and_progress_on_stderr(spin: Spin)
     assert ended.code == 0
 
 
+def test_without_a_command_the_host_is_shown(spin: Spin) -> None:
+    ended = spin()
+
+    assert ended.out.startswith("no Python service in sight among 7 processes\n")
+    assert (ended.code, ended.err) == (0, "")
+
+
 def test_quiet_says_nothing_on_stderr(spin: Spin, tmp_path: Path) -> None:
     assert spin("diagnose", "42", "--quiet", "--save", str(tmp_path / "a")).err == ""
 

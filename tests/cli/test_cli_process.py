@@ -36,6 +36,7 @@ def spin(scenario: str, *arguments: str, **how: object) -> subprocess.CompletedP
         ("nothing", ["explain"], 0),
         ("nothing", ["completion", "bash"], 0),
         ("nothing", ["--help"], 0),
+        ("nothing", [], 0),
     ],
 )
 def test_the_process_ends_with_the_documented_code(scenario: str, arguments: list[str], code: int) -> None:

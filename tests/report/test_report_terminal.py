@@ -144,6 +144,16 @@ def test_no_fault_found_says_how_many_checks_could_not_be_made() -> None:
     assert "no fault found by 1 check, 2 could not be made" in words(terminal.render(report))
 
 
+def test_a_service_without_load_is_not_called_healthy() -> None:
+    idle = Unsure("no load: nothing to diagnose (0.001 cores); look again while it is in use")
+    report = replace(HEALTHY, outcomes={"a": Clear("x"), "nothing-wrong": idle})
+
+    text = words(terminal.render(report))
+
+    assert "Python 3.12.3: no load: nothing to diagnose" in text
+    assert "no fault" not in text
+
+
 def test_a_report_in_which_nothing_could_be_checked_does_not_say_that_nothing_is_wrong() -> None:
     report = replace(HEALTHY, outcomes={"a": Unsure("y")})
 

@@ -98,7 +98,7 @@ class Page:
 
     def _write(self, body: Text, first: str | Text, others: str) -> None:
         prefix = _styled(first, "")
-        for line in body.divide(_breaks(body.plain, self.width - len(others))):
+        for line in body.divide(_breaks(body.plain, self.width - prefix.cell_len, self.width - len(others))):
             self._put(prefix + line)
             prefix = Text(others)
 
@@ -112,12 +112,13 @@ def _styled(words: str | Text, style: str) -> Text:
     return words if isinstance(words, Text) else Text(words, style=style)
 
 
-def _breaks(words: str, room: int) -> list[int]:
-    """Where lines after the first begin; a word wider than `room` cells has a line of its own and runs over."""
+def _breaks(words: str, first_room: int, other_room: int) -> list[int]:
+    """Where lines after the first begin; a word wider than its line's cells has a line of its own and runs over."""
+    room = first_room
     starts, used = [], 0
     for word in _WORD.finditer(words):
         if used and used + cell_len(word.group().rstrip()) > room:
             starts.append(word.start())
-            used = 0
+            used, room = 0, other_room
         used += cell_len(word.group())
     return starts

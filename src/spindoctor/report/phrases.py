@@ -10,6 +10,10 @@ from spindoctor.model.process import Machine
 from spindoctor.model.recording import Candidate
 from spindoctor.report.words import cores, count, percent, seconds, sentence, shortened
 
+NOTHING_WRONG = "nothing-wrong"
+NO_LOAD = "no load: nothing to diagnose"
+"""What `nothing-wrong` answers for a service that had nothing to do: that is no sign of health."""
+
 PEGGED_CORES = 0.9
 """From here a thread has its core to itself: the rest goes to the kernel's own work and to sampling error."""
 
@@ -72,6 +76,9 @@ def _answer(report: Report) -> str:
 
 
 def _silence(report: Report) -> str:
+    idle = report.outcomes.get(NOTHING_WRONG)
+    if isinstance(idle, Unsure) and idle.why.startswith(NO_LOAD):
+        return NO_LOAD
     passed, lacking = len(cleared_rules(report)), len(unchecked(report))
     if not passed:
         return f"nothing could be checked, {count(lacking, 'check')} lacked evidence"
