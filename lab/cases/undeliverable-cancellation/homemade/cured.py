@@ -1,0 +1,37 @@
+"""The same sender; the worker ends when it is cancelled, and one cancellation is enough.
+"""
+
+import asyncio
+import sys
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+
+
+async def work(mails):
+    while True:
+        await mails.get()
+
+
+async def main():
+    worker = asyncio.ensure_future(work(asyncio.Queue()))
+    loop = asyncio.get_running_loop()
+
+    def nag():
+        if not worker.done():
+            worker.cancel()
+            loop.call_soon(nag)
+
+    async def stop():
+        nag()
+        return "stopping"
+
+    async def ping():
+        return "pong"
+
+    await labkit.listen({"/stop": stop, "/ping": ping}, OPTIONS)
+
+
+asyncio.run(main())

@@ -1,0 +1,37 @@
+"""The same ticker; it catches the timeout that it expects, and a cancellation goes through.
+"""
+
+import asyncio
+import sys
+
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+app = FastAPI()
+
+
+async def prices(feed):
+    yield "retry: 1000\n\n"
+    while True:
+        try:
+            price = await asyncio.wait_for(feed.get(), 5)
+        except asyncio.TimeoutError:
+            continue
+        yield "data: {}\n\n".format(price)
+
+
+@app.get("/prices")
+async def ticker():
+    return StreamingResponse(prices(asyncio.Queue()), media_type="text/event-stream")
+
+
+@app.get("/ping")
+async def ping():
+    return "pong"
+
+
+labkit.serve(app, OPTIONS)
