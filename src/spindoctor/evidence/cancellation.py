@@ -52,7 +52,8 @@ def _scope_loop(process: ProcessRecording, seen: list[Scope]) -> CancelLoop | No
     stuck = [
         one for one in held if one.is_done or _is_hunted(process, one) or (one.cancels is None and not one.is_done)
     ]
-    if len(seen) < 2 or not stuck or not any(scope.is_cancelled for scope in seen):  # noqa: PLR2004 - "again" takes two
+    is_cancelled = any(scope.is_cancelled for scope in seen) or any(_is_hunted(process, one) for one in stuck)
+    if len(seen) < 2 or not stuck or not is_cancelled:  # noqa: PLR2004 - "again" takes two
         return None
     last = seen[-1]
     thread = _loop_thread(process, [one.task for one in held])

@@ -244,7 +244,7 @@ class PoolUse:
     holders: tuple[Site, ...]
     waiters: tuple[Culprit, ...] = ()
     waiting_tasks: int = 0
-    holders_on_cpu: Share = NO_LOOKS
+    holders_computing: Share = NO_LOOKS
     held_s: float = 0.0
 
 
