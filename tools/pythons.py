@@ -144,9 +144,9 @@ def _make_venv(base: Interpreter, made: Interpreter, inside: Path, lines: Iterab
     _install(base.command("-m", "venv", str(inside)), f"make a venv for Python {base.version}")
     wanted = outside / "requirements.txt"
     wanted.write_text("\n".join(lines) + "\n")
-    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--prefer-binary"]
     install = ["-m", "pip", "install", *options, "-r", str(inside / wanted.name)]
-    _install(made.command(*install), f"install {', '.join(lines)} for Python {base.version}")
+    _install(made.command(*install), f"install the packages of {wanted} for Python {base.version}")
     (outside / "complete").touch()
 
 
