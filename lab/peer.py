@@ -13,7 +13,7 @@ LIFE_S = 120
 class Slow(BaseHTTPRequestHandler):
     """Answers when the time is over that the path names."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class looks for this name
+    def do_GET(self) -> None:
         """Wait, then answer."""
         time.sleep(float(self.path.strip("/") or 0))
         self.send_response(200)

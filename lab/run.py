@@ -1,7 +1,8 @@
 """Starts a case of the lab, sick or cured, on a Python of choice, and ends it again.
 
-`python lab/run.py` lists the cases; `python lab/run.py SLUG/VARIANT [--cured] [--python 3.12] [--loop uvloop]` starts one and
-prints its pid; `--figures` shows what /proc says about it and ends it. As a library: `with running(case, "sick", python) as scene`.
+`python lab/run.py` lists the cases; `python lab/run.py SLUG/VARIANT [--cured] [--python 3.12] [--loop uvloop]` starts
+one and prints its pid; `--figures SECONDS` shows what /proc says about it and ends it. As a library:
+`with running(case, "sick", python) as scene`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import figures
 import pythons
 from cases import CASES, Case, all_cases, load
 
+HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
 SERVER_PYTHONS = ("3.13", "3.12", "3.11", "3.10")  # nx-27017 runs on these
 READY_S = 45  # a cold start of FastAPI on a loaded machine takes 10 s
