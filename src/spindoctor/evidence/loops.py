@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -78,8 +77,9 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
     outside = [look for look in looks if not look.is_inside]
     polls = [look for look in looks if look.loop.poll_timeout_s is not None]
     ready = [look for look in looks if look.loop.ready is not None]
-    held = _held(computing)
-    one, one_s = _one_callback(inside)
+    held = _held(looks)
+    whole = [look for look in looks if look.thread.is_complete]
+    one = _one_callback(whole)
     return Loop(
         pid=namer.pid,
         tid=use.tid,
@@ -100,13 +100,14 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         zero_polls=Share(sum(1 for look in polls if look.loop.poll_timeout_s == 0), len(polls)),
         ready=Share(sum(1 for look in ready if look.loop.ready), len(ready)) if ready else NO_LOOKS,
         one_callback=Share(len(one), of),
-        one_callback_s=one_s,
+        one_callback_s=one[-1].at_s - one[0].at_s if one else 0.0,
         turns=_turns(looks),
         overdue_s=_overdue(looks),
         waits=group([look.moment() for look in waiting], namer, use.tid, of, by_line=True),
         holds=group([look.moment() for look in held], namer, use.tid, of),
         profile=group([look.moment() for look in computing], namer, use.tid, of),
         one_callback_site=_endless_site([look.moment() for look in one], namer, use.tid, of),
+        goes_on=bool(one) and one[-1] is whole[-1],
     )
 
 
@@ -128,23 +129,29 @@ def _common_functions(stacks: Sequence[Stack]) -> int:
     return sum(1 for _ in same)
 
 
-def _held(computing: Sequence[_Seen]) -> list[_Seen]:
-    """Looks that belong to stays of at least `MIN_HOLD_S` of CPU."""
+def _held(looks: Sequence[_Seen]) -> list[_Seen]:
+    """Looks on the CPU that belong to unbroken stays of at least `MIN_HOLD_S` of CPU."""
     kept: list[_Seen] = []
-    for _, stay in itertools.groupby(computing, key=lambda look: look.stay):
-        looks = list(stay)
-        if sum(look.thread.ran_ns for look in looks[1:]) / 1e9 >= MIN_HOLD_S:
-            kept.extend(looks)
+    for stay in _runs_inside(looks):
+        computing = [look for look in stay if _runs(look)]
+        if sum(look.thread.ran_ns for look in computing[1:]) / 1e9 >= MIN_HOLD_S:
+            kept.extend(computing)
     return kept
 
 
-def _one_callback(inside: Sequence[_Seen]) -> tuple[list[_Seen], float]:
-    """The looks inside the one callback seen most, and the time from the first to the last of them."""
-    if not inside:
-        return [], 0.0
-    most = Counter(look.stay for look in inside).most_common(1)[0][0]
-    found = [look for look in inside if look.stay == most]
-    return found, found[-1].at_s - found[0].at_s
+def _one_callback(looks: Sequence[_Seen]) -> list[_Seen]:
+    """The longest unbroken run of looks inside one callback."""
+    return max(_runs_inside(looks), key=len, default=[])
+
+
+def _runs_inside(looks: Sequence[_Seen]) -> list[list[_Seen]]:
+    """Unbroken runs of looks inside one callback.
+
+    Unbroken, because without turns (uvloop) one task's many short steps have the same `stay`, and only the looks at the
+    loop's machinery between them tell them apart.
+    """
+    runs = itertools.groupby(looks, key=lambda look: look.stay if look.is_inside else None)
+    return [list(run) for stay, run in runs if stay is not None]
 
 
 def _turns(looks: Sequence[_Seen]) -> int | None:

@@ -41,7 +41,8 @@ class Loop:
     `zero_polls` of `polls` looks inside the selector came with a timeout of zero; `ready` are looks with
     callbacks queued.
     `turns` counts changes of the loop's turn between looks (None: not readable). `one_callback` is the share of looks
-    that were inside the one callback seen most, `one_callback_s` its span.
+    that the longest unbroken run of one callback fills, `one_callback_s` its span; `goes_on` where the last look is
+    still inside it.
     """
 
     pid: int
@@ -70,6 +71,7 @@ class Loop:
     holds: tuple[Site, ...] = ()
     profile: tuple[Site, ...] = ()
     one_callback_site: Site | None = None
+    goes_on: bool = False
 
     @property
     def cores(self) -> float:

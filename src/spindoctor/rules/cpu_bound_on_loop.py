@@ -33,8 +33,13 @@ MIN_SHARE = 0.10
 """A tenth of the time in long callbacks: one request in ten meets one that is running."""
 
 SEVERE_SHARE = 0.5
+"""Held half of the time a loop serves less than half of what it could."""
+
 ENDLESS_SHARE = 0.9
-"""One run that fills more than nine tenths of the look never ended; that is `unyielding-coroutine`."""
+"""One run that fills nine tenths of the look and goes on never ended; that is `unyielding-coroutine`."""
+
+ENDLESS_S = 1.5
+"""In a shorter look the two cannot be told apart, and that it holds the loop is true of both."""
 
 
 def check(loops: Loops) -> Outcome:
@@ -42,11 +47,16 @@ def check(loops: Loops) -> Outcome:
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    ending = [loop for loop in enough if loop.one_callback.low < ENDLESS_SHARE]
+    ending = [loop for loop in enough if not _never_ended(loop)]
     findings = [finding for loop in ending if (finding := _finding(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
     return Clear("; ".join(f"{loop.thread} of {loop.pid} computed in long callbacks in {loop.held}" for loop in enough))
+
+
+def _never_ended(loop: Loop) -> bool:
+    fills = loop.one_callback.ratio >= ENDLESS_SHARE and loop.one_callback_s >= ENDLESS_S
+    return fills and loop.goes_on
 
 
 def _finding(loop: Loop) -> Finding | None:

@@ -74,8 +74,8 @@ def _claim(one: SharedEpoll, *, spins: bool) -> str:
     if not spins or one.entry is None:
         return shared
     return (
-        f"{shared}; process {one.spinner} burns {one.spinner_cores:.2f} cores being woken for descriptor {one.entry.fd} "
-        f"({one.socket}), which only process {one.owner} has"
+        f"{shared}; process {one.spinner} burns {one.spinner_cores:.2f} cores being woken for descriptor "
+        f"{one.entry.fd} ({one.socket}), which only process {one.owner} has"
     )
 
 

@@ -36,10 +36,13 @@ MIN_WAITERS = 1.0
 """Where on average one thread or more waits, the GIL is the bottleneck even without an event loop."""
 
 MIN_CONTENDED = 0.5
+"""Single short waits are normal; half of the looks with a waiter are a queue."""
+
 MIN_CORES = 0.5
 """A GIL that is fought over is held most of the time; on a shared machine by half a core at least."""
 
 WORKS_CORES = 0.05
+"""Below 5 % of a core a thread does not keep others from the GIL."""
 
 
 def check(gils: GilUse) -> Outcome:

@@ -37,6 +37,8 @@ def check(load: Load, others: Others) -> Outcome:
             f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
             f"{load.connections} connections, {load.tasks} tasks); look again while it is in use"
         )
+    if not any(isinstance(outcome, Clear | Found) for outcome in others.outcomes.values()):
+        return Unsure(f"nothing else could be judged: {', '.join(others.outcomes)}")
     return Found((_finding(load, others),))
 
 

@@ -31,6 +31,7 @@ ONE_CORE = 1.2
 """Above this native threads use further cores and the one core is no ceiling."""
 
 PERCENT = 100
+"""The unit that panels use."""
 
 
 def check(cpu: CpuUse) -> Outcome:

@@ -16,7 +16,8 @@ A computation that takes longer than the look is indistinguishable from one that
 Either way the loop is held for as long as was looked.
 
 ## Missed alarms
-With uvloop the turns of the loop cannot be read: there the same task must be on the CPU in all looks.
+A run that began while it was looked, and fills less than nine tenths of the look, is told as a long computation.
+With uvloop the turns of the loop cannot be read: there one task must be inside the same callback look after look.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ MIN_CORES = 0.3
 
 
 def check(loops: Loops) -> Outcome:
-    """Found for each loop that was inside one run of one callback from the first look to the last."""
+    """Found for each loop that was inside one run of one callback nearly all the time, to the last look."""
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
@@ -53,7 +54,7 @@ def check(loops: Loops) -> Outcome:
 def _never_ends(loop: Loop) -> bool:
     computes = loop.cores >= MIN_CORES and loop.computing.count + loop.gil.count > loop.waiting.count
     fills = loop.one_callback.ratio >= MIN_SHARE and loop.one_callback_s >= MIN_SPAN_S
-    return fills and computes and loop.idle.count == 0
+    return fills and computes and loop.goes_on
 
 
 def _finding(loop: Loop) -> Finding:
