@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+from fake_session import RECORDING
 
-from spindoctor import __version__
+from spindoctor import __version__, store
+from spindoctor.rules import ALL_RULES
 
 SCRIPT = Path(__file__).with_name("fake_session.py")
+SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
 PLAIN = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
 
 
@@ -117,6 +122,21 @@ def test_names_that_no_locale_can_write_are_escaped() -> None:
 
     assert ended.returncode == 1
     assert ended.stdout.isascii()
+
+
+def test_a_recording_is_replayed_by_the_real_rules_without_its_target(tmp_path: Path) -> None:
+    path = tmp_path / "a.spinrec"
+    store.save(RECORDING, path)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "spindoctor", "replay", str(path), "--json"], capture_output=True, text=True, check=False
+    )
+
+    printed = json.loads(ended.stdout)
+    jsonschema.validate(printed, json.loads(SCHEMA.read_text()))
+    assert [one["slug"] for one in printed["outcomes"]] == [rule.slug for rule in ALL_RULES]
+    assert {one["outcome"] for one in printed["outcomes"]} <= {"clear", "unsure"}
+    assert ended.returncode == 3
 
 
 def test_the_shell_is_told_the_commands_and_options() -> None:

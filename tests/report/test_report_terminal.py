@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -138,6 +139,22 @@ def test_a_healthy_report_says_by_how_many_checks() -> None:
     assert "gil-contention: 298 looks" in text
 
 
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (HEALTHY, "Nothing: 2 checks found no sign of a fault. What was looked at stands below."),
+        (
+            replace(HEALTHY, outcomes={"a": Clear("x"), "b": Unsure("y")}),
+            "Nothing: 1 check found no sign of a fault; 1 could not be made. What was looked at stands below.",
+        ),
+        (BLIND, "Nothing, but nothing could be ruled out: 1 check lacked evidence, see below."),
+    ],
+)
+@pytest.mark.parametrize("render", [terminal.render, markdown.render])
+def test_nothing_never_stands_alone(report: Report, said: str, render: Callable[[Report], str]) -> None:
+    assert said in words(render(report))
+
+
 def test_no_fault_found_says_how_many_checks_could_not_be_made() -> None:
     report = replace(HEALTHY, outcomes={"a": Clear("x"), "b": Unsure("y"), "c": Unsure("z")})
 
@@ -218,11 +235,11 @@ def test_color_changes_nothing_but_the_styles(name: str) -> None:
 
 
 @pytest.mark.parametrize("render", [terminal.render, markdown.render])
-def test_text_from_the_target_cannot_steer_the_terminal(render: object) -> None:
+def test_text_from_the_target_cannot_steer_the_terminal(render: Callable[[Report], str]) -> None:
     culprit = Culprit(file="/srv/\x1b[2J\u202e.py", line=1, route="GET /\r\n\x07\x9b", thread="[red]x[/red]\udcff")
     report = with_finding(replace(SPIN, culprit=culprit))
 
-    text = render(report)  # type: ignore[operator]
+    text = render(report)
 
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]", text)
     assert "x1b" in text

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from spindoctor import __version__
+from spindoctor.errors import ExitCode
 
 COMMANDS = {
     "diagnose": "Look at one live service and say why it burns CPU or is slow.",
@@ -36,6 +37,13 @@ class Commands(TyperGroup):
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Runs the command. An interrupt ends with our own code: older Typers make it 1, which is "found"."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - as above
         """Writes the list of commands without importing one."""

@@ -13,12 +13,12 @@ from spindoctor.report.phrases import (
     headline,
     look_words,
     machine_words,
+    nothing_found,
     place,
     process_words,
     ranked,
     title,
     unchecked,
-    verdict,
     whereabouts,
     whole_core,
 )
@@ -34,7 +34,7 @@ def render(report: Report) -> str:
         f"# {_plain(headline(report))}",
         *_head(report),
         "## Found",
-        *(_found(report) or [f"Nothing: {_plain(verdict(report))}."]),
+        *(_found(report) or [nothing_found(report)]),
         "## Cleared",
         _bullets(
             [

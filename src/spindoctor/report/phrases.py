@@ -86,6 +86,15 @@ def _silence(report: Report) -> str:
     return f"{words}, {lacking} could not be made" if lacking else words
 
 
+def nothing_found(report: Report) -> str:
+    """Stands where findings would: never "nothing" alone, but by how many checks, and how many could not be made."""
+    passed, lacking = len(cleared_rules(report)), len(unchecked(report))
+    if not passed:
+        return f"Nothing, but nothing could be ruled out: {count(lacking, 'check')} lacked evidence, see below."
+    rest = f"; {lacking} could not be made" if lacking else ""
+    return f"Nothing: {count(passed, 'check')} found no sign of a fault{rest}. What was looked at stands below."
+
+
 def whole_core(report: Report) -> str:
     """Says that a share of the machine is one whole core where a thread fills one; "" where none does."""
     full = [one for one in report.processes if one.busiest_thread_cores >= PEGGED_CORES]
@@ -102,11 +111,12 @@ def whole_core(report: Report) -> str:
 def process_words(line: ProcessLine, machine: Machine) -> tuple[str, str, str, str]:
     """Pid, role, CPU, and the busiest thread with the cores it used, of one process."""
     quota = f", {percent(line.cores / machine.quota_cores)} of quota" if machine.quota_cores else ""
+    busiest = f"{sentence(line.busiest_thread)} {line.busiest_thread_cores:.2f}, " if line.busiest_thread else ""
     return (
         f"pid {line.pid}",
         sentence(line.role),
         f"{cores(line.cores)}, {percent(line.cores / max(machine.cores, 1))} of machine{quota}",
-        f"{sentence(line.busiest_thread)} {line.busiest_thread_cores:.2f}, {count(line.threads, 'thread')}",
+        f"{busiest}{count(line.threads, 'thread')}",
     )
 
 

@@ -10,10 +10,10 @@ from spindoctor.report.phrases import (
     headline,
     look_words,
     machine_words,
+    nothing_found,
     process_words,
     ranked,
     unchecked,
-    verdict,
     whole_core,
 )
 from spindoctor.report.words import bounded, sentence
@@ -59,7 +59,7 @@ def _show_found(page: Page, report: Report) -> None:
     page.heading("Found")
     findings = ranked(report)
     if not findings:
-        page.say(f"Nothing: {verdict(report)}. What was looked at, and what was not, stands below.", indent=2)
+        page.say(nothing_found(report), indent=2)
     shown, rest = bounded(findings, MOST_FINDINGS)
     for position, (slug, finding) in enumerate(shown, 1):
         show_finding(page, report, position, slug, finding)
