@@ -12,7 +12,7 @@ from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Callback, Task
+from spindoctor.model.tasks import BARE_YIELD, Callback, Task
 
 MOST = 5
 """Beyond the five most frequent nobody keeps a loop awake alone."""
@@ -59,7 +59,8 @@ def _entry(process: ProcessRecording, namer: Namer, callback: Callback, count: i
         name=name,
         culprit=namer.culprit(stack, thread.tid if thread else None, callback.task),
         is_task=bool(states),
-        steps_at_once=bool(states) and all(one.waits_on is None for one in states),
+        steps_at_once=any(one.waits_on == BARE_YIELD for one in states)
+        and all(one.waits_on in {None, BARE_YIELD} for one in states),
     )
 
 

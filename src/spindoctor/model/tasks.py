@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from spindoctor.model.frames import Frame, Stack
 
 
+BARE_YIELD = "bare yield"
+"""What a task waits on that only gives way: it is run again on the next turn of its loop, whatever happens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The request that a frame or task works for. `template` is the route's pattern where the framework keeps one."""
@@ -25,7 +29,7 @@ class Task:
 
     `state` is "pending", "finished" or "cancelled". `chain` is the await chain, innermost first; empty once the task is
     done. `coroutine` is the qualified name, `defined` the first line of its code (None where it is gone).
-    `waits_on` names the type of object at the chain's end ("Future", "Task", "sleep", ...).
+    `waits_on` names the type of object at the chain's end ("_asyncio.Future", or `BARE_YIELD`).
     `cancel_requests` is Task.cancelling() (3.11+). `awaited_by` are the addresses of tasks that wait for this one.
     """
 

@@ -1,0 +1,158 @@
+"""Where an event loop stands at one look: in its selector, in its own machinery, or inside a callback.
+
+The standard loop is written in Python: its `_run_once` takes one turn and keeps the turn's end time and the handle that
+runs in local variables (Lib/asyncio/base_events.py). A loop written in C (uvloop) shows no frame of its own; its
+callbacks
+begin above the function that started it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.errors import Misread
+from spindoctor.model.sample import LoopLook
+from spindoctor.probe.interpreter import Interpreter
+
+TURN_FILE = "asyncio/base_events.py"
+HANDLE_FILE = "asyncio/events.py"
+STARTER_FILE = "asyncio/runners.py"
+SELECTOR_FILE = "/selectors.py"
+NO_LIMIT_S = -1.0
+
+
+class LoopWatch:
+    """Looks at one event loop that runs in one thread."""
+
+    def __init__(self, interpreter: Interpreter, tid: int, loop: int) -> None:
+        """`loop` is the address of the loop object."""
+        self._interpreter = interpreter
+        self._objects = interpreter.objects
+        self.tid = tid
+        self.loop = loop
+        self.type_name = self._objects.type_name(loop)
+        self._ready = self._attribute("_ready")
+        self._starter: int | None = None
+
+    def _attribute(self, name: str) -> int | None:
+        try:
+            return self._objects.attributes(self.loop).get(name)
+        except Misread:
+            return None
+
+    def look(self, frames: Sequence[RawFrame]) -> LoopLook:
+        """Where the loop stands, given its thread's stack (innermost first).
+
+        Raises:
+            Misread: the loop's locals cannot be read.
+        """
+        task = self._interpreter.current_tasks().get(self.loop)
+        turn = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
+        if turn is None:
+            return self._look_at_c_loop(frames, task)
+        ready = self._objects.length(self._ready) if self._ready else None
+        if turn == 0 or not _is_handle_run(frames[turn - 1]):
+            return self._outside(frames[:turn], task, ready)
+        mine = self._interpreter.locals(frames[turn])
+        depth = turn - 1
+        return LoopLook(
+            tid=self.tid,
+            loop=self.loop,
+            task=task,
+            ready=ready,
+            turn=self._real(mine.get("end_time")),
+            callback=mine.get("handle"),
+            holder=self._holder(frames[:depth]),
+            depth=depth,
+        )
+
+    def _outside(self, inner: Sequence[RawFrame], task: int | None, ready: int | None) -> LoopLook:
+        """A look at a loop between callbacks; `inner` are the frames that `_run_once` has called."""
+        selects = next((raw for raw in inner if _is_select(raw)), None)
+        timeout = self._timeout(selects) if selects else None
+        polls = selects is not None
+        return LoopLook(self.tid, self.loop, task, polls=polls, poll_timeout_s=timeout, ready=ready)
+
+    def _timeout(self, select: RawFrame) -> float | None:
+        given = self._interpreter.locals(select).get("timeout")
+        if given is None:
+            return None
+        value = self._objects.value(given)
+        if value is None:
+            return NO_LIMIT_S
+        return float(value) if isinstance(value, int | float) else None
+
+    def _look_at_c_loop(self, frames: Sequence[RawFrame], task: int | None) -> LoopLook:
+        depth = self._start_of_callbacks(frames)
+        if not depth:
+            return LoopLook(self.tid, self.loop, task)
+        outermost = frames[depth - 1]
+        holder = self._holder(frames[:depth])
+        return LoopLook(self.tid, self.loop, task, callback=outermost.address, holder=holder, depth=depth)
+
+    def _start_of_callbacks(self, frames: Sequence[RawFrame]) -> int:
+        """How many frames lie above the function that started a loop of which no frame shows."""
+        starters = [index for index, raw in enumerate(frames) if raw.frame.file.endswith(STARTER_FILE)]
+        if starters:
+            return starters[0]
+        if self._starter is None:
+            self._starter = self._find_starter(frames)
+        return next((index for index, raw in enumerate(frames) if raw.address == self._starter), 0)
+
+    def _find_starter(self, frames: Sequence[RawFrame]) -> int | None:
+        """The outermost function that has the loop in a local variable: it called the loop's `run_forever`."""
+        for raw in reversed(frames):
+            try:
+                values = self._interpreter.locals(raw).values()
+            except Misread:
+                continue
+            if self.loop in values:
+                return raw.address
+        return None
+
+    def _holder(self, callback: Sequence[RawFrame]) -> int | None:
+        """The `self` of the function that the loop called."""
+        if not callback:
+            return None
+        try:
+            return self._interpreter.locals(callback[-1]).get("self")
+        except Misread:
+            return None
+
+    def _real(self, address: int | None) -> float | None:
+        if address is None:
+            return None
+        value = self._objects.value(address)
+        return value if isinstance(value, float) else None
+
+    def ready_handles(self, most: int) -> tuple[int, ...]:
+        """The first handles in the queue of callbacks that are ready to run; none where it cannot be read."""
+        try:
+            return self._objects.items(self._ready)[:most] if self._ready else ()
+        except Misread:
+            return ()
+
+    def overdue_s(self, now_s: float) -> float | None:
+        """How late the first timer is (`now_s` on CLOCK_MONOTONIC); None without timers or where it cannot be read."""
+        timers = self._attribute("_scheduled")
+        if timers is None:
+            return None
+        try:
+            first = self._objects.items(timers)[0]
+            when = self._objects.value(self._objects.attributes(first)["_when"])
+        except (Misread, LookupError):
+            return None
+        return now_s - when if isinstance(when, float) else None
+
+
+def _is_turn(raw: RawFrame) -> bool:
+    return raw.frame.function.endswith("_run_once") and raw.frame.file.endswith(TURN_FILE)
+
+
+def _is_handle_run(raw: RawFrame) -> bool:
+    return raw.frame.function.endswith("_run") and raw.frame.file.endswith(HANDLE_FILE)
+
+
+def _is_select(raw: RawFrame) -> bool:
+    return raw.frame.function.endswith("select") and raw.frame.file.endswith(SELECTOR_FILE)

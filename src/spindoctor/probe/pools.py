@@ -1,0 +1,137 @@
+"""Pools of a live process: executors by their worker threads, limiters by the tasks that wait in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.errors import Misread
+from spindoctor.model.tasks import Pool
+from spindoctor.probe.interpreter import Interpreter
+
+WORKER_FILE = "concurrent/futures/thread.py"
+WORKER = "_worker"
+INNER_FRAMES = 3
+"""A task that waits for a limiter stands in its `acquire`, at most two calls above the future."""
+
+TOTAL = ("total", "max", "limit", "size")
+IN_USE = ("borrow", "in_use", "checked_out", "used")
+WAITERS = ("wait", "queue")
+"""Words that an attribute's name contains where it keeps the size, the members in use and the callers that wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A thread with its stack, innermost first."""
+
+    tid: int
+    frames: tuple[RawFrame, ...]
+
+    @property
+    def entry(self) -> RawFrame | None:
+        """The executor's own loop in this thread, where it is an executor's."""
+        return next((raw for raw in reversed(self.frames) if _is_worker(raw)), None)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for work: nothing runs above the executor's own loop."""
+        return not self.frames or _is_worker(self.frames[0])
+
+
+def _is_worker(raw: RawFrame) -> bool:
+    return raw.frame.function == WORKER and raw.frame.file.endswith(WORKER_FILE)
+
+
+class PoolReader:
+    """Reads the pools of one interpreter."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        """Look through this interpreter."""
+        self._interpreter = interpreter
+        self._objects = interpreter.objects
+
+    def executors(self, workers: Iterable[Worker], loops: Iterable[int]) -> list[Pool]:
+        """Every `ThreadPoolExecutor` with a started thread (Lib/concurrent/futures/thread.py)."""
+        members: dict[int, list[Worker]] = {}
+        for worker in workers:
+            executor = self._executor_of(worker)
+            if executor:
+                members.setdefault(executor, []).append(worker)
+        defaults = {self._default(loop) for loop in loops}
+        pools = [self._executor(address, found, is_default=address in defaults) for address, found in members.items()]
+        return [pool for pool in pools if pool]
+
+    def _executor_of(self, worker: Worker) -> int | None:
+        if worker.entry is None:
+            return None
+        try:
+            reference = self._interpreter.locals(worker.entry).get("executor_reference")
+            return self._objects.referent(reference) if reference else None
+        except Misread:
+            return None
+
+    def _default(self, loop: int) -> int | None:
+        try:
+            return self._objects.attributes(loop).get("_default_executor")
+        except Misread:
+            return None
+
+    def _executor(self, address: int, workers: Sequence[Worker], *, is_default: bool) -> Pool | None:
+        try:
+            attributes = self._objects.attributes(address)
+            size = self._objects.value(attributes["_max_workers"])
+            queued = self._objects.length(attributes["_work_queue"])
+            prefix = self._objects.value(attributes["_thread_name_prefix"])
+        except (Misread, LookupError):
+            return None
+        return Pool(
+            address=address,
+            kind="executor",
+            name=str(prefix),
+            size=int(str(size)),
+            busy=sum(not worker.is_idle for worker in workers),
+            queued=queued,
+            tids=tuple(worker.tid for worker in workers),
+            is_default=is_default,
+        )
+
+    def limiters(self, chains: Iterable[Sequence[RawFrame]], workers: Sequence[Worker]) -> list[Pool]:
+        """Objects with a size, members in use and a queue, in whose methods tasks wait."""
+        found: dict[int, Pool] = {}
+        for chain in chains:
+            for raw in chain[:INNER_FRAMES]:
+                pool = self._limiter(raw, workers)
+                if pool:
+                    found.setdefault(pool.address, pool)
+        return list(found.values())
+
+    def _limiter(self, raw: RawFrame, workers: Sequence[Worker]) -> Pool | None:
+        try:
+            address = self._interpreter.locals(raw).get("self")
+            attributes = self._objects.attributes(address) if address else {}
+            size, busy, queued = (self._count(attributes, words) for words in (TOTAL, IN_USE, WAITERS))
+        except Misread:
+            return None
+        if address is None or not size or busy is None or queued is None:
+            return None
+        tids = tuple(worker.tid for worker in workers if _runs_code_of(worker, raw.frame.file))
+        return Pool(address, "limiter", self._objects.type_name(address), size, busy, queued, tids)
+
+    def _count(self, attributes: Mapping[str, int], words: Sequence[str]) -> int | None:
+        """The number that the first attribute with one of these words in its name stands for."""
+        for name, address in attributes.items():
+            if any(word in name for word in words):
+                value = self._objects.value(address, depth=0)
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    return int(value)
+                try:
+                    return self._objects.length(address)
+                except Misread:
+                    continue
+        return None
+
+
+def _runs_code_of(worker: Worker, file: str) -> bool:
+    """Whether a busy thread's own entry point lies in this file: the library that limits the threads also made them."""
+    return len(worker.frames) > 1 and any(raw.frame.file == file for raw in worker.frames[1:])

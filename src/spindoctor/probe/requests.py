@@ -1,0 +1,99 @@
+"""The request that a stack or an await chain works for, found in the local variables of its frames.
+
+ASGI passes a `scope` dict (asgi.readthedocs.io, HTTP and WebSocket connection scope), WSGI an `environ` dict (PEP
+3333);
+frameworks outside both keep an object with `method` and `path` (or `uri`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.errors import Misread
+from spindoctor.model.tasks import Route
+from spindoctor.probe.interpreter import Interpreter
+
+DICTS = ("scope", "environ")
+OBJECTS = ("request", "req", "self")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+"""RFC 9110 section 9 and RFC 5789: what makes a `method` attribute that of a request."""
+
+TEMPLATES = ("path", "path_format", "route", "rule")
+MOST_FRAMES = 40
+
+
+class RouteFinder:
+    """Finds requests; what a code object's locals are called is asked of the interpreter each time."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        """Look through this interpreter."""
+        self._interpreter = interpreter
+        self._objects = interpreter.objects
+
+    def find(self, frames: Sequence[RawFrame]) -> Route | None:
+        """The request of the innermost frame that knows one; None where none does or where it cannot be read."""
+        for raw in frames[:MOST_FRAMES]:
+            try:
+                found = self._in_locals(self._interpreter.locals(raw))
+            except Misread:
+                continue
+            if found:
+                return found
+        return None
+
+    def _in_locals(self, names: Mapping[str, int]) -> Route | None:
+        for name in DICTS:
+            if name in names and (found := self._in_dict(names[name])):
+                return found
+        for name in OBJECTS:
+            if name in names and (found := self._in_object(names[name], follow=name == "self")):
+                return found
+        return None
+
+    def _in_dict(self, address: int) -> Route | None:
+        if self._objects.type_name(address) != "dict":
+            return None
+        items = self._named_items(address)
+        if "PATH_INFO" in items:
+            return self._route(items.get("REQUEST_METHOD"), items.get("PATH_INFO"), None)
+        if self._text(items.get("type")) == "websocket":
+            return Route("WEBSOCKET", self._text(items.get("path")) or "?", self._template(items.get("route")))
+        return self._route(items.get("method"), items.get("path"), items.get("route"))
+
+    def _named_items(self, address: int) -> dict[str, int]:
+        pairs = self._objects.pairs(address)
+        return {text: value for key, value in pairs if (text := self._text(key))}
+
+    def _in_object(self, address: int, *, follow: bool) -> Route | None:
+        """A request object, or (for `self`) an object that keeps one or its scope."""
+        attributes = self._objects.attributes(address)
+        for name in ("scope", "_scope", "environ"):
+            if name in attributes and (found := self._in_dict(attributes[name])):
+                return found
+        if follow:
+            inner = attributes.get("request", attributes.get("_request"))
+            return self._in_object(inner, follow=False) if inner else None
+        path = next((attributes[name] for name in ("path", "_path", "uri") if name in attributes), None)
+        return self._route(attributes.get("method", attributes.get("_method")), path, None)
+
+    def _route(self, method: int | None, path: int | None, route: int | None) -> Route | None:
+        verb, where = self._text(method), self._text(path)
+        if verb not in METHODS or not where:
+            return None
+        return Route(verb, where.partition("?")[0], self._template(route))
+
+    def _template(self, route: int | None) -> str | None:
+        if route is None:
+            return None
+        try:
+            attributes = self._objects.attributes(route)
+        except Misread:
+            return None
+        return next((text for name in TEMPLATES if (text := self._text(attributes.get(name)))), None)
+
+    def _text(self, address: int | None) -> str | None:
+        if address is None:
+            return None
+        value = self._objects.value(address)
+        return value if isinstance(value, str) else None

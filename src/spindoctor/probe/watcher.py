@@ -1,0 +1,259 @@
+"""Looks at one process, again and again, without stopping it.
+
+A thread that has used no CPU and run no slice since the look before is where it was: its stack is not read again.
+Of the
+others the system call is read before and after the stack; only if both show the same sleep was the thread asleep
+all along.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from spindoctor.cpython.stacks import RawStack
+from spindoctor.errors import DoctorError, Misread
+from spindoctor.model.frames import Frame
+from spindoctor.model.process import Process
+from spindoctor.model.recording import ProcessRecording, ThreadUse
+from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
+from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.probe.interpreter import Gil, Interpreter
+from spindoctor.probe.loops import LoopWatch
+from spindoctor.probe.processes import ProcessCounters, read_counters
+from spindoctor.probe.tasks import TaskReader
+from spindoctor.probe.threads import ThreadCalls, ThreadClock, ThreadCounters, read_native_ids, read_threads, thread_use
+
+LOOKS_BETWEEN_TIMERS = 25
+"""How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
+
+MOST_ROUTES = 500
+
+
+class ProcessWatch:
+    """One process under observation. Not for more than one thread of ours."""
+
+    def __init__(self, process: Process) -> None:
+        """Attach.
+
+        Raises:
+            DoctorError: the process is gone, its memory is closed to us, or its Python is not one we know.
+        """
+        self.process = process
+        self.pid = process.pid
+        self.interpreter = Interpreter.attach(process.pid)
+        self._clock = ThreadClock(process.pid)
+        self._calls = ThreadCalls(process.pid)
+        self._before = read_threads(process.pid)
+        self._counters = read_counters(process.pid)
+        self._ran: dict[int, tuple[int, int]] = {}
+        self._looks: dict[int, ThreadLook] = {}
+        self._stacks: dict[int, RawStack] = {}
+        self._states: dict[int, int] = {}
+        self._names: dict[int, str] = {}
+        self._loops: dict[int, LoopWatch] = {}
+        self._loop_looks: dict[int, LoopLook] = {}
+        self._tasks = TaskReader(self.interpreter)
+        self.samples: list[Sample] = []
+        self.task_looks: list[TaskLook] = []
+        self.missed: Counter[str] = Counter()
+        self._routes: dict[Frame, Route] = {}
+        self.is_gone = False
+
+    def look(self, at_s: float) -> None:
+        """Make one look; a failed one is counted in `missed`."""
+        try:
+            self.samples.append(self._look(at_s))
+        except Misread as misread:
+            self.missed[_reason(misread)] += 1
+            self._states.clear()
+        except DoctorError as error:
+            self.is_gone = True
+            self.missed[error.problem] += 1
+
+    def _look(self, at_s: float) -> Sample:
+        clocks = self._clock.look()
+        if not clocks.keys() <= self._known():
+            self._map_threads(clocks)
+        gil = self.interpreter.gil()
+        is_collecting = self.interpreter.is_collecting()
+        moved = [tid for tid, clock in clocks.items() if self._ran.get(tid) != clock]
+        fresh = self._read_moved(moved, clocks, gil)
+        self._looks = {tid: fresh.get(tid) or self._unmoved(tid, gil) for tid in clocks}
+        self._ran = clocks
+        loops = tuple(self._loop_look(tid, tid in fresh) for tid in self._loops if tid in self._looks)
+        return Sample(
+            at_s=at_s,
+            threads=tuple(self._looks.values()),
+            loops=tuple(one for one in loops if one),
+            is_collecting=is_collecting,
+            gil_switches=gil.switch_number,
+        )
+
+    def _known(self) -> set[int]:
+        return {*self._states, *self._native}
+
+    _native: frozenset[int] = frozenset()
+    """Threads without Python code (made in C), so that they do not make us map the threads at every look."""
+
+    def _map_threads(self, clocks: Mapping[int, tuple[int, int]]) -> None:
+        """Find which kernel thread is which Python thread, and which of them run event loops."""
+        tids = read_native_ids(self.pid)
+        states = self.interpreter.threads()
+        self._states = {tids[one.native_id]: one.address for one in states if one.native_id in tids}
+        self._names |= {
+            tids[one.native_id]: one.python_name for one in states if one.native_id in tids and one.python_name
+        }
+        self._native = frozenset(set(clocks) - set(self._states))
+        running = self.interpreter.running_loops()
+        loops = {tid: running[state] for tid, state in self._states.items() if state in running}
+        self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
+
+    def _watch(self, tid: int, loop: int) -> LoopWatch:
+        known = self._loops.get(tid)
+        return known if known and known.loop == loop else LoopWatch(self.interpreter, tid, loop)
+
+    def _read_moved(
+        self, moved: Sequence[int], clocks: Mapping[int, tuple[int, int]], gil: Gil
+    ) -> dict[int, ThreadLook]:
+        before = self._calls.look(moved)
+        addresses = {tid: self._states[tid] for tid in moved if tid in self._states}
+        stacks = self.interpreter.stacks(tuple(addresses.values()))
+        after = self._calls.look(moved)
+        fresh: dict[int, ThreadLook] = {}
+        for tid in moved:
+            call = before.get(tid)
+            asleep = call if call is not None and call == after.get(tid) else None
+            ran_ns = max(0, clocks[tid][0] - self._ran.get(tid, clocks[tid])[0])
+            found = stacks.get(addresses.get(tid, 0)) if tid in addresses else RawStack((), is_complete=True)
+            fresh[tid] = self._thread_look(tid, found, ran_ns, asleep, gil)
+        return fresh
+
+    def _thread_look(
+        self, tid: int, stack: RawStack | Misread | None, ran_ns: int, call: SystemCall | None, gil: Gil
+    ) -> ThreadLook:
+        if not isinstance(stack, RawStack):
+            self.missed["a stack changed while it was read"] += 1
+            stack = RawStack((), is_complete=False)
+        self._stacks[tid] = stack
+        return ThreadLook(
+            tid=tid,
+            stack=tuple(raw.frame for raw in stack.frames),
+            ran_ns=ran_ns,
+            call=call,
+            waits_for_gil=bool(call and call.name == "futex" and call.arguments and gil.contains(call.arguments[0])),
+            has_gil=bool(gil.holder) and gil.holder == self._states.get(tid),
+            is_complete=stack.is_complete,
+        )
+
+    def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
+        """What the thread looked like before, with no CPU used since."""
+        last = self._looks.get(tid) or ThreadLook(tid)
+        has_gil = bool(gil.holder) and gil.holder == self._states.get(tid)
+        if not last.ran_ns and last.has_gil == has_gil:
+            return last
+        return ThreadLook(tid, last.stack, 0, last.call, last.waits_for_gil, has_gil, last.is_complete)
+
+    def _loop_look(self, tid: int, is_fresh: bool) -> LoopLook | None:  # noqa: FBT001 - a fact, not an option
+        if is_fresh or tid not in self._loop_looks:
+            stack = self._stacks.get(tid)
+            if stack is None or not stack.is_complete:
+                return None
+            try:
+                self._loop_looks[tid] = self._loops[tid].look(stack.frames)
+            except Misread as misread:
+                self.missed[f"event loop: {_reason(misread)}"] += 1
+                return None
+        return self._loop_looks[tid]
+
+    def look_at_tasks(self, at_s: float) -> None:
+        """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""
+        try:
+            look = self._tasks.look(at_s, list(self._loops.values()), self._stacks, list(self._loop_looks.values()))
+        except Misread as misread:
+            self.missed[f"tasks: {_reason(misread)}"] += 1
+            return
+        self.task_looks.append(look)
+        self._overdue()
+        if len(self._routes) < MOST_ROUTES:
+            self._routes |= self._tasks.routes(self._stacks.values())
+
+    def _overdue(self) -> None:
+        now_s = time.monotonic()
+        for tid, loop in self._loops.items():
+            late = loop.overdue_s(now_s)
+            if late is not None and self.samples:
+                self.samples[-1] = _with_overdue(self.samples[-1], tid, late)
+
+    @property
+    def hot_cpu(self) -> int | None:
+        """The CPU on which the thread that ran most since the last look ran; None where none ran."""
+        hot = max(self._looks.values(), key=lambda look: look.ran_ns, default=None)
+        if hot is None or not hot.ran_ns:
+            return None
+        counters = read_threads(self.pid).get(hot.tid) if len(self._looks) < MOST_ROUTES else None
+        return counters.last_cpu if counters else None
+
+    @property
+    def busiest_ns(self) -> int:
+        """CPU that the busiest thread used since the look before."""
+        return max((look.ran_ns for look in self._looks.values()), default=0)
+
+    def module_files(self) -> tuple[str, ...]:
+        """The files of the modules that the target has imported."""
+        try:
+            return self.interpreter.module_files()
+        except Misread:
+            return ()
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        self._clock.close()
+        self._calls.close()
+
+    def finish(self) -> ProcessRecording:
+        """All that was seen, without descriptors, packages and sources.
+
+        The figures of a process that is gone end early.
+        """
+        after, counters = self._final()
+        used = counters.since(self._counters)
+        uses = thread_use(self._before, after, self._names)
+        return ProcessRecording(
+            pid=self.pid,
+            samples=tuple(self.samples),
+            missed=tuple(Missed(why, count) for why, count in self.missed.most_common()),
+            threads=tuple(self._with_loop(use) for use in uses),
+            user_s=used.user_s,
+            system_s=used.system_s,
+            rss_bytes=counters.rss_bytes,
+            major_faults=used.major_faults,
+            task_looks=tuple(self.task_looks),
+            routes=tuple(self._routes.items()),
+        )
+
+    def _final(self) -> tuple[dict[int, ThreadCounters], ProcessCounters]:
+        try:
+            return read_threads(self.pid), read_counters(self.pid)
+        except DoctorError:
+            self.is_gone = True
+            return self._before, self._counters
+
+    def _with_loop(self, use: ThreadUse) -> ThreadUse:
+        watch = self._loops.get(use.tid)
+        if watch is None:
+            return use
+        return replace(use, loop=watch.loop, loop_type=watch.type_name)
+
+
+def _reason(misread: Misread) -> str:
+    """The kind of misread without its addresses, so that equal ones are counted together."""
+    return " ".join(word for word in str(misread).split() if not word.startswith("0x")) or "a torn read"
+
+
+def _with_overdue(sample: Sample, tid: int, late_s: float) -> Sample:
+    return replace(
+        sample, loops=tuple(replace(one, overdue_s=late_s) if one.tid == tid else one for one in sample.loops)
+    )

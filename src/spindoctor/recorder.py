@@ -1,0 +1,276 @@
+"""One look from start to end: attach to the family, look at two rates, read what is slow once, and let go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from spindoctor.errors import DoctorError, Misread
+from spindoctor.evidence.origin import is_user
+from spindoctor.model.frames import Frame
+from spindoctor.model.process import Epoll, Process, Target
+from spindoctor.model.recording import Candidate, ProcessRecording, Recording, SourceWindow
+from spindoctor.model.sample import Missed
+from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
+from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
+from spindoctor.probe.machine import machine, read_machine
+from spindoctor.probe.packages import read_packages
+from spindoctor.probe.sources import SourceReader
+from spindoctor.probe.watcher import ProcessWatch
+from spindoctor.shapes import find_shapes
+
+MOST_PROCESSES = 16
+"""Of a larger family the hottest are looked at closely; the others are counted."""
+
+TASK_LOOKS_PER_S = 5.0
+MOST_SLOW_SHARE = 0.1
+"""Slow looks may take a tenth of our time: with thousands of tasks they come less often."""
+
+LOOKS_BETWEEN_PINS = 20
+"""A hot thread is moved to another CPU now and then; asking where it is costs some 30 us."""
+
+HALF_WAY = 0.5
+"""Descriptors are read in the middle of the look: a spin may end before it does."""
+
+MOST_WINDOWS = 120
+MOST_SOURCES = 200
+MOST_SOURCE_LINES = 20_000
+
+Progress = Callable[[float, str], None]
+
+
+class Recorder:
+    """Looks at a family of processes; a context manager that leaves nothing behind."""
+
+    def __init__(self, target: Target, asked: int, rate_hz: float) -> None:
+        """Attach to the members.
+
+        Raises:
+            DoctorError: the process asked for cannot be looked at; a relative that cannot is noted.
+        """
+        self.rate_hz = rate_hz
+        self._asked = asked
+        self._notes: list[str] = []
+        self._missing: dict[int, str] = {}
+        self._own_cpu_s = time.process_time()
+        self._own_cpus = os.sched_getaffinity(0)
+        self.is_pinned = False
+        self.is_interrupted = False
+        self._descriptors: dict[int, DescriptorTable] = {}
+        self._epolls: dict[int, tuple[Epoll, ...]] = {}
+        self._machine_before = read_machine(target.hot)
+        self._watches = [watch for one in self._members(target) if (watch := self._attach(one))]
+        versions = {watch.pid: _version(watch) for watch in self._watches}
+        paths = {watch.pid: _sys_path(watch) for watch in self._watches}
+        known = [
+            replace(one, python=versions.get(one.pid), sys_path=paths.get(one.pid, ())) for one in target.processes
+        ]
+        self.target = replace(target, processes=tuple(known))
+        self._started_at = time.time()
+        self._start_s = time.monotonic()
+        self._seconds = 0.0
+
+    def _members(self, target: Target) -> list[Process]:
+        first = {target.hot: 0, self._asked: 1, target.leader: 2}
+        ordered = sorted(target.processes, key=lambda one: first.get(one.pid, 3))
+        if len(ordered) > MOST_PROCESSES:
+            self._notes.append(f"{len(ordered)} processes in this service; {MOST_PROCESSES} were looked at closely")
+        return ordered[:MOST_PROCESSES]
+
+    def _attach(self, process: Process) -> ProcessWatch | None:
+        try:
+            return ProcessWatch(process)
+        except DoctorError as error:
+            if process.pid == self._asked:
+                raise
+            self._notes.append(f"process {process.pid} could not be looked at: {error.problem}")
+            return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._unpin()
+        for watch in self._watches:
+            watch.close()
+
+    def run(self, seconds: float, progress: Progress) -> None:
+        """Look until the time is up, the target is gone, or the user interrupts."""
+        with _interruptible(self):
+            self._run(seconds, progress)
+        self._seconds = time.monotonic() - self._start_s
+        self._read_descriptors()
+
+    def _run(self, seconds: float, progress: Progress) -> None:
+        step_s = 1 / self.rate_hz
+        next_slow_s = 0.0
+        number = 0
+        while (now_s := time.monotonic() - self._start_s) < seconds:
+            if not self._look(now_s, number):
+                return
+            if now_s >= next_slow_s:
+                next_slow_s = now_s + max(1 / TASK_LOOKS_PER_S, self._look_at_tasks(now_s) / MOST_SLOW_SHARE)
+                progress(now_s / seconds, "looking")
+            if now_s >= seconds * HALF_WAY:
+                self._read_descriptors()
+            number = max(number + 1, int((time.monotonic() - self._start_s) / step_s))
+            time.sleep(max(0.0, number * step_s - (time.monotonic() - self._start_s)))
+
+    def _look(self, now_s: float, number: int) -> bool:
+        """Look at all members once; False when none is left."""
+        if number % LOOKS_BETWEEN_PINS == 1:
+            self._pin()
+        alive = [watch for watch in self._watches if not watch.is_gone]
+        for watch in alive:
+            watch.look(now_s)
+        return bool(alive)
+
+    def _look_at_tasks(self, now_s: float) -> float:
+        """Make the slow look at all members; the seconds it took."""
+        before_s = time.monotonic()
+        for watch in self._watches:
+            if not watch.is_gone:
+                watch.look_at_tasks(now_s)
+        return time.monotonic() - before_s
+
+    def _pin(self) -> None:
+        """Share the hot thread's CPU, so that it cannot run while it is read (no torn and no biased looks)."""
+        hot = max(self._watches, key=lambda watch: watch.busiest_ns, default=None)
+        cpu = hot.hot_cpu if hot else None
+        with contextlib.suppress(OSError):
+            if cpu is not None and cpu in self._own_cpus:
+                os.sched_setaffinity(0, {cpu})
+                self.is_pinned = True
+            else:
+                os.sched_setaffinity(0, self._own_cpus)
+
+    def _unpin(self) -> None:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, self._own_cpus)
+
+    def _read_descriptors(self) -> None:
+        if self._descriptors:
+            return
+        for watch in self._watches:
+            try:
+                table = read_descriptors(watch.pid)
+            except DoctorError as error:
+                self._missing[watch.pid] = error.problem
+                continue
+            self._descriptors[watch.pid] = table
+            self._epolls[watch.pid] = read_epolls(watch.pid, table.descriptors)
+        self._compare_epolls()
+
+    def _compare_epolls(self) -> None:
+        every = [epoll for epolls in self._epolls.values() for epoll in epolls]
+        try:
+            compared = find_shared_epolls(every)
+        except KcmpUnavailable as error:
+            self._notes.append(f"shared epolls could not be proved: {error}")
+            return
+        except DoctorError as error:
+            self._notes.append(f"shared epolls could not be proved: {error.problem}")
+            return
+        self._epolls = {pid: tuple(one for one in compared if one.pid == pid) for pid in self._epolls}
+
+    def recording(self) -> Recording:
+        """All that was seen, complete in itself."""
+        self._unpin()
+        processes = tuple(self._finish(watch) for watch in self._watches)
+        gone = [watch.pid for watch in self._watches if watch.is_gone]
+        return Recording(
+            target=self.target,
+            machine=machine(self._machine_before, read_machine(self.target.hot)),
+            seconds=self._seconds,
+            rate_hz=self.rate_hz,
+            processes=processes,
+            started_at=self._started_at,
+            own_cpu_s=time.process_time() - self._own_cpu_s,
+            is_pinned=self.is_pinned,
+            is_interrupted=self.is_interrupted,
+            notes=(*self._notes, *(f"process {pid} ended while it was looked at" for pid in gone)),
+        )
+
+    def _finish(self, watch: ProcessWatch) -> ProcessRecording:
+        seen = watch.finish()
+        process = next(one for one in self.target.processes if one.pid == watch.pid)
+        sources = SourceReader(process)
+        table = self._descriptors.get(watch.pid)
+        missing = [("descriptors", self._missing[watch.pid])] if watch.pid in self._missing else []
+        if table and table.is_cut:
+            missing.append(("descriptors", f"{table.total} descriptors, of which {len(table.descriptors)} were read"))
+        if not seen.task_looks:
+            missing.append(("tasks", "no look at the tasks succeeded"))
+        return replace(
+            seen,
+            missed=(*seen.missed, *self._late(seen)),
+            descriptors=table.descriptors if table else (),
+            descriptor_limit=table.limit if table else None,
+            epolls=self._epolls.get(watch.pid, ()),
+            packages=read_packages(watch.pid, process.sys_path) if not watch.is_gone else (),
+            sources=tuple(_windows(seen, sources)),
+            candidates=_candidates(watch, sources),
+            missing=tuple(missing),
+        )
+
+    def _late(self, seen: ProcessRecording) -> tuple[Missed, ...]:
+        """Looks that were due and not made because we came too late."""
+        due = int(self._seconds * self.rate_hz)
+        made = len(seen.samples) + sum(miss.count for miss in seen.missed if not miss.why.startswith("tasks"))
+        return (Missed("we came too late for it", due - made),) if due - made > 1 else ()
+
+
+@contextlib.contextmanager
+def _interruptible(recorder: Recorder) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        recorder.is_interrupted = True
+
+
+def _version(watch: ProcessWatch) -> str:
+    return ".".join(str(part) for part in watch.interpreter.version)
+
+
+def _sys_path(watch: ProcessWatch) -> tuple[str, ...]:
+    try:
+        return watch.interpreter.sys_path()
+    except Misread:
+        return ()
+
+
+def _windows(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
+    """Source lines around the places seen most."""
+    places: Counter[Frame] = Counter()
+    for sample in seen.samples:
+        for look in sample.threads:
+            places.update(look.stack[:MOST_PROCESSES])
+    for task_look in seen.task_looks:
+        for task in task_look.tasks:
+            places.update(task.chain)
+            places.update([task.defined] if task.defined else [])
+        for scope in task_look.scopes:
+            places.update(task.defined for task in scope.tasks if task.defined)
+    for frame, _ in places.most_common(MOST_WINDOWS):
+        window = sources.window(frame.file, frame.line)
+        if window:
+            yield window
+
+
+def _candidates(watch: ProcessWatch, sources: SourceReader) -> tuple[Candidate, ...]:
+    """Places in the loaded source of the user that have the shape of a known mistake."""
+    found: list[Candidate] = []
+    mine = [file for file in watch.module_files() if is_user(Frame("", file, 0))]
+    for file in mine[:MOST_SOURCES]:
+        read = sources.read(file)
+        if read and len(read[0]) <= MOST_SOURCE_LINES:
+            found.extend(find_shapes("\n".join(read[0]), file))
+    return tuple(found)
