@@ -1,0 +1,144 @@
+"""Frames: one record for the heap objects of 3.8 to 3.10 and for the interpreter frames of 3.11 and later."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from spindoctor.cpython.codes import CELL, FREE, HIDDEN, Codes
+from spindoctor.cpython.classes import Classes
+from spindoctor.cpython.layout import Layout
+from spindoctor.cpython.reader import Reader
+from spindoctor.errors import Misread
+from spindoctor.model.frames import Frame
+
+INTERPRETER_FRAMES_SINCE, TAGGED_SINCE = 11, 14
+TAG_MASK = 3
+WORDCODE_UNIT = {8: 1, 9: 1, 10: 2}  # bytes that `f_lasti` counts
+OWNED_BY_THREAD, OWNED_BY_GENERATOR = 0, 1
+SMALLEST_ADDRESS = 4096  # the zero page is never mapped; what looks like an address below it is none
+MAX_SLOTS = 4096
+
+
+class RawFrame(NamedTuple):
+    """A frame as found in memory.
+
+    `address` is that of the frame, `code` that of its code object. `instruction` is the offset in bytes of the instruction
+    that runs, negative before the first. `owner` is `OWNED_BY_THREAD`, `OWNED_BY_GENERATOR` (also for coroutines) or a
+    higher number of CPython's own.
+    """
+
+    frame: Frame
+    address: int
+    code: int
+    instruction: int
+    owner: int
+
+
+class Words(NamedTuple):
+    """What a frame says: code object, the frame that called it, instruction (as kept by the version), owner."""
+
+    code: int
+    previous: int
+    instruction: int
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameShape:
+    """How the bytes of a frame become `Words`: `parse(buffer, position)`; `size` in bytes."""
+
+    size: int
+    parse: Callable[[bytes, int], tuple[int, int, int, int]]
+    entry_owners: frozenset[int]
+
+    @classmethod
+    def of(cls, layout: Layout) -> FrameShape:
+        """Return the shape for this version."""
+        owners = (layout.constants.get("owner.c_stack"), layout.constants.get("owner.interpreter"))
+        entry_owners = frozenset(owner for owner in owners if owner is not None)
+        if layout.minor >= INTERPRETER_FRAMES_SINCE:
+            return cls(layout["interpreter_frame.size"], _interpreter_frame(layout), entry_owners)
+        return cls(layout["frame_object.size"], _heap_frame(layout), entry_owners)
+
+
+def _interpreter_frame(layout: Layout) -> Callable[[bytes, int], tuple[int, int, int, int]]:
+    """Return the unpacker of one frame; the members come in this order in all versions."""
+    at = {name: layout[f"interpreter_frame.{name}"] for name in ("executable", "previous", "instr_ptr", "owner")}
+    form, position = "<", 0
+    for name, code, size in (("executable", "Q", 8), ("previous", "Q", 8), ("instr_ptr", "Q", 8), ("owner", "B", 1)):
+        form += f"{at[name] - position}x{code}"
+        position = at[name] + size
+    return struct.Struct(form).unpack_from
+
+
+def _heap_frame(layout: Layout) -> Callable[[bytes, int], tuple[int, int, int, int]]:
+    back, code, generator, last = (layout[f"frame_object.{n}"] for n in ("f_back", "f_code", "f_gen", "f_lasti"))
+    unit = WORDCODE_UNIT[layout.minor]
+    words, number = struct.Struct("<Q").unpack_from, struct.Struct("<i").unpack_from
+
+    def parse(buffer: bytes, position: int) -> tuple[int, int, int, int]:
+        owner = OWNED_BY_GENERATOR if words(buffer, position + generator)[0] else OWNED_BY_THREAD
+        instruction = number(buffer, position + last)[0] * unit
+        return words(buffer, position + code)[0], words(buffer, position + back)[0], instruction, owner
+
+    return parse
+
+
+class Frames:
+    """Decodes single frames and their local variables."""
+
+    def __init__(self, reader: Reader, classes: Classes, codes: Codes) -> None:
+        layout = reader.layout
+        self._reader = reader
+        self._classes = classes
+        self._codes = codes
+        self.shape = FrameShape.of(layout)
+        self._is_modern = layout.minor >= INTERPRETER_FRAMES_SINCE
+        self._mask = ~TAG_MASK if layout.minor >= TAGGED_SINCE else ~0
+        self._is_tagged = layout.minor >= TAGGED_SINCE
+        self._adaptive = layout["code_object.co_code_adaptive"] if self._is_modern else 0
+        self._slots = layout["interpreter_frame.localsplus" if self._is_modern else "frame_object.f_localsplus"]
+        self._cell = layout["cell_object.ob_ref"]
+
+    def resolve(self, address: int, words: tuple[int, int, int, int]) -> RawFrame:
+        """Return the frame with its function and line; `Misread` if it holds no code object."""
+        code, instruction = words[0] & self._mask, words[2]
+        if self._is_modern:
+            instruction -= code + self._adaptive
+        return RawFrame(self._codes.frame(code, instruction), address, code, instruction, words[3])
+
+    def at(self, address: int) -> RawFrame:
+        """Return the frame at `address`."""
+        return self.resolve(address, self.shape.parse(self._reader.read(address, self.shape.size), 0))
+
+    def locals(self, raw: RawFrame) -> dict[str, int]:
+        """Return name -> address of the value of each local variable that is bound now, contents of cells included.
+
+        `Misread` if another function runs in the frame by now.
+        """
+        variables = self._codes.variables(raw.code)[:MAX_SLOTS]
+        head, slots = self._reader.read_many(
+            [(raw.address, self.shape.size), (raw.address + self._slots, 8 * len(variables))]
+        )
+        if self.shape.parse(head, 0)[0] & self._mask != raw.code:
+            raise Misread(f"the frame at {raw.address:#x} runs another function by now")
+        found: dict[str, int] = {}
+        for (name, kind), word in zip(variables, struct.unpack(f"<{len(variables)}Q", slots), strict=True):
+            value = self._value(word, kind)
+            if value:
+                found[name] = value
+        return found
+
+    def _value(self, word: int, kind: int) -> int:
+        """Return the address of the value in a slot, 0 if it is unbound or no variable of the source."""
+        if self._is_tagged and word & TAG_MASK == TAG_MASK:
+            return 0
+        value = word & self._mask
+        if value < SMALLEST_ADDRESS or kind & HIDDEN:
+            return 0
+        if kind & (CELL | FREE) and self._classes.of(value).name == "cell":
+            return self._reader.word(value + self._cell)
+        return value

@@ -1,0 +1,182 @@
+"""Tasks and futures of asyncio.
+
+Up to 3.13 the module `asyncio.tasks` has them: a WeakSet of all (`_all_tasks`, from 3.12 `_scheduled_tasks`), from 3.12 a set
+of eager ones, and the dict `_current_tasks`. From 3.14 each thread and the interpreter have a linked list, and each thread its
+running loop and task; where these lie is published by the `_asyncio` module (Modules/_asynciomodule.c, `_AsyncioDebug`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.cpython.classes import Classes
+from spindoctor.cpython.coroutines import KINDS, Coroutines
+from spindoctor.cpython.dicts import Dicts
+from spindoctor.cpython.holdings import Holdings
+from spindoctor.cpython.modules import Modules
+from spindoctor.cpython.numbers import Numbers
+from spindoctor.cpython.reader import Reader, int_at, word_at
+from spindoctor.cpython.texts import Texts
+from spindoctor.cpython.threads import Runtime
+from spindoctor.errors import Misread
+from spindoctor.model.frames import Frame
+
+TASK_TYPE = "_asyncio.Task"
+STATES = ("pending", "cancelled", "finished")
+LISTS_SINCE = 14
+MAX_TASKS = 1 << 18
+LOOP_KEY = "__asyncio_running_event_loop__"
+HOLDER_TYPES = frozenset({"_RunningLoopHolder", "_asyncio._RunningLoopHolder"})
+
+
+@dataclass(frozen=True, slots=True)
+class RawTask:
+    """One task at one moment; `loop`, `coroutine` and `waiter` are addresses.
+
+    `state` is "pending", "cancelled" or "finished". `coroutine_name` is the qualified name, `definition` the first line of its
+    code (None where no trace of it is left). `waiter` is the future it waits for. `cancel_requests` is `Task.cancelling()`
+    (3.11+, else None). `exception_type` names the type of the exception it ended with.
+    """
+
+    address: int
+    name: str
+    state: str
+    loop: int
+    coroutine: int | None
+    coroutine_name: str
+    definition: Frame | None
+    waiter: int | None
+    must_cancel: bool
+    cancel_requests: int | None
+    exception_type: str | None
+
+
+class Tasks:
+    """Decodes `asyncio.Task` as C implements it."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the decoders it is made of
+        self,
+        reader: Reader,
+        runtime: Runtime,
+        classes: Classes,
+        texts: Texts,
+        numbers: Numbers,
+        dicts: Dicts,
+        holdings: Holdings,
+        modules: Modules,
+        coroutines: Coroutines,
+    ) -> None:
+        self._reader = reader
+        self._layout = reader.layout
+        self._runtime = runtime
+        self._classes = classes
+        self._texts = texts
+        self._numbers = numbers
+        self._dicts = dicts
+        self._holdings = holdings
+        self._modules = modules
+        self._coroutines = coroutines
+
+    def is_task(self, address: int) -> bool:
+        """Tell whether there is a task, or an instance of a subclass, at this address."""
+        return TASK_TYPE in self._classes.names(self._classes.of(address))
+
+    def all(self) -> tuple[int, ...]:
+        """Return the addresses of all tasks that the interpreter knows; up to 3.13 also finished ones not yet let go."""
+        if self._layout.minor >= LISTS_SINCE:
+            return self._listed() if "task_object.node" in self._layout else ()
+        names = self._modules.kept_contents("asyncio.tasks")
+        kept = [names[name] for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks") if name in names]
+        return tuple(dict.fromkeys(task for registry in kept for task in self._holdings.items(registry)))
+
+    def _listed(self) -> tuple[int, ...]:
+        threads = (state.address for state in self._runtime.threads())
+        heads = [thread + self._layout["asyncio_thread_state.tasks_head"] for thread in threads]
+        heads.append(self._runtime.interpreter + self._layout["asyncio_interpreter_state.tasks_head"])
+        node_at = self._layout["task_object.node"]
+        found: dict[int, None] = {}
+        for head in heads:
+            node = self._reader.word(head)
+            while node not in {0, head}:
+                if len(found) > MAX_TASKS or node - node_at in found:
+                    raise Misread("a list of tasks without end")
+                found[node - node_at] = None
+                node = self._reader.word(node)
+        return tuple(found)
+
+    def current(self) -> dict[int, int]:
+        """Return loop -> the task that it runs now."""
+        if self._layout.minor < LISTS_SINCE:
+            registry = self._modules.kept_contents("asyncio.tasks").get("_current_tasks")
+            return dict(self._dicts.pairs(registry)) if registry else {}
+        pairs = self._running_pairs().values() if "asyncio_thread_state.running_task" in self._layout else ()
+        return {loop: task for loop, task in pairs if loop and task}
+
+    def _running_pairs(self) -> dict[int, tuple[int, int]]:
+        """Return thread -> (running loop, running task), 3.14+."""
+        threads = [state.address for state in self._runtime.threads()]
+        loop, task = (self._layout[f"asyncio_thread_state.running_{what}"] for what in ("loop", "task"))
+        words = self._reader.gather([thread + at for thread in threads for at in (loop, task)])
+        return dict(zip(threads, zip(words[::2], words[1::2], strict=True), strict=True))
+
+    def running_loops(self) -> dict[int, int]:
+        """Return thread -> the event loop that runs in it."""
+        if self._layout.minor >= LISTS_SINCE:
+            pairs = self._running_pairs() if "asyncio_thread_state.running_loop" in self._layout else {}
+            return {thread: loop for thread, (loop, _) in pairs.items() if loop and not self._is_none(loop)}
+        loops = {state.address: self._loop_of(state.address) for state in self._runtime.threads()}
+        return {thread: loop for thread, loop in loops.items() if loop}
+
+    def _loop_of(self, thread: int) -> int:
+        """Return the loop from the thread's own dict, where a small object holds it and the id of its process."""
+        inner = self._reader.word(thread + self._layout["thread_state.dict"])
+        for key, value in self._dicts.pairs(inner) if inner else ():
+            if self._texts.length(key) == len(LOOP_KEY) and self._texts.read(key) == LOOP_KEY:
+                is_held = self._classes.of(value).name in HOLDER_TYPES
+                loop = self._reader.word(value + self._layout["running_loop_holder.loop"]) if is_held else value
+                return 0 if not loop or self._is_none(loop) else loop
+        return 0
+
+    def _is_none(self, address: int) -> bool:
+        return self._classes.of(address).name == "NoneType"
+
+    def read(self, address: int) -> RawTask:
+        """Return the task at `address`; `Misread` if there is none."""
+        if not self.is_task(address):
+            raise Misread(f"no task at {address:#x}")
+        layout = self._layout
+        block = self._reader.read(address, layout["task_object.size"])
+        state = int_at(block, layout["future_object.state"])[0]
+        if state not in range(len(STATES)):
+            raise Misread(f"a task in state {state} at {address:#x}")
+        coroutine = word_at(block, layout["task_object.coro"])[0] or None
+        exception = word_at(block, layout["future_object.exception"])[0]
+        cancels = layout.offsets.get("task_object.num_cancels_requested")
+        name, definition = self._coroutine(coroutine)
+        return RawTask(
+            address=address,
+            name=self._name(word_at(block, layout["task_object.name"])[0]),
+            state=STATES[state],
+            loop=word_at(block, layout["future_object.loop"])[0],
+            coroutine=coroutine,
+            coroutine_name=name,
+            definition=definition,
+            waiter=word_at(block, layout["task_object.fut_waiter"])[0] or None,
+            must_cancel=bool(block[layout["task_object.must_cancel"]] & layout.constants["task_object.must_cancel_mask"]),
+            cancel_requests=None if cancels is None else int_at(block, cancels)[0],
+            exception_type=self._classes.of(exception).name if exception else None,
+        )
+
+    def _name(self, address: int) -> str:
+        """Return the task's name; from 3.12 a default name is kept as a number until somebody asks for it."""
+        found = self._classes.of(address)
+        return f"Task-{self._numbers.integer(address)}" if found.name == "int" else self._texts.read(address)
+
+    def _coroutine(self, address: int | None) -> tuple[str, Frame | None]:
+        """Return name and definition; what is no coroutine of Python's own is named by its type."""
+        if address is None:
+            return "", None
+        kind = self._classes.of(address).name
+        if kind not in KINDS:
+            return kind, None
+        return self._coroutines.name(address), self._coroutines.definition(address)

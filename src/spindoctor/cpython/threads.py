@@ -1,0 +1,154 @@
+"""Threads as the interpreter knows them, who holds the GIL, and whether garbage is being collected."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from spindoctor.cpython.reader import Reader, int_at, word_at
+from spindoctor.errors import Misread
+
+MAX_THREADS = 1 << 15
+MAX_INTERPRETERS = 1 << 10
+POINTER_SINCE = 12  # the GIL belongs to the interpreter, not to the runtime
+NATIVE_IDS_SINCE = 11
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadState:
+    """One thread that can run Python code.
+
+    `pthread_id` is `threading.get_ident()`, `native_id` the thread's id in its innermost pid namespace (None where the
+    interpreter keeps none), `python_name` that of its `threading.Thread`. `wants_gil`: waits for the GIL now (3.15+, else
+    None).
+    """
+
+    address: int
+    pthread_id: int
+    native_id: int | None = None
+    python_name: str | None = None
+    wants_gil: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gil:
+    """The global interpreter lock: a structure of `size` bytes at `address`.
+
+    `holder` is the state of the thread that has it, 0 if nobody has. `switch_number` grows each time that another thread
+    than before takes it.
+    """
+
+    holder: int
+    is_locked: bool
+    switch_number: int
+    address: int
+    size: int
+
+    def contains(self, address: int) -> bool:
+        """Tell whether an address lies in the lock: a thread that sleeps on such a futex waits for the GIL."""
+        return self.address <= address < self.address + self.size
+
+
+class Runtime:
+    """What hangs off `_PyRuntime`: the main interpreter, its threads, the GIL, the collector."""
+
+    def __init__(self, reader: Reader, runtime: int) -> None:
+        """Find the main interpreter, the one whose id is 0, of the runtime at this address; `Misread` if there is none."""
+        self._reader = reader
+        self._layout = reader.layout
+        self._runtime = runtime
+        self.interpreter = self._find_main()
+        self._gil = self._find_gil()
+        self._known: tuple[int, ...] = ()
+
+    def _find_main(self) -> int:
+        layout, word = self._reader.layout, self._reader.word
+        interpreter = word(self._runtime + layout["runtime_state.interpreters_head"])
+        for _ in range(MAX_INTERPRETERS):
+            if not interpreter:
+                break
+            if word(interpreter + layout["interpreter_state.id"]) == 0:
+                return interpreter
+            interpreter = word(interpreter + layout["interpreter_state.next"])
+        raise Misread("no main interpreter")
+
+    def _find_gil(self) -> int:
+        if self._layout.minor < POINTER_SINCE:
+            return self._runtime + self._layout["runtime_state.gil"]
+        return self._reader.word(self.interpreter + self._layout["interpreter_state.ceval_gil"])
+
+    def member(self, name: str) -> int:
+        """Return the word of the main interpreter with this name."""
+        return self._reader.word(self.interpreter + self._layout[f"interpreter_state.{name}"])
+
+    def gil(self) -> Gil:
+        """Return the state of the GIL."""
+        layout = self._layout
+        block = self._reader.read(self._gil, layout["gil.switch_number"] + 8)
+        is_locked = int_at(block, layout["gil.locked"])[0] > 0
+        holder = word_at(block, layout["gil.last_holder"])[0] if is_locked else 0
+        switches = word_at(block, layout["gil.switch_number"])[0]
+        return Gil(holder, is_locked, switches, self._gil, layout["gil.size"])
+
+    def is_collecting(self) -> bool:
+        """Tell whether the cyclic garbage collector runs right now."""
+        if "runtime_state.gc_collecting" in self._layout:
+            return self._reader.int32(self._runtime + self._layout["runtime_state.gc_collecting"]) != 0
+        return self._reader.int32(self.interpreter + self._layout["interpreter_state.gc_collecting"]) != 0
+
+    def collections(self) -> tuple[int, ...] | None:
+        """Return how many collections each generation has seen, youngest first; None on 3.15, which keeps no such sums."""
+        layout = self._layout
+        if "runtime_state.gc_generation_stats" in layout:
+            start = self._runtime + layout["runtime_state.gc_generation_stats"]
+        elif "interpreter_state.gc_generation_stats" in layout:
+            start = self.interpreter + layout["interpreter_state.gc_generation_stats"]
+        else:
+            return None
+        size, place = layout["gc_generation_stats.size"], layout["gc_generation_stats.collections"]
+        return tuple(self._reader.gather([start + size * generation + place for generation in range(3)]))
+
+    def code_generation(self) -> int:
+        """Return a number that grows when code objects die (3.14+); 0 before."""
+        name = "interpreter_state.code_object_generation"
+        return self._reader.word(self.interpreter + self._layout[name]) if name in self._layout else 0
+
+    def threads(self) -> tuple[ThreadState, ...]:
+        """Return all threads of the main interpreter, the newest first, without names."""
+        states = self._threads_known() or self._threads_walked()
+        self._known = tuple(state.address for state in states)
+        return states
+
+    def _threads_known(self) -> tuple[ThreadState, ...]:
+        """Return the threads from one read if they are those of the last time, else nothing."""
+        head = self.interpreter + self._layout["interpreter_state.threads_head"]
+        size, after = self._layout["thread_state.size"], self._layout["thread_state.next"]
+        try:
+            first, *blocks = self._reader.read_many([(head, 8), *((thread, size) for thread in self._known)])
+        except Misread:
+            return ()
+        links = (word_at(first)[0], *(word_at(block, after)[0] for block in blocks))
+        if links != (*self._known, 0):
+            return ()
+        return tuple(self._state(thread, block) for thread, block in zip(self._known, blocks, strict=True))
+
+    def _threads_walked(self) -> tuple[ThreadState, ...]:
+        size, after = self._layout["thread_state.size"], self._layout["thread_state.next"]
+        thread = self.member("threads_head")
+        states: list[ThreadState] = []
+        while thread:
+            if len(states) >= MAX_THREADS:
+                raise Misread("a list of threads without end")
+            block = self._reader.read(thread, size)
+            states.append(self._state(thread, block))
+            thread = word_at(block, after)[0]
+        return tuple(states)
+
+    def _state(self, thread: int, block: bytes) -> ThreadState:
+        layout = self._layout
+        native = word_at(block, layout["thread_state.native_thread_id"])[0] if layout.minor >= NATIVE_IDS_SINCE else None
+        wants: bool | None = None
+        if "thread_state.gil_requested" in layout:
+            wants = struct.unpack_from("<i", block, layout["thread_state.gil_requested"])[0] != 0
+        ident = word_at(block, layout["thread_state.thread_id"])[0]
+        return ThreadState(thread, ident, native or None, wants_gil=wants)
