@@ -9,6 +9,7 @@ from dataclasses import replace
 from spindoctor.errors import DoctorError
 from spindoctor.model.process import Process, Target
 from spindoctor.probe.descriptors import find_socket_inodes
+from spindoctor.probe.failures import gone
 from spindoctor.probe.kin import Kinsman, group_families, is_kin, is_same_program, leader_of, made_by, role_of
 from spindoctor.probe.proc import Stat, find_pids, read_bytes, read_link, read_stat
 from spindoctor.probe.processes import is_python, is_zombie, read_command, read_process
@@ -32,19 +33,12 @@ def find_family(pid: int, interval_s: float = HOT_INTERVAL_S, sleep: Callable[[f
     before = read_stats()
     sleep(interval_s)
     after = read_stats()
-    after.setdefault(pid, before.get(pid) or _stat(asked))
+    if pid not in after:
+        raise gone(pid)
     kinsmen = _kinsmen(pid, after)
     leader = leader_of(pid, kinsmen)
     members = _members(leader, kinsmen, after)
     return _target(asked, leader, members, _hottest(pid, members, before, after))
-
-
-def _stat(process: Process) -> Stat:
-    try:
-        return read_stat(process.pid)
-    except (OSError, ValueError):
-        read_process(process.pid)  # says that it is gone
-        raise
 
 
 def read_stats(pids: Iterable[int] | None = None) -> dict[int, Stat]:

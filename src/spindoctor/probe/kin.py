@@ -94,8 +94,10 @@ def leader_of(pid: int, kinsmen: Mapping[int, Kinsman]) -> int:
     seen = {pid}
     while True:
         parent = kinsmen.get(kinsmen[pid].parent_pid)
-        if parent is None or parent.pid in seen or not is_kin(parent, kinsmen[pid]):
+        if parent is None or not is_kin(parent, kinsmen[pid]):
             return pid
+        if parent.pid in seen:  # a circle: pids were used again between two readings
+            return min(seen)
         pid = parent.pid
         seen.add(pid)
 
