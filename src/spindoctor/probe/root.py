@@ -43,14 +43,8 @@ class TargetRoot:
         The path need not exist.
         """
         if not path.startswith("/"):
-            path = f"{self._cwd()}/{path}"
+            return f"/proc/{self._pid}/cwd/{path}"
         return self._base + (self._known(os.path.normpath(path)) if self._base else path)
-
-    def _cwd(self) -> str:
-        try:
-            return os.readlink(f"/proc/{self._pid}/cwd").removesuffix(" (deleted)").rstrip("/")
-        except OSError:
-            return ""
 
     def _follow(self, path: str) -> str:
         """The path without links, in the target's own terms."""
