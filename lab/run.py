@@ -29,7 +29,7 @@ from cases import CASES, Case, all_cases, load
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
-SERVER_PYTHONS = ("3.13", "3.12", "3.11", "3.10")  # nx-27017 runs on these
+SERVER_PYTHONS = ("3.13", "3.12", "3.11", "3.10", "3.14")  # nx-27017 runs on these
 READY_S = 45  # a cold start of FastAPI on a loaded machine takes 10 s
 LIFE_S = 60
 BACKGROUND = (
@@ -92,7 +92,7 @@ def mongo() -> Iterator[list[str]]:
         place = ends.enter_context(tempfile.TemporaryDirectory())
         files = ["--log-file", f"{place}/log", "--pid-file", f"{place}/pid"]
         program = f"import signal; signal.alarm({2 * LIFE_S}); from nx_27017.nx_27017 import main; main()"
-        server = _server_python().venv(HERE / "mongo-requirements.txt")
+        server = server_python().venv(HERE / "mongo-requirements.txt")
         command = server.command("-c", program, "--db", "memory", "--host", HOST, "--port", str(port), *files)
         log = _scratch(ends)
         _wait_until_listening(ends.enter_context(_started(command, log)), port, log)
@@ -113,7 +113,7 @@ def peer() -> Iterator[list[str]]:
 BACKENDS = {"mongo": mongo, "peer": peer}
 
 
-def _server_python() -> pythons.Interpreter:
+def server_python() -> pythons.Interpreter:
     """A Python that the MongoDB server runs on."""
     found = pythons.find_interpreters()
     for version in SERVER_PYTHONS:

@@ -102,6 +102,8 @@ def _candidates(version: str) -> Iterator[str]:
     yield from map(str, sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}"), reverse=True))
     if on_path := shutil.which(name):
         yield on_path
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        yield os.path.realpath(sys.executable)
 
 
 def _probe(version: str, candidate: Interpreter) -> Interpreter | None:

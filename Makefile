@@ -1,0 +1,59 @@
+# Every target makes the virtual environment it needs: in a fresh clone `make demo` and `make test` work by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# pytest's exit status 5 is "no test was run": never a success.
+define pytest
+	@$(BIN)/python -m pytest $(1) || { status=$$?; \
+	  if [ $$status -eq 5 ]; then echo "No test was selected by: pytest $(1). That counts as a failure." >&2; fi; \
+	  exit $$status; }
+endef
+
+.PHONY: help demo test check test-live test-lab lab clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       both founding incidents: sick, verdict, cured, verdict"
+	@echo "make test       the tests that need nothing but Python"
+	@echo "make check      ruff and mypy"
+	@echo "make test-live  tests that look at real processes"
+	@echo "make test-lab   the lab's services, sick and cured, on the Pythons of this machine"
+	@echo "make lab        list the lab's cases; CASE=slug/variant starts one (ARGS='--cured --python 3.12')"
+	@echo "make clean      remove what the targets above made in this folder"
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "spindoctor needs Python 3.11 or newer to run, and $(PYTHON) is older or missing: make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv module; on Debian and Ubuntu it comes with: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python lab/demo.py
+
+test: $(STAMP)
+	$(call pytest,)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-live: $(STAMP)
+	$(call pytest,-m live)
+
+test-lab: $(STAMP)
+	$(call pytest,-m lab tests/lab)
+
+lab: $(STAMP)
+	@$(BIN)/python lab/run.py $(CASE) $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
