@@ -268,7 +268,7 @@ def _windows(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWi
 def _candidates(watch: ProcessWatch, sources: SourceReader) -> tuple[Candidate, ...]:
     """Places in the loaded source of the user that have the shape of a known mistake."""
     found: list[Candidate] = []
-    mine = [file for file in watch.module_files() if is_user(Frame("", file, 0))]
+    mine = watch.module_files(lambda file: is_user(Frame("", file, 0)))
     for file in mine[:MOST_SOURCES]:
         read = sources.read(file)
         if read and len(read[0]) <= MOST_SOURCE_LINES:

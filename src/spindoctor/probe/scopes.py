@@ -53,7 +53,8 @@ class ScopeReader:
     def _with_inner(self, holder: int) -> Iterator[int]:
         """The object and those of its own type that its containers lead to."""
         kind = self._objects.type_name(holder)
-        seen, todo = set(), [holder]
+        seen: set[int] = set()
+        todo = [holder]
         while todo and len(seen) < MOST_OBJECTS:
             one = todo.pop()
             if one in seen:

@@ -8,9 +8,10 @@ all along.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from spindoctor.cpython.stacks import RawStack
@@ -20,7 +21,7 @@ from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, TaskLook
-from spindoctor.probe.interpreter import Gil, Interpreter
+from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.tasks import TaskReader
@@ -103,6 +104,7 @@ class ProcessWatch:
         tids = read_native_ids(self.pid)
         states = self.interpreter.threads()
         self._states = {tids[one.native_id]: one.address for one in states if one.native_id in tids}
+        self._adopt_forked(states, clocks)
         self._names |= {
             tids[one.native_id]: one.python_name for one in states if one.native_id in tids and one.python_name
         }
@@ -110,6 +112,12 @@ class ProcessWatch:
         running = self.interpreter.running_loops()
         loops = {tid: running[state] for tid, state in self._states.items() if state in running}
         self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
+
+    def _adopt_forked(self, states: Sequence[ThreadState], clocks: Mapping[int, tuple[int, int]]) -> None:
+        """The one thread of a forked child may keep the id that it had in its parent (before 3.11)."""
+        lost = [one.address for one in states if one.address not in self._states.values()]
+        if len(lost) == 1 and self.pid in clocks and self.pid not in self._states:
+            self._states[self.pid] = lost[0]
 
     def _watch(self, tid: int, loop: int) -> LoopWatch:
         known = self._loops.get(tid)
@@ -201,12 +209,30 @@ class ProcessWatch:
         """CPU that the busiest thread used since the look before."""
         return max((look.ran_ns for look in self._looks.values()), default=0)
 
-    def module_files(self) -> tuple[str, ...]:
-        """The files of the modules that the target has imported."""
+    def module_files(self, is_wanted: Callable[[str], bool]) -> tuple[str, ...]:
+        """The files of imported modules for which `is_wanted`; a package that is not wanted is not searched further."""
+        packages: dict[str, list[str]] = {}
+        for name in self._module_names():
+            packages.setdefault(name.partition(".")[0], []).append(name)
+        found: list[str] = []
+        for top, names in packages.items():
+            if top not in sys.stdlib_module_names and is_wanted(self._module_file(top)):
+                found.extend(self._module_file(name) for name in names)
+        return tuple(file for file in dict.fromkeys(found) if is_wanted(file))
+
+    def _module_names(self) -> tuple[str, ...]:
         try:
-            return self.interpreter.module_files()
-        except Misread:
+            return self.interpreter.module_names()
+        except (Misread, DoctorError):
             return ()
+
+    def _module_file(self, name: str) -> str:
+        """The file of a module; empty where it has none or cannot be read."""
+        try:
+            address = self.interpreter.module_contents(name).get("__file__")
+            return self.interpreter.objects.text(address) if address else ""
+        except (Misread, DoctorError):
+            return ""
 
     def close(self) -> None:
         """Close what is kept open."""
