@@ -99,7 +99,7 @@ static void thread(void)
     NUMBER("thread_state.size", sizeof(PyThreadState));
     MEMBER("thread_state.next", PyThreadState, next);
     MEMBER("thread_state.thread_id", PyThreadState, thread_id);
-#if PY_MINOR_VERSION <= 13
+#if PY_MINOR_VERSION <= 12
     MEMBER("thread_state.dict", PyThreadState, dict);
 #endif
 #if PY_MINOR_VERSION >= 11
@@ -332,7 +332,9 @@ static void asyncio(void)
     MEMBER("task_object.fut_waiter", private_task, fut_waiter);
     MEMBER("task_object.coro", private_task, coro);
     MEMBER("task_object.name", private_task, name);
+#if PY_MINOR_VERSION <= 12
     MEMBER("running_loop_holder.loop", private_running_loop_holder, loop);
+#endif
 #if PY_MINOR_VERSION >= 11
     MEMBER("task_object.num_cancels_requested", private_task, num_cancels_requested);
 #endif

@@ -3,9 +3,9 @@
     python tools/make_layouts.py INCLUDE_DIRECTORY...      (.../include/python3.12 and so on)
 
 Each table says where one minor version of CPython keeps what the decoders read. The offsets come from a small C program
-(layout_probe.c) that is compiled against the headers and prints offsetof(). For versions that publish a table of their own
-in the process (`_Py_DebugOffsets`, 3.13+), the layout holds the *positions* in that table, and only such offsets that the
-table does not have.
+(layout_probe.c) that is compiled against the headers and prints offsetof(). For versions that publish a table of their
+own in the process (`_Py_DebugOffsets`, 3.13+), the layout holds the *positions* in that table, and only such offsets
+that the table does not have.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def make_layout(include: Path) -> dict[str, Any]:
         "format": FORMAT,
         "version": ".".join(patch_version(include).split(".")[:2]),
         "platform": platform_name(),
-        "source": f"offsetof() over the headers of CPython {patch_version(include)}, default build; made by tools/make_layouts.py",
+        "source": f"offsetof() over the headers of CPython {patch_version(include)}, default build",
         "offsets": {k: v for k, v in sorted(values.items()) if k[0] not in "@=" and k not in published},
         "constants": {k[1:]: v for k, v in sorted(values.items()) if k[0] == "="},
     }

@@ -7,7 +7,8 @@
 | 3.12 | one word 24 bytes before the object: a dict, or values if the lowest bit is set |
 | 3.13+ | behind the object while `valid`; else a dict, whose pointer lies 24 bytes before the object |
 
-Sources: Include/internal/pycore_object.h (`_PyObject_GetDictPtr`, `_PyObject_InlineValues`), Include/internal/pycore_dict.h.
+Sources: Include/internal/pycore_object.h (`_PyObject_GetDictPtr`, `_PyObject_InlineValues`),
+Include/internal/pycore_dict.h.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Attributes:
         """Return `tp_dictoffset`, resolved if it is counted from the end of an object of variable size."""
         if found.dict_offset > 0:
             return found.dict_offset
-        count = abs(signed_at(self._reader.read(address + self._reader.layout["var_object.ob_size"], 8))[0])
+        count: int = abs(signed_at(self._reader.read(address + self._reader.layout["var_object.ob_size"], 8))[0])
         if count > 1 << 32 or found.item_size > 1 << 16:
             raise Misread(f"an object of {count} items of {found.item_size} bytes at {address:#x}")
         return found.dict_offset + (found.basic_size + count * found.item_size + 7 & ~7)

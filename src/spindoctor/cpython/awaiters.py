@@ -1,8 +1,8 @@
 """Who waits for a task or future.
 
-From 3.14 each future knows (`fut_awaited_by`). Before that it follows from the callbacks of the future: the wake-up of a
-task; a closure of `asyncio.gather`, `wait` or `shield` whose variable is the future that somebody waits for in turn; the
-partial by which `wait_for` lets its own future go (3.8 to 3.11); a TaskGroup's method.
+From 3.14 each future knows (`fut_awaited_by`). Before that it follows from the callbacks of the future: the wake-up of
+a task; a closure of `asyncio.gather`, `wait` or `shield` whose variable is the future that somebody waits for in turn;
+the partial by which `wait_for` lets its own future go (3.8 to 3.11); a TaskGroup's method.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ QUALIFIED_SINCE = 11
 LOCAL, CELL, FREE, HIDDEN = 0x20, 0x40, 0x80, 0x10  # `co_localspluskinds`: Include/internal/pycore_code.h
 MAX_TABLE = 1 << 22
 MAX_NAME = 1024
-MAX_KEPT = 1 << 17  # lines; a program that makes code objects without end must not fill our memory
+MAX_KEPT = 1 << 17  # lines; a program that makes code objects without end must not fill memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Codes:
         return found
 
     def variables(self, address: int) -> tuple[tuple[str, int], ...]:
-        """Return (name, kind) of each fast local in the order of its slots; kinds are `LOCAL`, `CELL`, `FREE` bits."""
+        """Return (name, kind) of each fast local in the order of its slots; kinds are bits `LOCAL`, `CELL`, `FREE`."""
         found = self._variables.get(address)
         if found is None:
             self.at(address)

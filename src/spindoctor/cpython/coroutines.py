@@ -1,9 +1,10 @@
 """Generators, coroutines and async generators: where each is suspended, and what it waits for.
 
 What a suspended one awaits lies on top of its value stack: up to 3.9 at `f_stacktop[-1]`, on 3.10 at
-`f_valuestack[f_stackdepth - 1]`, on 3.11 to 3.13 at `localsplus[stacktop - 1]`, on 3.14 at `stackpointer[-1]`, on 3.15 at
-`stackpointer[-2]`. A plain `yield` must be told from an `await` first: by the state of the frame on 3.13+, before that by the
-instruction (3.11, 3.12: the argument of the RESUME that follows; 3.8 to 3.10: the YIELD_FROM that comes next).
+`f_valuestack[f_stackdepth - 1]`, on 3.11 to 3.13 at `localsplus[stacktop - 1]`, on 3.14 at `stackpointer[-1]`, on 3.15
+at `stackpointer[-2]`. A plain `yield` must be told from an `await` first: by the state of the frame on 3.13+, before
+that by the instruction (3.11, 3.12: the argument of the RESUME that follows; 3.8 to 3.10: the YIELD_FROM that comes
+next).
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class End(enum.StrEnum):
 class Chain:
     """An await chain, outermost coroutine first.
 
-    `holders` are the addresses of the generator or coroutine objects, one for each frame. `end` says why the chain ends:
-    `OBJECT` with `end_object` the address of what is awaited (a future, say) and `end_type` its type's name; else
+    `holders` are the addresses of the generator or coroutine objects, one for each frame. `end` says why the chain
+    ends: `OBJECT` with `end_object` the address of what is awaited (a future, say) and `end_type` its type's name; else
     `end_object` is the last generator or coroutine.
     """
 
@@ -84,7 +85,9 @@ class Coroutines:
         self._minor = layout.minor
         self._is_modern = layout.minor >= BLOCKS_SINCE
         self._mask = ~TAG_MASK if layout.minor >= POINTER_SINCE else ~0
-        self._states = {name.partition(".")[2]: n for name, n in layout.constants.items() if name.startswith("frame_state.")}
+        self._states = {
+            name.partition(".")[2]: n for name, n in layout.constants.items() if name.startswith("frame_state.")
+        }
 
     def name(self, address: int) -> str:
         """Return `__qualname__`; it is there also of one that has finished."""
@@ -140,7 +143,9 @@ class Coroutines:
     def _of_block(self, address: int) -> _Suspension:
         """3.11+: the frame lies in the generator, and the state of the frame beside it."""
         layout, states = self._layout, self._states
-        state = int.from_bytes(self._reader.read(address + layout["gen_object.gi_frame_state"], 1), "little", signed=True)
+        state = int.from_bytes(
+            self._reader.read(address + layout["gen_object.gi_frame_state"], 1), "little", signed=True
+        )
         if state in {states.get("completed"), states["cleared"]}:
             return _Suspension(None, End.FINISHED)
         raw = self._frames.at(address + layout["gen_object.gi_iframe"])

@@ -19,7 +19,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 class _Table(NamedTuple):
     entries: int
-    count: int
+    filled: int
     entry_size: int
 
 
@@ -49,15 +49,15 @@ class Dicts:
 
     def _combined_pairs(self, keys: int) -> Pairs:
         table = self._table(keys)
-        words = self._reader.words(table.entries, table.count * table.entry_size // 8)
+        words = self._reader.words(table.entries, table.filled * table.entry_size // 8)
         step = table.entry_size // 8
         found = zip(words[step - 2 :: step], words[step - 1 :: step], strict=True)
         return tuple((key, value) for key, value in found if key and value)
 
     def split_pairs(self, keys: int, values: int) -> Pairs:
-        """Return the items whose keys are shared by all instances of a type, and whose values are the instance's own."""
+        """Return the items whose keys all instances of a type share, and whose values are the instance's own."""
         table = self._table(keys)
-        count = table.count
+        count = table.filled
         if self._has_headed_values:
             count = min(count, self._reader.read(values + self._layout["dict_values.capacity"], 1)[0])
             values += self._layout["dict_values.values"]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from spindoctor.cpython.codes import CELL, FREE, HIDDEN, Codes
 from spindoctor.cpython.classes import Classes
+from spindoctor.cpython.codes import CELL, FREE, HIDDEN, Codes
 from spindoctor.cpython.layout import Layout
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
@@ -25,9 +25,9 @@ MAX_SLOTS = 4096
 class RawFrame(NamedTuple):
     """A frame as found in memory.
 
-    `address` is that of the frame, `code` that of its code object. `instruction` is the offset in bytes of the instruction
-    that runs, negative before the first. `owner` is `OWNED_BY_THREAD`, `OWNED_BY_GENERATOR` (also for coroutines) or a
-    higher number of CPython's own.
+    `address` is that of the frame, `code` that of its code object. `instruction` is the offset in bytes of the
+    instruction that runs, negative before the first. `owner` is `OWNED_BY_THREAD`, `OWNED_BY_GENERATOR` (also for
+    coroutines) or a higher number of CPython's own.
     """
 
     frame: Frame

@@ -16,7 +16,7 @@ SETS = frozenset({"set", "frozenset"})
 DEQUE = "collections.deque"
 WEAK_KEYS, WEAK_VALUES, WEAK_SET = "WeakKeyDictionary", "WeakValueDictionary", "WeakSet"
 WRAPPED_IN = ("data", "queue", "_queue")
-"""Attributes in which weak collections, UserList and the like, and the queues of `queue` and `asyncio` keep their items."""
+"""Attributes in which weak collections, UserList and the like, and queues (`queue`, `asyncio`) keep their items."""
 
 
 class Holdings:
@@ -110,7 +110,9 @@ class Holdings:
 
     def referent(self, reference: int) -> int | None:
         """Return the address of what a weak reference refers to, None if that is dead."""
-        if not any("weakref" in name or name == "KeyedRef" for name in self._classes.names(self._classes.of(reference))):
+        if not any(
+            "weakref" in name or name == "KeyedRef" for name in self._classes.names(self._classes.of(reference))
+        ):
             raise Misread(f"no weak reference at {reference:#x}")
         return self.referents([reference])[0] or None
 

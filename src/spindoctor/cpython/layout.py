@@ -1,8 +1,9 @@
 """Where one version of CPython keeps what we read: tables by name, loaded from `layouts/` or completed by the target.
 
-Up to 3.12 a table is complete. From 3.13 on the interpreter publishes a table of its own (`_Py_DebugOffsets`, at the start of
-`_PyRuntime`; source: Include/internal/pycore_debug_offsets.h); our file then says at which position of that table a name
-lies, and holds only what the table leaves out. What the target publishes is input like any other and is checked once.
+Up to 3.12 a table is complete. From 3.13 on the interpreter publishes a table of its own (`_Py_DebugOffsets`, at the
+start of `_PyRuntime`; source: Include/internal/pycore_debug_offsets.h); our file then says at which position of that
+table a name lies, and holds only what the table leaves out. What the target publishes is input like any other and is
+checked once.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ DERIVED = {
     "interpreter_state.gc_collecting": ("interpreter_state.gc", "gc.collecting"),
     "interpreter_state.gc_generation_stats": ("interpreter_state.gc", "gc.generation_stats"),
 }
+RUNNING_LOOP_BEHIND_STATE = (
+    13  # `_PyThreadStateImpl` begins with the state, then the loop; from 3.14 asyncio publishes it
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Offsets and constants of one minor version on one platform.
 
-    `offsets` are in bytes, named `structure.member`. `published` maps names to their position in the table of the target,
-    `published_size` is that table's size in bytes (0: the version has none).
+    `offsets` are in bytes, named `structure.member`. `published` maps names to their position in the table of the
+    target, `published_size` is that table's size in bytes (0: the version has none).
     """
 
     version: tuple[int, int]
@@ -97,7 +101,7 @@ def complete_layout(layout: Layout, table: bytes, version_word: int) -> Layout:
         raise refusal(f"The published layout is for version {values['version']:#x}, not {version_word:#x}")
     _check(values)
     offsets = {**values, **layout.offsets}
-    return replace(layout, offsets={**offsets, **_derive(offsets)})
+    return replace(layout, offsets={**offsets, **_derive(offsets, layout.minor)})
 
 
 def _check(values: Mapping[str, int]) -> None:
@@ -114,9 +118,16 @@ def _check(values: Mapping[str, int]) -> None:
         raise refusal("The published layout has the members of a frame in another order than known")
 
 
-def _derive(offsets: Mapping[str, int]) -> dict[str, int]:
-    sums = {name: sum(offsets[part] for part in parts) for name, parts in DERIVED.items() if all(p in offsets for p in parts)}
+def _derive(offsets: Mapping[str, int], minor: int) -> dict[str, int]:
+    """Return what follows from other members: sums, and neighbours of fixed order."""
+    sums = {
+        name: sum(offsets[part] for part in parts)
+        for name, parts in DERIVED.items()
+        if all(p in offsets for p in parts)
+    }
     sums["thread_state.datastack_top"] = offsets["thread_state.datastack_chunk"] + 8
+    if minor == RUNNING_LOOP_BEHIND_STATE:
+        sums["asyncio_thread_state.running_loop"] = offsets["thread_state.size"]
     if "unicode_object.compactunicodeobject_size" not in offsets:
         sums["unicode_object.compactunicodeobject_size"] = offsets["unicode_object.asciiobject_size"] + 16
     return sums
@@ -145,9 +156,9 @@ TASK_MUST_CANCEL_BIT = 4
 def add_asyncio(layout: Layout, table: bytes) -> Layout:
     """Add what the `_asyncio` module of a 3.14+ target publishes; `table` holds `ASYNCIO_SIZE` bytes.
 
-    The members that the table leaves out have fixed neighbours in the structure (source: `FutureObj_HEAD` and `TaskObj` in
-    Modules/_asynciomodule.c): the state precedes `is_task`, the flags follow `awaited_by_is_set`, and the waiter and the
-    cancel count precede the coroutine.
+    The members that the table leaves out have fixed neighbours in the structure (source: `FutureObj_HEAD` and `TaskObj`
+    in Modules/_asynciomodule.c): the state precedes `is_task`, the flags follow `awaited_by_is_set`, and the waiter and
+    the cancel count precede the coroutine.
 
     Raises:
         DoctorError: the table contradicts itself.

@@ -19,7 +19,7 @@ class Memory(Protocol):
         """Return exactly `size` bytes from `address` on, or raise `Unreadable`."""
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of each range, read as close in time as can be, or raise `Unreadable` if one cannot be read."""
+        """Return the bytes of each range, read as close in time as can be; `Unreadable` if one cannot be read."""
 
 
 class Image:

@@ -38,7 +38,7 @@ class Numbers:
         if count > MAX_DIGITS:
             raise Misread(f"an int of {count} digits at {address:#x}")
         digits = struct.unpack(f"<{count}I", self._reader.read(address + self._digits, 4 * count))
-        value = sum(digit << DIGIT_BITS * place for place, digit in enumerate(digits))
+        value: int = sum(digit << DIGIT_BITS * place for place, digit in enumerate(digits))
         return -value if is_negative else value
 
     def real(self, address: int) -> float:

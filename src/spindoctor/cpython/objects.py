@@ -32,9 +32,7 @@ class Objects:
         self.attribute_reader = Attributes(reader, self.classes, self.dicts, self.texts)
         self.codes = Codes(reader, self.classes, self.texts, self.containers)
         self.functions = Functions(reader, self.classes, self.codes, self.containers)
-        self.holdings = Holdings(
-            reader, self.classes, self.texts, self.containers, self.dicts, self.attribute_reader
-        )
+        self.holdings = Holdings(reader, self.classes, self.texts, self.containers, self.dicts, self.attribute_reader)
         self._values = Values(self.classes, self.texts, self.numbers, self.holdings)
 
     def flush(self) -> None:
@@ -64,8 +62,8 @@ class Objects:
     def value(self, address: int, depth: int = DEPTH, limit: int = LIMIT) -> object:
         """Return a plain value: None, bool, int, float, str, bytes, or containers of such; other objects are `Opaque`.
 
-        At most `limit` items of a container and `limit` characters of a string are given, and containers within containers
-        down to `depth`.
+        At most `limit` items of a container and `limit` characters of a string are given, and containers within
+        containers down to `depth`.
         """
         return self._values.value(address, depth, limit)
 

@@ -1,12 +1,13 @@
 """Stacks of running threads, read in one go and without stopping them.
 
-Frames of 3.11+ lie in the thread's data-stack chunks, those of generators and coroutines in their own objects; up to 3.10 each
-is an object of its own. So each thread has a plan of what to copy in one read: the words that say where the stack begins, the
-chunks, and the lone frames seen last time. Frames that are not in the copy are read one by one and join the plan.
+Frames of 3.11+ lie in the thread's data-stack chunks, those of generators and coroutines in their own objects; up to
+3.10 each is an object of its own. So each thread has a plan of what to copy in one read: the words that say where the
+stack begins, the chunks, and the lone frames seen last time. Frames that are not in the copy are read one by one and
+join the plan.
 
 The thread runs on while it is read. A generator that has just yielded has no caller; it gets the one it had last
-(`is_spliced`), because leaving such stacks out would hide generators from a profile. A stack whose chain does not reach the
-thread's first frame is not `is_complete`.
+(`is_spliced`), because leaving such stacks out would hide generators from a profile. A stack whose chain does not reach
+the thread's first frame is not `is_complete`.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Stacks:
         return self._take(thread, plan, self._reader.read_many(plan.ranges))
 
     def read_all(self, threads: Sequence[int]) -> dict[int, RawStack | Misread]:
-        """Return the stack of each thread from one copy of them all; a `Misread` in its place where it cannot be read."""
+        """Return the stack of each thread from one copy of all; a `Misread` in its place where it cannot be read."""
         stacks: dict[int, RawStack | Misread] = {}
         try:
             plans = [(thread, self._plan(thread)) for thread in threads]
@@ -156,7 +157,7 @@ class Stacks:
             plan.is_stale = True
         ranges = plan.ranges
         plan.stack = self._walk(thread, plan, blocks, top)
-        # a frame that was read apart is not in the blocks: only a copy that held all of them can show that nothing changed
+        # a frame that was read apart is not in the blocks: only a copy that held all can show that nothing changed
         plan.blocks = blocks if plan.ranges is ranges and not plan.is_stale else []
         return plan.stack
 

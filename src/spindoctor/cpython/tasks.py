@@ -1,8 +1,9 @@
 """Tasks and futures of asyncio.
 
-Up to 3.13 the module `asyncio.tasks` has them: a WeakSet of all (`_all_tasks`, from 3.12 `_scheduled_tasks`), from 3.12 a set
-of eager ones, and the dict `_current_tasks`. From 3.14 each thread and the interpreter have a linked list, and each thread its
-running loop and task; where these lie is published by the `_asyncio` module (Modules/_asynciomodule.c, `_AsyncioDebug`).
+Up to 3.13 the module `asyncio.tasks` has them: a WeakSet of all (`_all_tasks`, from 3.12 `_scheduled_tasks`), from 3.12
+a set of eager ones, and the dict `_current_tasks`; the running loop lies in the thread's dict, on 3.13 behind its
+state. From 3.14 each thread and the interpreter have a linked list, and each thread its running loop and task; where
+these lie is published by the `_asyncio` module (Modules/_asynciomodule.c, `_AsyncioDebug`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from spindoctor.model.frames import Frame
 
 TASK_TYPE = "_asyncio.Task"
 STATES = ("pending", "cancelled", "finished")
-LISTS_SINCE = 14
+LISTS_SINCE, MEMBER_SINCE = 14, 13
 MAX_TASKS = 1 << 18
 LOOP_KEY = "__asyncio_running_event_loop__"
 HOLDER_TYPES = frozenset({"_RunningLoopHolder", "_asyncio._RunningLoopHolder"})
@@ -33,9 +34,9 @@ HOLDER_TYPES = frozenset({"_RunningLoopHolder", "_asyncio._RunningLoopHolder"})
 class RawTask:
     """One task at one moment; `loop`, `coroutine` and `waiter` are addresses.
 
-    `state` is "pending", "cancelled" or "finished". `coroutine_name` is the qualified name, `definition` the first line of its
-    code (None where no trace of it is left). `waiter` is the future it waits for. `cancel_requests` is `Task.cancelling()`
-    (3.11+, else None). `exception_type` names the type of the exception it ended with.
+    `state` is "pending", "cancelled" or "finished". `coroutine_name` is the qualified name, `definition` the first line
+    of its code (None where no trace of it is left). `waiter` is the future it waits for. `cancel_requests` is
+    `Task.cancelling()` (3.11+, else None). `exception_type` names the type of the exception it ended with.
     """
 
     address: int
@@ -82,7 +83,7 @@ class Tasks:
         return TASK_TYPE in self._classes.names(self._classes.of(address))
 
     def all(self) -> tuple[int, ...]:
-        """Return the addresses of all tasks that the interpreter knows; up to 3.13 also finished ones not yet let go."""
+        """Return the addresses of all tasks the interpreter knows; up to 3.13 also finished ones not yet let go."""
         if self._layout.minor >= LISTS_SINCE:
             return self._listed() if "task_object.node" in self._layout else ()
         names = self._modules.kept_contents("asyncio.tasks")
@@ -109,23 +110,26 @@ class Tasks:
         if self._layout.minor < LISTS_SINCE:
             registry = self._modules.kept_contents("asyncio.tasks").get("_current_tasks")
             return dict(self._dicts.pairs(registry)) if registry else {}
-        pairs = self._running_pairs().values() if "asyncio_thread_state.running_task" in self._layout else ()
-        return {loop: task for loop, task in pairs if loop and task}
-
-    def _running_pairs(self) -> dict[int, tuple[int, int]]:
-        """Return thread -> (running loop, running task), 3.14+."""
-        threads = [state.address for state in self._runtime.threads()]
-        loop, task = (self._layout[f"asyncio_thread_state.running_{what}"] for what in ("loop", "task"))
-        words = self._reader.gather([thread + at for thread in threads for at in (loop, task)])
-        return dict(zip(threads, zip(words[::2], words[1::2], strict=True), strict=True))
+        loops, tasks = self._of_threads("running_loop"), self._of_threads("running_task")
+        return {loops[thread]: task for thread, task in tasks.items() if thread in loops}
 
     def running_loops(self) -> dict[int, int]:
         """Return thread -> the event loop that runs in it."""
-        if self._layout.minor >= LISTS_SINCE:
-            pairs = self._running_pairs() if "asyncio_thread_state.running_loop" in self._layout else {}
-            return {thread: loop for thread, (loop, _) in pairs.items() if loop and not self._is_none(loop)}
-        loops = {state.address: self._loop_of(state.address) for state in self._runtime.threads()}
-        return {thread: loop for thread, loop in loops.items() if loop}
+        if self._layout.minor >= MEMBER_SINCE:
+            loops = self._of_threads("running_loop")
+        else:
+            found = {state.address: self._loop_of(state.address) for state in self._runtime.threads()}
+            loops = {thread: loop for thread, loop in found.items() if loop}
+        return {thread: loop for thread, loop in loops.items() if not self._is_none(loop)}
+
+    def _of_threads(self, name: str) -> dict[int, int]:
+        """Return thread -> the address it keeps for asyncio under this name, where it keeps one (3.13+)."""
+        place = self._layout.offsets.get(f"asyncio_thread_state.{name}")
+        if place is None:
+            return {}
+        threads = [state.address for state in self._runtime.threads()]
+        words = self._reader.gather([thread + place for thread in threads])
+        return {thread: word for thread, word in zip(threads, words, strict=True) if word}
 
     def _loop_of(self, thread: int) -> int:
         """Return the loop from the thread's own dict, where a small object holds it and the id of its process."""
@@ -133,8 +137,7 @@ class Tasks:
         for key, value in self._dicts.pairs(inner) if inner else ():
             if self._texts.length(key) == len(LOOP_KEY) and self._texts.read(key) == LOOP_KEY:
                 is_held = self._classes.of(value).name in HOLDER_TYPES
-                loop = self._reader.word(value + self._layout["running_loop_holder.loop"]) if is_held else value
-                return 0 if not loop or self._is_none(loop) else loop
+                return self._reader.word(value + self._layout["running_loop_holder.loop"]) if is_held else value
         return 0
 
     def _is_none(self, address: int) -> bool:
@@ -162,7 +165,9 @@ class Tasks:
             coroutine_name=name,
             definition=definition,
             waiter=word_at(block, layout["task_object.fut_waiter"])[0] or None,
-            must_cancel=bool(block[layout["task_object.must_cancel"]] & layout.constants["task_object.must_cancel_mask"]),
+            must_cancel=bool(
+                block[layout["task_object.must_cancel"]] & layout.constants["task_object.must_cancel_mask"]
+            ),
             cancel_requests=None if cancels is None else int_at(block, cancels)[0],
             exception_type=self._classes.of(exception).name if exception else None,
         )

@@ -19,8 +19,8 @@ class ThreadState:
     """One thread that can run Python code.
 
     `pthread_id` is `threading.get_ident()`, `native_id` the thread's id in its innermost pid namespace (None where the
-    interpreter keeps none), `python_name` that of its `threading.Thread`. `wants_gil`: waits for the GIL now (3.15+, else
-    None).
+    interpreter keeps none), `python_name` that of its `threading.Thread`. `wants_gil`: waits for the GIL now (3.15+,
+    else None).
     """
 
     address: int
@@ -34,8 +34,8 @@ class ThreadState:
 class Gil:
     """The global interpreter lock: a structure of `size` bytes at `address`.
 
-    `holder` is the state of the thread that has it, 0 if nobody has. `switch_number` grows each time that another thread
-    than before takes it.
+    `holder` is the state of the thread that has it, 0 if nobody has. `switch_number` grows each time that another
+    thread than before takes it.
     """
 
     holder: int
@@ -53,7 +53,7 @@ class Runtime:
     """What hangs off `_PyRuntime`: the main interpreter, its threads, the GIL, the collector."""
 
     def __init__(self, reader: Reader, runtime: int) -> None:
-        """Find the main interpreter, the one whose id is 0, of the runtime at this address; `Misread` if there is none."""
+        """Find the main interpreter, whose id is 0, of the runtime at this address; `Misread` if there is none."""
         self._reader = reader
         self._layout = reader.layout
         self._runtime = runtime
@@ -97,14 +97,14 @@ class Runtime:
         return self._reader.int32(self.interpreter + self._layout["interpreter_state.gc_collecting"]) != 0
 
     def collections(self) -> tuple[int, ...] | None:
-        """Return how many collections each generation has seen, youngest first; None on 3.15, which keeps no such sums."""
+        """Return how many collections each generation has seen, youngest first; None on 3.15, which keeps none."""
         layout = self._layout
+        if "gc_generation_stats.size" not in layout:
+            return None
         if "runtime_state.gc_generation_stats" in layout:
             start = self._runtime + layout["runtime_state.gc_generation_stats"]
-        elif "interpreter_state.gc_generation_stats" in layout:
-            start = self.interpreter + layout["interpreter_state.gc_generation_stats"]
         else:
-            return None
+            start = self.interpreter + layout["interpreter_state.gc_generation_stats"]
         size, place = layout["gc_generation_stats.size"], layout["gc_generation_stats.collections"]
         return tuple(self._reader.gather([start + size * generation + place for generation in range(3)]))
 
@@ -146,7 +146,9 @@ class Runtime:
 
     def _state(self, thread: int, block: bytes) -> ThreadState:
         layout = self._layout
-        native = word_at(block, layout["thread_state.native_thread_id"])[0] if layout.minor >= NATIVE_IDS_SINCE else None
+        native = (
+            word_at(block, layout["thread_state.native_thread_id"])[0] if layout.minor >= NATIVE_IDS_SINCE else None
+        )
         wants: bool | None = None
         if "thread_state.gil_requested" in layout:
             wants = struct.unpack_from("<i", block, layout["thread_state.gil_requested"])[0] != 0

@@ -33,8 +33,8 @@ class Values:
     def value(self, address: int, depth: int, limit: int) -> object:
         """Return the value: None, bool, int, float, str, bytes, or list, tuple, set, frozenset, dict of such.
 
-        A deque is given as a list. Of containers the first `limit` items are given, of strings and bytes the first `limit`
-        characters or bytes; what lies deeper than `depth` containers, and all other objects, are `Opaque`.
+        A deque is given as a list. Of containers the first `limit` items are given, of strings and bytes the first
+        `limit` characters or bytes; what lies deeper than `depth` containers, and all other objects, are `Opaque`.
         """
         return _Answer(self, limit).value(address, depth)
 

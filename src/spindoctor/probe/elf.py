@@ -1,7 +1,8 @@
 """Where an interpreter's symbols and sections lie in its process: from /proc/PID/maps and the ELF files named there.
 
-Sources: elf(5), proc_pid_maps(5). Files are opened as the target has them: by `map_files` where we may (the very file, also
-if it has been deleted since), else by path through the target's root, and then only if its first page is the one in memory.
+Sources: elf(5), proc_pid_maps(5). Files are opened as the target has them: by `map_files` where we may (the very file,
+also if it has been deleted since), else by path through the target's root, and then only if its first page is the one
+in memory.
 """
 
 from __future__ import annotations
@@ -153,15 +154,19 @@ def _load_base(file: ELFFile, mapping: Mapping) -> int:
 
 def _symbols(file: ELFFile, base: int) -> dict[str, int]:
     """Return the dynamic symbols we look for; they survive `strip`. By the hash table, as all of them are many."""
+    from elftools.elf.hash import ELFHashSection, GNUHashSection  # noqa: PLC0415
+
     table = file.get_section_by_name(".gnu.hash") or file.get_section_by_name(".hash")
-    found = ((name, table.get_symbol(name)) for name in SYMBOLS) if table else ()
+    if not isinstance(table, GNUHashSection | ELFHashSection):
+        return {}
+    found = ((name, table.get_symbol(name)) for name in SYMBOLS)
     return {name: base + symbol["st_value"] for name, symbol in found if symbol and symbol["st_value"]}
 
 
 def _open(pid: int, mapping: Mapping, memory: Memory) -> IO[bytes]:
     """Open the very file that is mapped."""
     try:
-        return open(f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}", "rb")  # noqa: SIM115 - the caller closes
+        return open(f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}", "rb")
     except OSError:
         pass
     is_executable = mapping.path == executable_path(pid)

@@ -114,7 +114,7 @@ class Interpreter:
 
     @classmethod
     def _attach_by_path(cls, pid: int, memory: Memory, runtime: int, platform: str, paths: str) -> Interpreter:
-        """3.8 to 3.10 keep no version where it could be read first: paths say which to try, `sys.hexversion` if it is."""
+        """3.8 to 3.10 have no `Py_Version`: paths say which version to try, `sys.hexversion` whether it is the one."""
         named = [(3, int(minor)) for minor in re.findall(r"python3\.(\d+)", paths)]
         for version in dict.fromkeys([*named, *SUPPORTED]):
             if version not in SUPPORTED or version >= (3, 11):
@@ -154,19 +154,19 @@ class Interpreter:
         return self._runtime.is_collecting()
 
     def collections(self) -> tuple[int, ...] | None:
-        """Return how many collections each generation has seen, youngest first; None where no such sums are kept (3.15)."""
+        """Return how many collections each generation has seen, youngest first; None where none are kept (3.15)."""
         return self._runtime.collections()
 
     def threads(self) -> tuple[ThreadState, ...]:
         """Return all threads that can run Python code, the newest first.
 
-        Names, and the native ids that versions before 3.11 do not keep themselves, come from `threading`; a name that was
-        read once is kept until `flush`.
+        Names, and the native ids that versions before 3.11 do not keep themselves, come from `threading`; a name that
+        was read once is kept until `flush`.
         """
         states = self._runtime.threads()
         keys = {(state.address, state.pthread_id) for state in states}
         if not keys <= self._names.keys():
-            self._names = {key: (None, None) for key in keys} | self._read_names(keys)
+            self._names = dict.fromkeys(keys, (None, None)) | self._read_names(keys)
         return tuple(self._with_name(state) for state in states)
 
     def _with_name(self, state: ThreadState) -> ThreadState:
@@ -272,7 +272,7 @@ class Interpreter:
         return self._tasks.is_task(address)
 
     def awaited_by(self, address: int) -> tuple[int, ...]:
-        """Return the tasks that wait for a task or future, also through gather, wait, wait_for, shield and TaskGroup."""
+        """Return the tasks that wait for a task or future, also through gather, wait, wait_for, shield, TaskGroup."""
         self._learn_asyncio()
         return self._awaiters.of(address)
 

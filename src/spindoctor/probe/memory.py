@@ -148,4 +148,4 @@ def _process_vm_readv() -> Callable[[int, int, int, int, int, int], int]:
         ctypes.c_ulong,
         ctypes.c_ulong,
     )
-    return call  # type: ignore[no-any-return]
+    return call
