@@ -12,6 +12,7 @@ from kernel_victims import AsNobody, Start
 
 from spindoctor.errors import Forbidden, Gone
 from spindoctor.model.process import Epoll, EpollEntry, Socket
+from spindoctor.probe import sockets
 from spindoctor.probe.descriptors import (
     find_socket_inodes,
     parse_descriptor,
@@ -21,7 +22,7 @@ from spindoctor.probe.descriptors import (
     read_epolls,
 )
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls, is_same_file
-from spindoctor.probe.sockets import listening_sockets, parse_inet, parse_unix, port_of
+from spindoctor.probe.sockets import SocketTables, listening_sockets, parse_inet, parse_unix, port_of
 
 TCP = b"""  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:07E8 00000000:0000 0A 00000000:00000002 00:00000000 00000000     0        0 632 1 000000001c 100 0 0 10 0
@@ -229,6 +230,21 @@ def test_sockets_come_with_state_queue_and_peer(start: Start) -> None:
     assert dict(table.kinds)["epoll"] == 1
     assert port in listening_sockets(victim.pid).values()
     assert one.inode in find_socket_inodes(victim.pid)
+
+
+@pytest.mark.live
+def test_socket_tables_are_read_once_for_several_processes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    victims = [start(SOCKETS), start(SOCKETS)]
+    asked: list[str] = []
+    real = sockets.read_bytes
+    monkeypatch.setattr(sockets, "read_bytes", lambda path: asked.append(path) or real(path))  # type: ignore[func-returns-value]
+    tables = SocketTables()
+    tables.read(victims[0].pid, "tcp")
+
+    second = read_descriptors(victims[1].pid, tables=tables)
+
+    assert sorted(path.rpartition("/")[2] for path in asked) == ["tcp", "unix"]
+    assert {one.socket.local for one in second.descriptors if one.socket} == {f"127.0.0.1:{victims[1].words[0]}"}
 
 
 @pytest.mark.live

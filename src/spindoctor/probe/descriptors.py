@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry
 from spindoctor.probe.failures import forbidden, gone
 from spindoctor.probe.proc import read_link, read_text
-from spindoctor.probe.sockets import read_sockets
+from spindoctor.probe.sockets import SocketTables, read_sockets
 
 MOST_DETAILS = 20_000
 """About 120 ms of links to read; a process with more is counted by kind from the first of them."""
@@ -49,8 +49,10 @@ class DescriptorTable:
         return self.total > len(self.descriptors)
 
 
-def read_descriptors(pid: int, most: int = MOST_DETAILS) -> DescriptorTable:
+def read_descriptors(pid: int, most: int = MOST_DETAILS, tables: SocketTables | None = None) -> DescriptorTable:
     """The descriptors of a process; those that are closed while we read are left out. About 6 us a descriptor.
+
+    `tables` are the sockets, to be given where several processes are read at one moment: they cost more than the rest.
 
     Raises:
         Gone: there is no such process.
@@ -58,7 +60,7 @@ def read_descriptors(pid: int, most: int = MOST_DETAILS) -> DescriptorTable:
     """
     numbers = find_descriptors(pid)
     found = [one for one in (_descriptor(pid, fd) for fd in numbers[:most]) if one is not None]
-    sockets = read_sockets(pid, {one.inode for one in found if one.kind == "socket"})
+    sockets = read_sockets(pid, {one.inode for one in found if one.kind == "socket"}, tables)
     joined = tuple(replace(one, socket=sockets[one.inode]) if one.inode in sockets else one for one in found)
     kinds = Counter(one.kind for one in joined)
     return DescriptorTable(joined, max(len(numbers), len(joined)), tuple(kinds.most_common()), read_limit(pid))

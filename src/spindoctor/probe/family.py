@@ -13,7 +13,7 @@ from spindoctor.probe.failures import gone
 from spindoctor.probe.kin import Kinsman, group_families, is_kin, is_same_program, leader_of, made_by, role_of
 from spindoctor.probe.proc import Stat, find_pids, read_bytes, read_link, read_stat
 from spindoctor.probe.processes import is_python, is_zombie, read_command, read_process
-from spindoctor.probe.sockets import listening_sockets
+from spindoctor.probe.sockets import SocketTables, listening_sockets
 
 HOT_INTERVAL_S = 0.2
 """20 clock ticks: a process that burns a core shows 18 or more of them, one that idles none or one."""
@@ -138,10 +138,12 @@ def _maps_tornado(pid: int) -> bool:
         return False
 
 
-def listening_ports(pids: Iterable[int]) -> tuple[int, ...]:
+def listening_ports(pids: Iterable[int], tables: SocketTables | None = None) -> tuple[int, ...]:
     """The TCP ports on which any of these processes listens, in order; empty where we may not look."""
+    tables = tables or SocketTables()
     ports: set[int] = set()
     for pid in list(pids)[:_MOST_PORT_MEMBERS]:
         inodes = find_socket_inodes(pid)
-        ports.update(port for inode, port in listening_sockets(pid).items() if inode in inodes)
+        if inodes:
+            ports.update(port for inode, port in listening_sockets(pid, tables).items() if inode in inodes)
     return tuple(sorted(ports))

@@ -18,6 +18,7 @@ from spindoctor.probe.kin import Kinsman, group_families, made_by, program_of, r
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.proc import PAGE_BYTES, TICK_S, Stat, read_link
 from spindoctor.probe.processes import PYTHON_NAME, has_python_mapped, process_user
+from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.threads import ThreadCounters, read_threads, thread_use
 
 INTERVAL_S = 1.0
@@ -39,6 +40,15 @@ class _Reading:
     at_s: float
     stats: dict[int, Stat]
     threads: dict[int, dict[int, ThreadCounters]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What is the same for all services, read once."""
+
+    cores: int
+    mounts: tuple[Mount, ...]
+    sockets: SocketTables
 
 
 def survey(interval_s: float = INTERVAL_S, sleep: Callable[[float], None] = time.sleep) -> Survey:
@@ -163,9 +173,9 @@ def _services(
 ) -> tuple[ServiceUse, ...]:
     families = group_families(pythons)
     ranked = sorted(families.values(), key=lambda pids: _rank([loads[pid] for pid in pids]))
-    mounts = read_mounts()
+    surroundings = _Surroundings(machine_cores, read_mounts(), SocketTables())
     return tuple(
-        _service([pythons[pid] for pid in pids], loads, machine_cores, mounts if place < _MOST_DETAILS else None)
+        _service([pythons[pid] for pid in pids], loads, surroundings, has_details=place < _MOST_DETAILS)
         for place, pids in enumerate(ranked)
     )
 
@@ -180,7 +190,7 @@ def _name(leader: Kinsman) -> str:
 
 
 def _service(
-    members: list[Kinsman], loads: Mapping[int, ProcessLoad], machine_cores: int, mounts: tuple[Mount, ...] | None
+    members: list[Kinsman], loads: Mapping[int, ProcessLoad], around: _Surroundings, *, has_details: bool
 ) -> ServiceUse:
     leader = members[0]
     by_pid = {one.pid: one for one in members}
@@ -191,7 +201,7 @@ def _service(
         name=_name(leader),
         made_by=made_by(leader, workers, (), has_tornado=False),
         processes=tuple(replace(loads[pid], role=role) for pid, role in roles.items()),
-        machine_cores=machine_cores,
-        quota_cores=read_quota(leader.pid, mounts) if mounts is not None else None,
-        ports=listening_ports(by_pid) if mounts is not None else (),
+        machine_cores=around.cores,
+        quota_cores=read_quota(leader.pid, around.mounts) if has_details else None,
+        ports=listening_ports(by_pid, around.sockets) if has_details else (),
     )

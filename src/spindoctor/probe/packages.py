@@ -61,7 +61,7 @@ def _in_folder(root: TargetRoot, folder: str) -> Iterator[tuple[str, str]]:
         if parsed is None:
             continue
         name, version = parsed
-        version = version or _version_inside(root, f"{folder}/{entry}")
+        version = version or _version_inside(root, f"{folder or '.'}/{entry}")
         if version:
             yield name, version
 

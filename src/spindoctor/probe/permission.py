@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import socket
 import sys
 from dataclasses import dataclass
 
@@ -126,7 +125,7 @@ def read_situation(pid: int) -> Situation:
         has_sudo=any(os.access(f"{folder}/sudo", os.X_OK) for folder in os.get_exec_path()),
         yama=int(yama) if yama.isdecimal() else 0,
         container=find_container(),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         command=own_command(),
         is_denied_by_selinux=_read("/sys/fs/selinux/booleans/deny_ptrace").startswith("1"),
     )
