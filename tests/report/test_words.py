@@ -40,6 +40,7 @@ def test_a_figure_in_words(value: float | str, unit: str, said: str) -> None:
         (125, "2 min 5 s"),
         (3600 * 3 + 1200, "3 h 20 min"),
         (86400 * 2 + 3600 * 4, "2 d 4 h"),
+        (float("nan"), "unknown time"),
     ],
 )
 def test_a_duration_in_words(value: float, said: str) -> None:
@@ -57,3 +58,10 @@ def test_a_count_agrees_with_its_noun() -> None:
 
 def test_a_text_on_one_line_has_no_control_characters() -> None:
     assert words.sentence(" a\n b\x1b[1m\udcff ") == "a b\\x1b[1m\\udcff"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "1970-01-01 00:00:00 UTC"), (1e300, ""), (float("nan"), ""), (float("inf"), "")]
+)
+def test_a_moment_in_words(value: float, said: str) -> None:
+    assert words.moment(value) == said

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, ProcessLine, Report, Unsure
 from spindoctor.model.process import Machine
 from spindoctor.model.recording import Candidate
-from spindoctor.report.words import cores, count, percent, seconds, sentence, shortened
+from spindoctor.report.words import cores, count, moment, percent, seconds, sentence, shortened
 
 NOTHING_WRONG = "nothing-wrong"
 NO_LOAD = "no load: nothing to diagnose"
@@ -164,11 +163,11 @@ def cost_words(cost: Cost) -> str:
 
 def look_words(look: Look) -> tuple[str, ...]:
     """How the target was looked at, what failed, and what it cost: one line each."""
-    began = datetime.fromtimestamp(look.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    began = moment(look.started_at) if look.started_at else ""
     pinned = ", reader pinned to the target's core" if look.is_pinned else ""
     return (
         f"{count(look.looks, 'look')} in {seconds(look.seconds)} (aimed at {look.rate_hz:g} a second{pinned})"
-        + (f" from {began}" if look.started_at else ""),
+        + (f" from {began}" if began else ""),
         f"{_missed_words(look)}, {count(look.incomplete_stacks, 'incomplete stack')}",
         f"own CPU {cores(look.own_cpu_cores)}, nothing written to the target, never stopped",
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -67,6 +69,8 @@ def cores(value: float) -> str:
 
 def seconds(value: float) -> str:
     """A duration as a person would say it: "12 ms", "3.0 s", "2 min 5 s", "3 h 20 min", "2 d 4 h"."""
+    if not math.isfinite(value):
+        return "unknown time"
     if value < 1:
         return f"{1000 * value:.0f} ms"
     if value < 60:  # noqa: PLR2004
@@ -76,6 +80,14 @@ def seconds(value: float) -> str:
         if whole >= large:
             return f"{whole // large} {big_unit} {whole % large // small} {small_unit}"
     return f"{whole} s"
+
+
+def moment(value: float) -> str:
+    """Seconds since the epoch as date and time in UTC; "" where that is no moment."""
+    try:
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def count(many: int, one: str, several: str | None = None) -> str:
