@@ -59,8 +59,8 @@ def _forked_loop() -> Act:
         )
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     note = (
-        f"Tornado, two processes. On Python {version} this mistake does not spin any more: each forked child\n"
-        "makes a new event loop, and nobody waits on the one that holds the listening socket. The service never answers."
+        f"Tornado, two processes. On Python {version} this mistake does not spin any more: each forked child makes\n"
+        "a new event loop, and nobody waits on the one that has the listening socket. The service never answers."
     )
     return Act("B. Two processes listen, and nobody answers", case, note)
 
@@ -100,9 +100,8 @@ def perform() -> int:
         print(f"\n=== {act.title}\n{act.note}\nSymptom: {act.case.symptom}.")
         for which in EXPECTED:
             right &= show(act, which)
-    print(
-        f"\n{time.monotonic() - start:.0f} s. {'All four verdicts are right.' if right else 'Not every verdict is right.'}"
-    )
+    verdict = "All four verdicts are right." if right else "Not every verdict is right."
+    print(f"\n{time.monotonic() - start:.0f} s. {verdict}")
     return 0 if right else 1
 
 

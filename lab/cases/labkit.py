@@ -28,14 +28,16 @@ def arguments():
     parser.add_argument("--mongo-port", type=int, default=0)
     parser.add_argument("--peer-port", type=int, default=0, help="where /SECONDS is answered after so many seconds")
     parser.add_argument("--idle", action="store_true", help="only what brings the sickness on, no steady traffic")
+    parser.add_argument("--gentle", action="store_true", help="for the traffic: a tenth of the load, where a case has two")
     return parser.parse_args()
 
 
-def begin(service):
+def begin(service, *for_traffic):
     """Arm the alarm that ends the service, start the traffic that lies beside it, and give back the options."""
     options = arguments()
     end_after(options.seconds)
-    start_traffic(os.path.join(os.path.dirname(os.path.abspath(service)), "traffic.py"))
+    program = os.path.join(os.path.dirname(os.path.abspath(service)), "traffic.py")
+    start_traffic([program] + sys.argv[1:] + list(for_traffic))
     return options
 
 
@@ -44,10 +46,10 @@ def end_after(seconds):
     signal.alarm(seconds)
 
 
-def start_traffic(program):
+def start_traffic(command):
     """Start the traffic as an orphan: a process in between starts it and ends at once."""
     orphan = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)"
-    subprocess.run([sys.executable, "-c", orphan, sys.executable, program] + sys.argv[1:], check=True)
+    subprocess.run([sys.executable, "-c", orphan, sys.executable] + command, check=True)
 
 
 def ready():

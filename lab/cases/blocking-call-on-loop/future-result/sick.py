@@ -1,0 +1,32 @@
+"""A report is made by an executor, and the handler waits for it with `Future.result()`: on the event loop's thread.
+"""
+
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import FastAPI
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+app = FastAPI()
+renderers = ThreadPoolExecutor(4, "render")
+
+def render():
+    time.sleep(0.3)
+    return "report"
+
+
+@app.get("/report")
+async def report():
+    return renderers.submit(render).result()  # <- culprit: blocking-call-on-loop
+
+
+@app.get("/ping")
+async def ping():
+    return "pong"
+
+
+labkit.serve(app, OPTIONS)

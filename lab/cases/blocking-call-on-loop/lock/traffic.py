@@ -1,0 +1,15 @@
+"""Four counts a second, and pings that suffer from them."""
+
+import sys
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+client = labkit.Client()
+client.wait_until_up("/ping")
+client.steadily("/ping", per_second=5)
+client.steadily("/count", per_second=4)
+time.sleep(1)
+labkit.ready()
+client.stay()

@@ -1,0 +1,15 @@
+"""Pings all the time, and three who want a picture."""
+
+import sys
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+client = labkit.Client()
+client.wait_until_up("/ping")
+client.steadily("/ping", per_second=20)
+waiting = [client.send("/picture") for _ in range(3)]
+time.sleep(0.7)
+labkit.ready()
+client.stay()
