@@ -29,8 +29,8 @@ MOST_PROCESSES = 16
 """Of a larger family the hottest are looked at closely; the others are counted."""
 
 TASK_LOOKS_PER_S = 5.0
-MOST_SLOW_SHARE = 0.1
-"""Slow looks may take a tenth of our time: with thousands of tasks they come less often."""
+MOST_SLOW_SHARE = 0.25
+"""Slow looks may take a quarter of our time: with thousands of tasks they come less often."""
 
 LOOKS_BETWEEN_PINS = 20
 """A hot thread is moved to another CPU now and then; asking where it is costs some 30 us."""

@@ -8,13 +8,16 @@ from collections.abc import Iterable
 from spindoctor.evidence.origin import library_frame, user_frame
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask
 from spindoctor.model.frames import Stack
-from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Scope, Task
 
 MANY_CANCELS_PER_S = 50
 """Nobody cancels one task fifty times a second on purpose; one re-delivered on each turn counts thousands."""
+
+SCOPE_SHAPES = ("yield-in-scope", "scope-entered-by-hand", "yield-in-managed-scope")
+"""Shapes of source that can leave a scope open, the likeliest first; in a managed one it is mostly right."""
 
 
 def cancellations(recording: Recording) -> Cancellations | Missing:
@@ -67,8 +70,14 @@ def _scope_loop(process: ProcessRecording, seen: list[Scope]) -> CancelLoop | No
         tasks=tuple(stuck),
         host=last.host,
         related=last.related,
-        candidates=process.candidates,
+        candidates=_candidates(process),
     )
+
+
+def _candidates(process: ProcessRecording) -> tuple[Candidate, ...]:
+    """Places of the shape most likely to leave a scope open; those of a less likely one where there are no others."""
+    by_shape = [tuple(one for one in process.candidates if one.shape == shape) for shape in SCOPE_SHAPES]
+    return next((found for found in by_shape if found), ())
 
 
 def _task_loop(process: ProcessRecording, held: HeldTask) -> CancelLoop:

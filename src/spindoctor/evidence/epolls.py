@@ -34,11 +34,9 @@ def shared_epolls(recording: Recording) -> SharedEpolls | Missing:
 def _groups(epolls: Sequence[Epoll]) -> list[list[Epoll]]:
     found: list[list[Epoll]] = []
     for epoll in epolls:
-        home = next((group for group in found if _same(epoll, group)), None)
-        if home is None:
-            found.append([epoll])
-        else:
-            home.append(epoll)
+        homes = [group for group in found if _same(epoll, group)]
+        found = [group for group in found if group not in homes]
+        found.append([*(one for group in homes for one in group), epoll])
     return [group for group in found if len({one.pid for one in group}) > 1]
 
 

@@ -6,7 +6,7 @@ import re
 
 from spindoctor.model.frames import Frame, Stack
 
-LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/lib(64)?/python3\.\d+t?\.zip/")
+LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/python3\d+t?\.zip/")
 """Where installers and the interpreter put code (sysconfig's `purelib`, `platlib`, `stdlib`); `<frozen` has no file.
 
 Editable installs and the working directory lie elsewhere and are the user's.

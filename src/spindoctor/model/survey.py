@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from spindoctor.model.process import Machine
 
@@ -121,7 +121,8 @@ class ServiceUse:
 class Survey:
     """All Python services in sight, busiest first.
 
-    `hidden` is how many processes of other users could not be told: Python or not.
+    `hidden` is how many processes of other users could not be told: Python or not. The quota in `machine` is our own;
+    each service has its own.
     """
 
     interval_s: float
@@ -129,4 +130,3 @@ class Survey:
     services: tuple[ServiceUse, ...] = ()
     processes: int = 0
     hidden: int = 0
-    notes: tuple[str, ...] = field(default=())

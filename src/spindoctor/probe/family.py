@@ -36,9 +36,8 @@ def find_family(pid: int, interval_s: float = HOT_INTERVAL_S, sleep: Callable[[f
     if pid not in after:
         raise gone(pid)
     kinsmen = _kinsmen(pid, after)
-    leader = leader_of(pid, kinsmen)
-    members = _members(leader, kinsmen, after)
-    return _target(asked, leader, members, _hottest(pid, members, before, after))
+    members = _members(leader_of(pid, kinsmen), kinsmen, after)
+    return _target(asked, _eldest(members, after), members, _hottest(pid, members, before, after))
 
 
 def read_stats(pids: Iterable[int] | None = None) -> dict[int, Stat]:
@@ -81,6 +80,13 @@ def _members(leader: int, kinsmen: Mapping[int, Kinsman], stats: Mapping[int, St
     members = [kinsmen[one] for one in group_families(kinsmen)[leader]]
     known = {one.pid for one in members}
     return members + [one for one in _siblings(kinsmen[leader], stats) if one.pid not in known]
+
+
+def _eldest(members: list[Kinsman], stats: Mapping[int, Stat]) -> int:
+    """The first born of those without a parent in the family: several where their master has ended."""
+    pids = {one.pid for one in members}
+    orphans = [one.pid for one in members if one.parent_pid not in pids]
+    return min(orphans or pids, key=lambda pid: (stats[pid].start_ticks, pid))
 
 
 def _siblings(leader: Kinsman, stats: Mapping[int, Stat]) -> list[Kinsman]:

@@ -34,6 +34,7 @@ class LoopWatch:
         self.type_name = self._objects.type_name(loop)
         self._ready = self._attribute("_ready")
         self._starter: int | None = None
+        self._moved = 0
 
     def _attribute(self, name: str) -> int | None:
         try:
@@ -44,41 +45,74 @@ class LoopWatch:
     def look(self, frames: Sequence[RawFrame]) -> LoopLook:
         """Where the loop stands, given its thread's stack (innermost first).
 
-        Raises:
-            Misread: the loop's locals cannot be read.
+        The thread runs on while its locals are read. Where they have changed by then, the loop has moved on: such a look
+        counts as a turn of its own.
         """
-        task = self._interpreter.current_tasks().get(self.loop)
+        task = self._current_task()
         turn = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
         if turn is None:
             return self._look_at_c_loop(frames, task)
-        ready = self._objects.length(self._ready) if self._ready else None
         if turn == 0 or not _is_handle_run(frames[turn - 1]):
-            return self._outside(frames[:turn], task, ready)
-        mine = self._interpreter.locals(frames[turn])
+            return self._outside(frames[:turn], task)
+        mine = self._locals(frames[turn])
         depth = turn - 1
         return LoopLook(
             tid=self.tid,
             loop=self.loop,
             task=task,
-            ready=ready,
-            turn=self._real(mine.get("end_time")),
+            ready=self._queued(),
+            turn=self._turn(mine.get("end_time")),
             callback=mine.get("handle"),
             holder=self._holder(frames[:depth]),
             depth=depth,
         )
 
-    def _outside(self, inner: Sequence[RawFrame], task: int | None, ready: int | None) -> LoopLook:
+    def _current_task(self) -> int | None:
+        try:
+            return self._interpreter.current_tasks().get(self.loop)
+        except Misread:
+            return None
+
+    def _queued(self) -> int | None:
+        try:
+            return self._objects.length(self._ready) if self._ready else None
+        except Misread:
+            return None
+
+    def _locals(self, raw: RawFrame) -> dict[str, int]:
+        """The frame's variables; none where another function runs in it by now."""
+        try:
+            return self._interpreter.locals(raw)
+        except Misread:
+            return {}
+
+    def _turn(self, end_time: int | None) -> float:
+        """What is the same within one turn: its end time, or a number of its own where that has changed meanwhile."""
+        try:
+            value = self._objects.value(end_time) if end_time else None
+        except Misread:
+            value = None
+        if isinstance(value, float):
+            return value
+        self._moved += 1
+        return float(-self._moved)
+
+    def _outside(self, inner: Sequence[RawFrame], task: int | None) -> LoopLook:
         """A look at a loop between callbacks; `inner` are the frames that `_run_once` has called."""
         selects = next((raw for raw in inner if _is_select(raw)), None)
         timeout = self._timeout(selects) if selects else None
-        polls = selects is not None
-        return LoopLook(self.tid, self.loop, task, polls=polls, poll_timeout_s=timeout, ready=ready)
+        return LoopLook(
+            self.tid, self.loop, task, polls=selects is not None, poll_timeout_s=timeout, ready=self._queued()
+        )
 
     def _timeout(self, select: RawFrame) -> float | None:
-        given = self._interpreter.locals(select).get("timeout")
+        given = self._locals(select).get("timeout")
         if given is None:
             return None
-        value = self._objects.value(given)
+        try:
+            value = self._objects.value(given)
+        except Misread:
+            return None
         if value is None:
             return NO_LIMIT_S
         return float(value) if isinstance(value, int | float) else None
@@ -102,29 +136,11 @@ class LoopWatch:
 
     def _find_starter(self, frames: Sequence[RawFrame]) -> int | None:
         """The outermost function that has the loop in a local variable: it called the loop's `run_forever`."""
-        for raw in reversed(frames):
-            try:
-                values = self._interpreter.locals(raw).values()
-            except Misread:
-                continue
-            if self.loop in values:
-                return raw.address
-        return None
+        return next((raw.address for raw in reversed(frames) if self.loop in self._locals(raw).values()), None)
 
     def _holder(self, callback: Sequence[RawFrame]) -> int | None:
         """The `self` of the function that the loop called."""
-        if not callback:
-            return None
-        try:
-            return self._interpreter.locals(callback[-1]).get("self")
-        except Misread:
-            return None
-
-    def _real(self, address: int | None) -> float | None:
-        if address is None:
-            return None
-        value = self._objects.value(address)
-        return value if isinstance(value, float) else None
+        return self._locals(callback[-1]).get("self") if callback else None
 
     def ready_handles(self, most: int) -> tuple[int, ...]:
         """The first handles in the queue of callbacks that are ready to run; none where it cannot be read."""

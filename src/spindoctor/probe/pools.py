@@ -50,6 +50,7 @@ class PoolReader:
         """Look through this interpreter."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
+        self._no_limiters: set[str] = set()
 
     def executors(self, workers: Iterable[Worker], loops: Iterable[int]) -> list[Pool]:
         """Every `ThreadPoolExecutor` with a started thread (Lib/concurrent/futures/thread.py)."""
@@ -109,14 +110,18 @@ class PoolReader:
     def _limiter(self, raw: RawFrame, workers: Sequence[Worker]) -> Pool | None:
         try:
             address = self._interpreter.locals(raw).get("self")
-            attributes = self._objects.attributes(address) if address else {}
+            kind = self._objects.type_name(address) if address else ""
+            if address is None or kind in self._no_limiters:
+                return None
+            attributes = self._objects.attributes(address)
             size, busy, queued = (self._count(attributes, words) for words in (TOTAL, IN_USE, WAITERS))
         except Misread:
             return None
-        if address is None or not size or busy is None or queued is None:
+        if not size or busy is None or queued is None:
+            self._no_limiters.add(kind)
             return None
         tids = tuple(worker.tid for worker in workers if _runs_code_of(worker, raw.frame.file))
-        return Pool(address, "limiter", self._objects.type_name(address), size, busy, queued, tids)
+        return Pool(address, "limiter", kind, size, busy, queued, tids)
 
     def _count(self, attributes: Mapping[str, int], words: Sequence[str]) -> int | None:
         """The number that the first attribute with one of these words in its name stands for."""

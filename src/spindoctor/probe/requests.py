@@ -19,6 +19,9 @@ OBJECTS = ("request", "req", "self")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 """RFC 9110 section 9 and RFC 5789: what makes a `method` attribute that of a request."""
 
+SCOPES = ("scope", "_scope", "environ")
+PATHS = ("path", "_path", "uri")
+KEPT = frozenset({*SCOPES, *PATHS, "request", "_request"})
 TEMPLATES = ("path", "path_format", "route", "rule")
 MOST_FRAMES = 40
 
@@ -30,6 +33,7 @@ class RouteFinder:
         """Look through this interpreter."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
+        self._barren: set[str] = set()
 
     def find(self, frames: Sequence[RawFrame]) -> Route | None:
         """The request of the innermost frame that knows one; None where none does or where it cannot be read."""
@@ -66,15 +70,24 @@ class RouteFinder:
         return {text: value for key, value in pairs if (text := self._text(key))}
 
     def _in_object(self, address: int, *, follow: bool) -> Route | None:
-        """A request object, or (for `self`) an object that keeps one or its scope."""
+        """A request object, or (for `self`) an object that keeps one or its scope.
+
+        Most objects are neither: a type whose instance had none of the names is not asked again.
+        """
+        kind = self._objects.type_name(address)
+        if kind in self._barren:
+            return None
         attributes = self._objects.attributes(address)
-        for name in ("scope", "_scope", "environ"):
+        if not KEPT & attributes.keys():
+            self._barren.add(kind)
+            return None
+        for name in SCOPES:
             if name in attributes and (found := self._in_dict(attributes[name])):
                 return found
         if follow:
             inner = attributes.get("request", attributes.get("_request"))
             return self._in_object(inner, follow=False) if inner else None
-        path = next((attributes[name] for name in ("path", "_path", "uri") if name in attributes), None)
+        path = next((attributes[name] for name in PATHS if name in attributes), None)
         return self._route(attributes.get("method", attributes.get("_method")), path, None)
 
     def _route(self, method: int | None, path: int | None, route: int | None) -> Route | None:

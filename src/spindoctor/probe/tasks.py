@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from spindoctor.cpython.coroutines import End
 from spindoctor.cpython.frames import RawFrame
@@ -36,6 +36,7 @@ class TaskReader:
         self._pools = PoolReader(interpreter)
         self._routes = RouteFinder(interpreter)
         self._chains: dict[int, tuple[RawFrame, ...]] = {}
+        self._asked: dict[int, RawStack] = {}
         self._known_routes: dict[tuple[int, ...], Route | None] = {}
 
     def look(
@@ -118,10 +119,12 @@ class TaskReader:
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
         return executors + self._pools.limiters(self._chains.values(), workers)
 
-    def routes(self, stacks: Iterable[RawStack]) -> dict[Frame, Route]:
-        """The requests that threads work for, by the frames of their stacks."""
+    def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
+        """The requests that threads work for, by the frames of their stacks; a stack that has not changed is asked once."""
         found: dict[Frame, Route] = {}
-        for stack in stacks:
+        fresh = [stack for stack in stacks if id(stack) not in self._asked]
+        self._asked = {id(stack): stack for stack in stacks}
+        for stack in fresh:
             route = self._routes.find(stack.frames)
             if route:
                 found |= {raw.frame: route for raw in stack.frames}

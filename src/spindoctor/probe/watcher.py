@@ -57,6 +57,7 @@ class ProcessWatch:
         self._loops: dict[int, LoopWatch] = {}
         self._loop_looks: dict[int, LoopLook] = {}
         self._tasks = TaskReader(self.interpreter)
+        self._tasks_seen_at: dict[int, tuple[int, int]] = {}
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
         self.missed: Counter[str] = Counter()
@@ -84,7 +85,7 @@ class ProcessWatch:
         fresh = self._read_moved(moved, clocks, gil)
         self._looks = {tid: fresh.get(tid) or self._unmoved(tid, gil) for tid in clocks}
         self._ran = clocks
-        loops = tuple(self._loop_look(tid, tid in fresh) for tid in self._loops if tid in self._looks)
+        loops = tuple(self._loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._looks)
         return Sample(
             at_s=at_s,
             threads=tuple(self._looks.values()),
@@ -164,20 +165,20 @@ class ProcessWatch:
             return last
         return ThreadLook(tid, last.stack, 0, last.call, last.waits_for_gil, has_gil, last.is_complete)
 
-    def _loop_look(self, tid: int, is_fresh: bool) -> LoopLook | None:  # noqa: FBT001 - a fact, not an option
+    def _loop_look(self, tid: int, *, is_fresh: bool) -> LoopLook | None:
         if is_fresh or tid not in self._loop_looks:
             stack = self._stacks.get(tid)
             if stack is None or not stack.is_complete:
                 return None
-            try:
-                self._loop_looks[tid] = self._loops[tid].look(stack.frames)
-            except Misread as misread:
-                self.missed[f"event loop: {_reason(misread)}"] += 1
-                return None
+            self._loop_looks[tid] = self._loops[tid].look(stack.frames)
         return self._loop_looks[tid]
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""
+        if self.task_looks and self._ran == self._tasks_seen_at:
+            self.task_looks.append(replace(self.task_looks[-1], at_s=at_s))  # nobody ran, so nothing has changed
+            return
+        self._tasks_seen_at = self._ran
         try:
             look = self._tasks.look(at_s, list(self._loops.values()), self._stacks, list(self._loop_looks.values()))
         except Misread as misread:
@@ -186,7 +187,7 @@ class ProcessWatch:
         self.task_looks.append(look)
         self._overdue()
         if len(self._routes) < MOST_ROUTES:
-            self._routes |= self._tasks.routes(self._stacks.values())
+            self._routes |= self._tasks.routes(tuple(self._stacks.values()))
 
     def _overdue(self) -> None:
         now_s = time.monotonic()

@@ -102,7 +102,7 @@ def whole_core(report: Report) -> str:
     hottest = max(full, key=lambda one: one.busiest_thread_cores)
     name, used = sentence(hottest.busiest_thread), hottest.busiest_thread_cores
     who = f"thread {name} of pid {hottest.pid} uses {used:.2f} of it"
-    if report.machine.cores == 1:
+    if report.machine.cores <= 1:
         return f"This machine has one core: {who}."
     return f"{percent(1 / report.machine.cores)} of this {report.machine.cores}-core machine is one whole core: {who}."
 
