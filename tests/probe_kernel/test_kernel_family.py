@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
-from kernel_victims import Start
+from kernel_victims import Start, until
 
 from spindoctor.probe.descriptors import read_descriptors
 from spindoctor.probe.family import find_family
 from spindoctor.probe.kin import Kinsman, group_families, helper_of, made_by, program_of, role_of
+from spindoctor.probe.processes import read_process
 
 PYTHON = "/usr/bin/python3.12"
 SPAWN = (PYTHON, "-c", "from multiprocessing.spawn import spawn_main; spawn_main(7)", "--multiprocessing-fork")
@@ -149,6 +150,34 @@ def test_a_fork_is_found_from_both_ends_with_the_hot_one_and_the_port(start: Sta
         assert [(one.pid, one.role) for one in target.processes] == [(victim.pid, "leader"), (child, "worker")]
         assert target.ports == (port,)
     assert port in {int(one.socket.local.split(":")[1]) for one in read_descriptors(child).descriptors if one.socket}
+
+
+ORPHANS = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+children = []
+for _ in range(2):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        sys.stdin.read()  # ends with the test, which closes the pipe
+        os._exit(0)
+    children.append(child)
+print(*children, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.live
+def test_workers_whose_master_has_ended_are_one_family_by_their_socket(start: Start) -> None:
+    master = start(ORPHANS)
+    first, second = map(int, master.words)
+    assert until(lambda: master.pid not in {read_process(one).parent_pid for one in (first, second)})
+
+    for asked in (first, second):
+        target = find_family(asked, interval_s=0)
+        assert target.leader == min(first, second)
+        assert {one.pid for one in target.processes} == {first, second}
 
 
 @pytest.mark.live

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 
 import pytest
 from kernel_victims import AsNobody, Start
@@ -117,6 +118,20 @@ def test_a_port_of_no_process_is_said() -> None:
     with pytest.raises(DoctorError, match=f"No process listens on TCP port {port}") as failure:
         by_port(port)
     assert failure.value.exit_code == ExitCode.COULD_NOT_LOOK
+
+
+@pytest.mark.live
+def test_a_port_of_another_program_is_said_with_its_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        sleep = subprocess.Popen(["sleep", "60"], pass_fds=[server.fileno()])
+
+    try:
+        with pytest.raises(DoctorError, match=rf"no Python process but to sleep 60 \(pid {sleep.pid}\)"):
+            by_port(port)
+    finally:
+        sleep.kill()
+        sleep.wait()
 
 
 @pytest.mark.live

@@ -130,3 +130,4 @@ class Survey:
     services: tuple[ServiceUse, ...] = ()
     processes: int = 0
     hidden: int = 0
+    notes: tuple[str, ...] = ()
