@@ -1,0 +1,137 @@
+"""Cancellations that are delivered again and again, counted by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recordings import PID, callback, library, main_thread, one_process, recording, task, task_looks, user
+
+from spindoctor.evidence.cancellation import cancellations
+from spindoctor.model.facts import Cancellations
+from spindoctor.model.recording import Candidate, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Scope, Task
+
+STUCK = user("events", 31)
+DELIVER = "CancelScope._deliver_cancellation"
+
+
+def scope(*tasks: Task, cancelled: bool | None = True, **more: Any) -> Scope:  # noqa: ANN401 - whatever it holds
+    return Scope(0x5C, "CancelScope", DELIVER, is_cancelled=cancelled, tasks=tasks, **more)
+
+
+def told(*looks: dict[str, Any], **seen: Any) -> Cancellations:  # noqa: ANN401 - whatever was seen
+    process = one_process(task_looks=task_looks(*looks), threads=(main_thread(),), **seen)
+    fact = cancellations(recording(process))
+    assert isinstance(fact, Cancellations)
+    return fact
+
+
+def test_a_done_task_in_a_cancelled_scope_is_held() -> None:
+    done = task(7, state="finished")
+    look = {"scopes": (scope(done, host=done),)}
+
+    fact = told(look, look, look)
+
+    assert [(one.pid, one.tid, one.thread, one.seen) for one in fact.loops] == [(PID, PID, "MainThread", Share(3, 3))]
+    assert [(held.is_done, held.cancels, held.stuck) for held in fact.loops[0].tasks] == [(True, 0, None)]
+    assert fact.loops[0].host == done
+    assert fact.looks == 3
+
+
+def test_a_task_that_swallows_is_held_at_the_line_where_it_waits() -> None:
+    """From 100 to 30,100 requests; the chain seen most that has a line of user code wins over one without."""
+    seen = [
+        {"scopes": (scope(task(7, library("sleep"), STUCK, requests=100)),)},
+        {"scopes": (scope(task(7, library("sleep"), STUCK, requests=15_100)),)},
+        {"scopes": (scope(task(7, requests=20_000)),)},
+        {"scopes": (scope(task(7, library("sleep"), requests=30_100)),)},
+    ]
+
+    held = told(*seen).loops[0].tasks[0]
+
+    assert (held.cancels, held.requests, held.is_done) == (30_000, 30_100, False)
+    assert (held.stuck, held.library) == (STUCK, library("sleep"))
+
+
+def test_a_pending_task_whose_count_stands_still_is_no_loop() -> None:
+    """A task in shielded clean-up: cancelled once, then left alone."""
+    look = {"scopes": (scope(task(7, STUCK, requests=1)),)}
+
+    assert told(look, look, look).loops == ()
+
+
+def test_a_version_without_counts_goes_by_the_scope() -> None:
+    look = {"scopes": (scope(task(7, STUCK, requests=None)),)}
+
+    fact = told(look, look, look)
+
+    assert [held.cancels for held in fact.loops[0].tasks] == [None]
+
+
+def test_without_counts_a_scope_must_say_that_it_is_cancelled() -> None:
+    look = {"scopes": (scope(task(7, STUCK, requests=None), cancelled=None),)}
+
+    assert told(look, look, look).loops == ()
+
+
+def test_a_scope_seen_once_was_being_left() -> None:
+    done = {"scopes": (scope(task(7, state="cancelled")),)}
+
+    assert told({}, done, {}).loops == ()
+
+
+def test_a_growing_count_alone_shows_a_hunted_task_and_who_keeps_running() -> None:
+    """No scope is known: 50,000 requests in half a second; the callback that is not the task's own is told."""
+    looks = [
+        {"tasks": (task(7, STUCK, requests=count),), "callbacks": (callback("nag"), callback("step", of_task=7))}
+        for count in (0, 25_000, 50_000)
+    ]
+
+    fact = told(*looks)
+
+    assert [(one.scope, one.callback, one.seen) for one in fact.loops] == [(None, "nag", Share(3, 3))]
+    assert fact.loops[0].tasks[0].stuck == STUCK
+
+
+def test_a_task_that_a_scope_already_explains_is_told_once() -> None:
+    looks = [
+        {"tasks": (task(7, STUCK, requests=count),), "scopes": (scope(task(7, STUCK, requests=count)),)}
+        for count in (0, 25_000, 50_000)
+    ]
+
+    assert len(told(*looks).loops) == 1
+
+
+def test_a_few_cancellations_at_shutdown_are_no_hunt() -> None:
+    """Two requests in half a second are four a second, and far below fifty."""
+    looks = [{"tasks": (task(7, STUCK, requests=count),)} for count in (0, 1, 2)]
+
+    assert told(*looks).loops == ()
+
+
+def test_only_the_shapes_that_leave_a_scope_open_are_candidates_bare_ones_before_managed_ones() -> None:
+    bare = Candidate("yield-in-scope", "stream", "/srv/app.py", 27)
+    managed = Candidate("yield-in-managed-scope", "lifespan", "/srv/app.py", 5)
+    fork = Candidate("listen-before-fork", "<module>", "/srv/app.py", 40)
+    look = {"scopes": (scope(task(7, state="finished")),)}
+
+    assert told(look, look, candidates=(managed, fork, bare)).loops[0].candidates == (bare,)
+    assert told(look, look, candidates=(managed, fork)).loops[0].candidates == (managed,)
+
+
+def test_one_look_at_the_tasks_is_too_few() -> None:
+    process = one_process(task_looks=task_looks({}), missing=(("tasks", "no asyncio in this process"),))
+
+    assert cancellations(recording(process)) == Missing("no asyncio in this process")
+
+
+def test_the_thread_is_the_one_whose_loop_the_task_is_on() -> None:
+    done = task_looks(*[{"scopes": (scope(task(7, state="finished")),)}] * 2)
+    other = ThreadUse(101, "other loop", "python", loop=0xB0)
+
+    fact = cancellations(recording(one_process(task_looks=done, threads=(other, main_thread()))))
+
+    assert isinstance(fact, Cancellations)
+    assert (fact.loops[0].tid, fact.loops[0].thread) == (PID, "MainThread")

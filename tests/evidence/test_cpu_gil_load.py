@@ -1,0 +1,155 @@
+"""CPU, the GIL and the load, counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+from recordings import (
+    PID,
+    at_loop,
+    idle,
+    main_thread,
+    one_process,
+    recording,
+    task,
+    task_looks,
+    thread_samples,
+    user,
+)
+
+from spindoctor.evidence.cpu import cpu_use
+from spindoctor.evidence.gil import gil_use
+from spindoctor.evidence.load import load
+from spindoctor.model.facts import CpuUse, Gil, GilUse, Load
+from spindoctor.model.process import Descriptor, Machine, Socket
+from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import Sample, SystemCall, ThreadLook
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Route
+
+CRUNCH = user("crunch", 5)
+RUNS = ThreadLook(101, (CRUNCH,), ran_ns=10_000_000)
+SLEEPS = ThreadLook(101, (user("wait", 9),), call=SystemCall("futex"))
+WANTS_GIL = ThreadLook(102, (user("other", 7),), call=SystemCall("futex"), waits_for_gil=True)
+
+
+def cpu_of(seen: Recording) -> CpuUse:
+    told = cpu_use(seen)
+    assert isinstance(told, CpuUse)
+    return told
+
+
+def test_cpu_is_cores_over_the_look_busiest_first() -> None:
+    """0.3 and 2.7 s of CPU in 3 s are 0.1 and 0.9 cores."""
+    quiet = ThreadUse(PID, "", "python", user_s=0.3)
+    busy = ThreadUse(101, "crunch", "python", user_s=1.8, system_s=0.9, voluntary=30, queue_wait_s=1.5)
+
+    told = cpu_of(recording(one_process(threads=(quiet, busy), user_s=2.1, system_s=0.9)))
+
+    assert [(one.name, one.cores) for one in told.threads] == [
+        ("crunch", pytest.approx(0.9)),
+        ("python", pytest.approx(0.1)),
+    ]
+    assert told.threads[0].system_share == pytest.approx(1 / 3)
+    assert (told.threads[0].sleeps_per_s, told.threads[0].queue_wait_share) == (10.0, 0.5)
+    assert told.cores == pytest.approx(1.0)
+
+
+def test_a_busy_thread_is_placed_where_it_ran_and_never_where_it_slept() -> None:
+    """One look on the CPU against three asleep."""
+    samples = thread_samples([SLEEPS], [SLEEPS], [RUNS], [SLEEPS])
+    thread = ThreadUse(101, "crunch", "python", user_s=0.6)
+
+    site = cpu_of(recording(one_process(samples=samples, threads=(thread,)))).threads[0].site
+
+    assert site is not None
+    assert (site.culprit.function, site.share) == ("crunch", Share(1, 4))
+
+
+def test_a_thread_below_two_percent_of_a_core_has_no_place() -> None:
+    thread = ThreadUse(101, "crunch", "python", user_s=0.05)
+
+    told = cpu_of(recording(one_process(samples=thread_samples([RUNS]), threads=(thread,))))
+
+    assert told.threads[0].site is None
+
+
+def test_a_quota_below_the_affinity_is_what_is_allowed() -> None:
+    process = one_process()
+
+    assert cpu_of(recording(process, machine=Machine(8, 4))).allowed_cores == 4
+    assert cpu_of(recording(process, machine=Machine(8, 4, quota_cores=1.5))).allowed_cores == 1.5
+    assert cpu_of(recording(process, machine=Machine(8, 4, quota_cores=6.0))).allowed_cores == 4
+
+
+def test_processes_have_their_roles() -> None:
+    told = cpu_of(recording(one_process(100, user_s=0.3), one_process(101, user_s=3.0)))
+
+    assert [(one.pid, one.role, one.cores) for one in told.processes] == [
+        (101, "worker", 1.0),
+        (100, "leader", pytest.approx(0.1)),
+    ]
+
+
+def test_a_look_that_took_no_time_tells_nothing_of_cpu() -> None:
+    assert isinstance(cpu_use(recording(one_process(), seconds=0.0)), Missing)
+
+
+def gil_of(seen: Recording) -> Gil:
+    told = gil_use(seen)
+    assert isinstance(told, GilUse)
+    return told.processes[0]
+
+
+def test_waiters_for_the_gil_are_counted_by_look_and_by_thread() -> None:
+    """Four looks: in two of them one thread waits; 90 changes of hand in 3 s are 30 a second."""
+    looks = [[RUNS, WANTS_GIL], [RUNS, WANTS_GIL], [RUNS], [RUNS]]
+    samples = tuple(Sample(n / 100, tuple(seen), gil_switches=1000 + 30 * n) for n, seen in enumerate(looks))
+    threads = (ThreadUse(102, "other", "python", user_s=0.01), ThreadUse(101, "crunch", "python", user_s=2.7))
+
+    gil = gil_of(recording(one_process(samples=samples, threads=threads)))
+
+    assert (gil.contended, gil.waiters, gil.switches_per_s) == (Share(2, 4), 0.5, pytest.approx(30))
+    assert [(one.name, one.waits) for one in gil.threads] == [("crunch", Share(0, 4)), ("other", Share(2, 2))]
+    assert [one.site.culprit.function for one in gil.threads if one.site] == ["crunch", "other"]
+
+
+def test_another_futex_is_no_wait_for_the_gil() -> None:
+    gil = gil_of(recording(one_process(samples=thread_samples([SLEEPS], [SLEEPS]))))
+
+    assert (gil.contended, gil.waiters) == (Share(0, 2), 0.0)
+
+
+def test_a_build_without_a_gil_has_no_struggle() -> None:
+    told = gil_use(recording(one_process(samples=thread_samples([RUNS]), has_gil=False)))
+
+    assert isinstance(told, Missing)
+
+
+def test_load_counts_requests_tasks_and_connections_to_the_services_ports() -> None:
+    """Two and one requests in two looks are 1.5 on average; one of three sockets is a client's."""
+    first = task(1, route=Route("GET", "/a/1", "/a/{n}"))
+    second = task(2, route=Route("GET", "/b"))
+    sockets = [
+        Socket(1, "tcp", "10.0.0.1:8080", "10.0.0.2:50000", "ESTABLISHED"),
+        Socket(2, "tcp", "10.0.0.1:50001", "10.0.0.3:5432", "ESTABLISHED"),
+        Socket(3, "tcp", "0.0.0.0:8080", "0.0.0.0:0", "LISTEN"),
+    ]
+    process = one_process(
+        samples=(*thread_samples([RUNS], [SLEEPS]),),
+        task_looks=task_looks({"tasks": (first, second, task(3))}, {"tasks": (second, task(3))}),
+        descriptors=tuple(Descriptor(fd, "socket", one.inode, "", one) for fd, one in enumerate(sockets)),
+        user_s=0.6,
+    )
+
+    told = load(recording(process))
+
+    assert isinstance(told, Load)
+    assert (told.requests, told.tasks, told.connections) == (1.5, 2, 1)
+    assert (told.routes, told.active_looks) == (("GET /a/{n}", "GET /b"), Share(1, 2))
+    assert told.cores == pytest.approx(0.2)
+
+
+def test_without_a_look_the_load_is_unknown() -> None:
+    assert isinstance(load(recording(one_process(threads=(main_thread(),)))), Missing)
+    assert isinstance(load(at_loop(idle())), Load)

@@ -1,0 +1,170 @@
+"""Where the thread of an event loop was, counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+from recordings import at_loop, idle, inside, library, main_thread, one_process, recording, spinning, user
+
+from spindoctor.evidence.loops import loops
+from spindoctor.model.facts import Loop, Loops
+from spindoctor.model.recording import Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import NO_LOOKS, Share
+
+HANDLER = user("handler", 10)
+
+
+def only_loop(seen: Recording) -> Loop:
+    told = loops(seen)
+    assert isinstance(told, Loops)
+    assert len(told.loops) == 1
+    return told.loops[0]
+
+
+def test_every_look_is_counted_at_one_place() -> None:
+    """Ten looks: 4 asleep, 2 spinning, 1 computing, 2 waiting, 1 waiting for the GIL."""
+    loop = only_loop(
+        at_loop(
+            *[idle()] * 4,
+            spinning(1.0),
+            spinning(2.0),
+            inside(HANDLER, turn=3.0),
+            inside(HANDLER, turn=4.0, call="recvfrom"),
+            inside(HANDLER, turn=4.0, call="recvfrom"),
+            inside(HANDLER, turn=5.0, gil=True),
+        )
+    )
+
+    assert (loop.looks, loop.idle, loop.spinning) == (10, Share(4, 10), Share(2, 10))
+    assert (loop.computing, loop.waiting, loop.gil) == (Share(1, 10), Share(2, 10), Share(1, 10))
+    assert loop.zero_polls == Share(2, 6)
+    assert loop.ready == Share(2, 6)
+
+
+def test_the_clocks_of_the_thread_are_the_loops() -> None:
+    loop = only_loop(at_loop(idle(), user_s=2.4, system_s=0.3, voluntary=9, queue_wait_s=0.2))
+
+    assert loop.cores == pytest.approx(0.9)
+    assert (loop.cpu_s, loop.system_s, loop.queue_wait_s) == (pytest.approx(2.7), 0.3, 0.2)
+    assert loop.sleeps_per_s == pytest.approx(3.0)
+
+
+def test_a_runnable_thread_without_a_cpu_neither_computes_nor_waits() -> None:
+    """On a starved machine the thread is in no system call and did not run."""
+    loop = only_loop(at_loop(*[inside(HANDLER, turn=1.0, ran_ns=0)] * 5))
+
+    assert (loop.computing.count, loop.waiting.count, loop.idle.count) == (0, 0, 0)
+
+
+def test_turns_are_changes_between_looks() -> None:
+    loop = only_loop(at_loop(spinning(1.0), spinning(1.0), spinning(2.0), spinning(5.0)))
+
+    assert loop.turns == 2
+
+
+def test_unreadable_turns_are_none() -> None:
+    assert only_loop(at_loop(inside(HANDLER), inside(HANDLER))).turns is None
+
+
+def test_two_looks_in_one_callback_with_fifteen_milliseconds_hold_the_loop() -> None:
+    """Of three looks in turn 1 the last two used 20 ms; the one in turn 2 is alone, the two in turn 3 used 5 ms."""
+    short = inside(HANDLER, turn=3.0, ran_ns=5_000_000)
+    loop = only_loop(at_loop(*[inside(HANDLER, turn=1.0)] * 3, inside(HANDLER, turn=2.0), short, short))
+
+    assert loop.computing == Share(6, 6)
+    assert loop.held == Share(3, 6)
+    assert [(site.share, site.episodes) for site in loop.holds] == [(Share(3, 6), 1)]
+
+
+def test_without_turns_a_look_outside_ends_a_run() -> None:
+    """Five steps of one task under uvloop with the loop's own code between them are five runs, not one."""
+    steps = [look for _ in range(5) for look in (inside(HANDLER, task=7), spinning(0.0))]
+
+    loop = only_loop(at_loop(*[(thread, loop) for thread, loop in steps]))
+
+    assert loop.one_callback == Share(1, 10)
+    assert loop.held == Share(0, 10)
+
+
+def test_the_longest_run_of_one_callback_is_measured() -> None:
+    """Two looks in turn 1, then four in turn 2: from 0.02 to 0.05 s."""
+    loop = only_loop(at_loop(*[inside(HANDLER, turn=1.0)] * 2, *[inside(HANDLER, turn=2.0)] * 4))
+
+    assert loop.one_callback == Share(4, 6)
+    assert loop.one_callback_s == pytest.approx(0.03)
+    assert loop.goes_on
+
+
+def test_a_run_that_was_followed_by_another_look_does_not_go_on() -> None:
+    loop = only_loop(at_loop(*[inside(HANDLER, turn=1.0)] * 4, spinning(2.0)))
+
+    assert loop.one_callback == Share(4, 5)
+    assert not loop.goes_on
+
+
+def test_a_stack_that_is_cut_short_does_not_break_a_run() -> None:
+    torn = inside(complete=False)
+
+    loop = only_loop(at_loop(*[inside(HANDLER, turn=1.0)] * 2, torn, inside(HANDLER, turn=1.0), torn))
+
+    assert loop.one_callback == Share(3, 5)
+    assert loop.goes_on
+
+
+def test_an_endless_run_is_placed_at_the_function_that_stays() -> None:
+    """What the endless function calls comes and goes; what called it stays too, but lies further out."""
+    asgi, endless = library("run_asgi"), user("ws", 20)
+    looks = [
+        inside(library("receive"), endless, asgi, turn=1.0),
+        inside(endless, asgi, turn=1.0),
+        inside(library("send"), endless, asgi, turn=1.0),
+    ]
+
+    site = only_loop(at_loop(*looks)).one_callback_site
+
+    assert site is not None
+    assert (site.culprit.function, site.culprit.line) == ("ws", 20)
+
+
+def test_an_endless_run_is_placed_at_the_line_seen_most() -> None:
+    looks = [inside(user("ws", line), turn=1.0) for line in (20, 21, 21)]
+
+    site = only_loop(at_loop(*looks)).one_callback_site
+
+    assert site is not None
+    assert site.culprit.line == 21
+
+
+def test_waits_are_kept_apart_by_line_and_computations_are_not() -> None:
+    lines = (10, 10, 11)
+    waiting = only_loop(at_loop(*[inside(user("handler", line), turn=1.0, call="recvfrom") for line in lines]))
+    computing = only_loop(at_loop(*[inside(user("handler", line), turn=1.0) for line in lines]))
+
+    assert [(site.culprit.line, site.share.count) for site in waiting.waits] == [(10, 2), (11, 1)]
+    assert [(site.culprit.line, site.share.count) for site in computing.profile] == [(10, 3)]
+
+
+def test_a_wait_tells_its_calls_its_stays_and_how_long_they_took() -> None:
+    """Three looks in turn 1 (0.00 to 0.02 s), then one in turn 2: two stays, the longest of 0.02 s."""
+    looks = [inside(library("recv"), HANDLER, turn=1.0, call="recvfrom")] * 3
+
+    site = only_loop(at_loop(*looks, inside(library("recv"), HANDLER, turn=2.0, call="poll"))).waits[0]
+
+    assert (site.share, site.episodes, site.longest_s) == (Share(4, 4), 2, pytest.approx(0.02))
+    assert site.calls == (("recvfrom", 3), ("poll", 1))
+    assert site.culprit.library_frame == "recv (/srv/venv/lib/python3.12/site-packages/lib.py:1)"
+    assert site.inner == library("recv")
+
+
+def test_a_loop_of_which_no_poll_was_read_has_no_zero_polls() -> None:
+    loop = only_loop(at_loop(inside(HANDLER, turn=1.0)))
+
+    assert (loop.zero_polls, loop.ready) == (NO_LOOKS, NO_LOOKS)
+
+
+def test_without_looks_or_loops_the_reason_is_told() -> None:
+    unseen = loops(recording(one_process(threads=(main_thread(),))))
+    plain = loops(recording(one_process(samples=at_loop(idle()).processes[0].samples)))
+
+    assert unseen == Missing("no look at the threads' stacks succeeded")
+    assert plain == Missing("no asyncio event loop runs in this service")

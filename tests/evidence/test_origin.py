@@ -1,0 +1,83 @@
+"""Whose code a frame is, by its path alone."""
+
+from __future__ import annotations
+
+import pytest
+from recordings import library, user
+
+from spindoctor.evidence.origin import is_user, library_frame, place, user_frame
+from spindoctor.model.frames import Frame
+
+USERS = {
+    "an absolute path": "/srv/app/main.py",
+    "a relative path, as Python 3.8 keeps for a script": "app.py",
+    "a relative path in a folder": "./service/handlers.py",
+    "an editable install": "/home/dev/src/mylib/src/mylib/client.py",
+    "a project whose name has python in it": "/srv/python3-service/app.py",
+    "a project below a folder named lib": "/srv/lib/billing/app.py",
+    "a zip application": "/srv/service.pyz/handlers.py",
+    "a script in a folder of tools": "/opt/tools/site-packages.py",
+    "a container's root": "/app/main.py",
+}
+
+LIBRARIES = {
+    "a venv inside the working directory": "/srv/app/.venv/lib/python3.12/site-packages/anyio/_core.py",
+    "a relative venv, as Python 3.8 keeps it": ".venv/lib/python3.8/site-packages/tornado/web.py",
+    "Debian's packages": "/usr/lib/python3/dist-packages/yaml/__init__.py",
+    "Debian's local packages": "/usr/local/lib/python3.11/dist-packages/flask/app.py",
+    "a user's packages": "/home/www/.local/lib/python3.11/site-packages/attr/_make.py",
+    "the standard library": "/usr/lib/python3.12/asyncio/base_events.py",
+    "the standard library below lib64": "/usr/lib64/python3.9/selectors.py",
+    "pyenv": "/home/www/.pyenv/versions/3.11.4/lib/python3.11/threading.py",
+    "conda": "/opt/conda/envs/web/lib/python3.10/socket.py",
+    "a free-threaded build": "/usr/local/lib/python3.13t/queue.py",
+    "the standard library in a zip": "/usr/lib/python312.zip/json/decoder.py",
+    "frozen modules": "<frozen importlib._bootstrap>",
+    "an egg": "/srv/venv/lib/python3.8/site-packages/old-1.0-py3.8.egg/old/core.py",
+    "a bare install below a target folder": "/opt/python/site-packages/requests/api.py",
+}
+
+NOBODYS = ["<string>", "<attrs generated init app.Model>", "<stdin>", ""]
+
+
+@pytest.mark.parametrize("why", USERS)
+def test_the_users_code(why: str) -> None:
+    assert is_user(Frame("f", USERS[why], 1))
+
+
+@pytest.mark.parametrize("why", LIBRARIES)
+def test_installed_code(why: str) -> None:
+    assert not is_user(Frame("f", LIBRARIES[why], 1))
+
+
+@pytest.mark.parametrize("file", NOBODYS)
+def test_what_was_compiled_at_run_time_is_in_nobodys_file(file: str) -> None:
+    assert not is_user(Frame("f", file, 1))
+
+
+def test_the_users_innermost_frame_is_the_one_to_look_at() -> None:
+    assert user_frame((library("recv"), user("ask"), user("handler"), library("run"))) == user("ask")
+
+
+def test_a_module_or_a_script_only_starts_things() -> None:
+    module, script = user("<module>"), user("main", file="/srv/venv/bin/serve")
+
+    assert user_frame((module, user("handler"), script)) == user("handler")
+    assert user_frame((library("run"), module)) == module
+    assert user_frame((library("run"), script)) == script
+    assert user_frame((library("run"),)) is None
+
+
+def test_the_library_frame_is_what_the_users_line_called() -> None:
+    recv, request = library("recv"), library("request")
+
+    assert library_frame((recv, request, user("ask"), library("run"))) == request
+    assert library_frame((user("ask"), library("run"))) is None
+
+
+def test_without_a_user_frame_it_is_the_outermost() -> None:
+    assert library_frame((library("recv"), library("run"))) == library("run")
+
+
+def test_a_place_is_written_as_people_write_it() -> None:
+    assert place(user("ask", 12)) == "ask (/srv/app.py:12)"

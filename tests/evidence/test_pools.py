@@ -1,0 +1,111 @@
+"""Pools: how often full, and what their members do; counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+from recordings import PID, library, one_process, recording, task, task_looks, thread_samples, user
+
+from spindoctor.evidence.pools import pools
+from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.share import NO_LOOKS, Share
+from spindoctor.model.tasks import Pool
+
+ASK = user("ask_sdk", 50)
+FULL = Pool(1, "executor", "asyncio", size=2, busy=2, queued=3, tids=(101, 102), is_default=True)
+FREE = Pool(1, "executor", "asyncio", size=2, busy=1, queued=0, tids=(101, 102), is_default=True)
+READS = [ThreadLook(tid, (library("recv"), ASK), call=SystemCall("recvfrom")) for tid in (101, 102)]
+COMPUTES = [
+    ThreadLook(101, (user("crunch", 5),), ran_ns=10_000_000),
+    ThreadLook(102, (user("crunch", 6),), waits_for_gil=True),
+]
+THREADS = tuple(ThreadUse(tid, f"asyncio_{number}", "python") for number, tid in enumerate((101, 102)))
+
+
+def only_pool(seen: Recording) -> PoolUse:
+    told = pools(seen)
+    assert isinstance(told, Pools)
+    assert len(told.pools) == 1
+    return told.pools[0]
+
+
+def of(*states: Pool, **seen: object) -> Recording:
+    looks = task_looks(*[{"pools": (one,)} for one in states])
+    return recording(one_process(task_looks=looks, threads=THREADS, **seen))
+
+
+def test_full_is_every_member_busy_and_callers_queued() -> None:
+    """Of four looks two are full; in one every member is busy, but nobody queues."""
+    just_enough = Pool(1, "executor", "asyncio", size=2, busy=2, queued=0)
+
+    use = only_pool(of(FULL, FREE, just_enough, FULL))
+
+    assert (use.full, use.queued_most, use.pool) == (Share(2, 4), 3, FULL)
+
+
+def test_a_pool_without_a_size_is_never_full() -> None:
+    assert only_pool(of(Pool(1, "limiter", "endless", size=0, busy=0, queued=4))).full == Share(0, 1)
+
+
+def test_members_that_wait_show_where_and_for_how_long() -> None:
+    """Both threads stay at one line for three looks: six looks in two stays of 0.02 s each."""
+    use = only_pool(of(FULL, samples=thread_samples(READS, READS, READS)))
+
+    assert [(site.culprit.function, site.share, site.episodes) for site in use.holders] == [("ask_sdk", Share(6, 6), 2)]
+    assert use.holders[0].calls == (("recvfrom", 6),)
+    assert (use.held_s, use.holders_computing) == (pytest.approx(0.02), Share(0, 6))
+
+
+def test_members_that_run_or_want_the_gil_compute() -> None:
+    use = only_pool(of(FULL, samples=thread_samples(COMPUTES, COMPUTES, READS)))
+
+    assert use.holders_computing == Share(4, 6)
+
+
+def test_a_member_that_moves_on_to_another_line_begins_a_new_stay() -> None:
+    lines = [[ThreadLook(101, (user("ask_sdk", line),), call=SystemCall("recvfrom"))] for line in (50, 50, 51, 51, 51)]
+
+    use = only_pool(of(FULL, samples=thread_samples(*lines)))
+
+    assert [(site.culprit.line, site.longest_s) for site in use.holders] == [
+        (51, pytest.approx(0.02)),
+        (50, pytest.approx(0.01)),
+    ]
+
+
+def test_tasks_that_wait_for_a_thread_are_counted_and_placed_by_their_line() -> None:
+    """Two at one line and one at another; one sleeps and waits for no thread."""
+    ask, other = user("ask", 12), user("search", 30)
+    waiting = [
+        task(1, library("to_thread"), ask),
+        task(2, library("to_thread"), ask),
+        task(3, library("to_thread.run_sync"), other),
+    ]
+    look = {"pools": (FULL,), "tasks": (*waiting, task(4, library("sleep"), ask))}
+
+    use = only_pool(recording(one_process(task_looks=task_looks(look))))
+
+    assert use.waiting_tasks == 3
+    assert [(one.function, one.line) for one in use.waiters] == [("ask", 12), ("search", 30)]
+
+
+def test_a_pool_without_threads_has_no_holders() -> None:
+    use = only_pool(of(Pool(1, "connections", "db", size=2, busy=2, queued=1)))
+
+    assert (use.holders, use.holders_computing, use.held_s) == ((), NO_LOOKS, 0.0)
+
+
+def test_the_fullest_pool_comes_first() -> None:
+    quiet = Pool(2, "limiter", "tokens", size=40, busy=0, queued=0)
+
+    told = pools(recording(one_process(task_looks=task_looks({"pools": (quiet, FULL)}))))
+
+    assert isinstance(told, Pools)
+    assert [one.pool.name for one in told.pools] == ["asyncio", "tokens"]
+    assert told.pools[0].pid == PID
+
+
+def test_without_a_slow_look_there_are_no_pools_to_speak_of() -> None:
+    assert isinstance(pools(recording(one_process())), Missing)

@@ -1,0 +1,97 @@
+"""Who keeps coming back, counted by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recordings import (
+    LOOP,
+    PID,
+    callback,
+    inside,
+    library,
+    loop_samples,
+    main_thread,
+    one_process,
+    recording,
+    task,
+    task_looks,
+    user,
+)
+
+from spindoctor.evidence.reschedulers import BARE_YIELD, reschedulers
+from spindoctor.model.facts import Rescheduler, Reschedulers
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import LoopLook, Sample
+from spindoctor.model.share import Share
+
+POLL = user("Jobs.wait", 18)
+
+
+def entries(*looks: dict[str, Any], samples: tuple[Sample, ...] = ()) -> tuple[Rescheduler, ...]:
+    process = one_process(task_looks=task_looks(*looks), threads=(main_thread(),), samples=samples)
+    told = reschedulers(recording(process))
+    assert isinstance(told, Reschedulers)
+    return told.entries
+
+
+def test_the_task_that_is_queued_in_every_look_comes_first() -> None:
+    """Task 7 is there in three of three looks, the accepting callback in one."""
+    polling = task(7, library("sleep"), POLL, waits_on=BARE_YIELD)
+    look: dict[str, Any] = {"tasks": (polling,), "callbacks": (callback("step", of_task=7),)}
+    busy = {**look, "callbacks": (callback("accept"), callback("step", of_task=7))}
+
+    first, second = entries(look, busy, look)
+
+    assert (first.seen, first.is_task, first.steps_at_once) == (Share(3, 3), True, True)
+    assert first.name == "task Task-7 (work)"
+    assert (first.culprit.function, first.culprit.line, first.culprit.thread) == ("Jobs.wait", 18, "MainThread")
+    assert (second.seen, second.is_task, second.name) == (Share(1, 3), False, "accept")
+
+
+def test_a_task_that_waits_for_something_does_not_step_at_once() -> None:
+    reading = task(7, library("readline"), POLL, waits_on="Future")
+    look = {"tasks": (reading,), "callbacks": (callback("step", of_task=7),)}
+
+    assert [one.steps_at_once for one in entries(look, look)] == [False]
+
+
+def test_a_task_queued_twice_in_one_look_is_seen_once() -> None:
+    look = {"callbacks": (callback("tick", holder=9), callback("tick", holder=9))}
+
+    assert [one.seen for one in entries(look, look)] == [Share(2, 2)]
+
+
+def test_callbacks_of_different_objects_are_different() -> None:
+    looks = [{"callbacks": (callback("Handle.run", holder=number),)} for number in range(3)]
+
+    assert [one.seen for one in entries(*looks)] == [Share(1, 3)] * 3
+
+
+def test_a_plain_callback_is_placed_where_its_holder_was_seen_running() -> None:
+    """The callback is a library's; the user's method that it runs is what the stacks show."""
+    thread, loop = inside(user("Ticker.tick", 9), library("Handle._run"), turn=1.0)
+    held = LoopLook(PID, LOOP, turn=1.0, callback=1, holder=9, depth=loop.depth)
+    look = {"callbacks": (callback("Timer.fire", holder=9),)}
+
+    found = entries(look, look, samples=loop_samples([(thread, held)]))
+
+    assert [(one.culprit.function, one.culprit.line) for one in found] == [("Ticker.tick", 9)]
+
+
+def test_what_was_never_seen_running_is_placed_at_its_own_first_line() -> None:
+    look = {"callbacks": (callback("Timer.fire"),)}
+
+    assert [(one.culprit.function, one.culprit.file) for one in entries(look)] == [("Timer.fire", "/srv/app.py")]
+
+
+def test_without_a_slow_look_nobody_can_be_named() -> None:
+    assert isinstance(reschedulers(recording(one_process())), Missing)
+
+
+def test_one_look_at_a_real_wait_shows_that_it_does_not_step_at_once() -> None:
+    """A task that yields now and then, but was once found waiting for a future."""
+    waits = [task(7, POLL, waits_on=what) for what in (BARE_YIELD, "Future", BARE_YIELD)]
+    looks = [{"tasks": (one,), "callbacks": (callback("step", of_task=7),)} for one in waits]
+
+    assert [one.steps_at_once for one in entries(*looks)] == [False]

@@ -1,0 +1,114 @@
+"""Outcomes are ranked by what they cost, and a rule is told what the others answered."""
+
+from __future__ import annotations
+
+from spindoctor.diagnose import judge, rank
+from spindoctor.model.facts import Load, Loops, Others, Pools
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
+from spindoctor.model.rule import Missing, Rule
+from spindoctor.model.share import Share
+from spindoctor.rules import ALL_RULES
+
+BUSY = Load(requests=4.0, routes=(), tasks=9, connections=3, cores=0.5, active_looks=Share(250, 300))
+
+
+def found(severity: Severity = "critical", pid: int = 100, evidence: tuple[Figure, ...] = (), **cost: float) -> Found:
+    return Found((Finding("it is so", severity, "high", Cost(**cost), Culprit(pid=pid), evidence=evidence),))  # type: ignore[arg-type]
+
+
+def always(slug: str, answer: Outcome) -> Rule:
+    return Rule(slug, slug, (), lambda: answer, "")
+
+
+def test_the_spin_comes_before_the_queue_and_information_last() -> None:
+    """A whole core and all of the loop's time (2.0) against nine callers who wait three seconds (0.6)."""
+    outcomes = {
+        "single-core-ceiling": found("info", cores=1.0),
+        "pool-exhausted": found(waiting=9, delay_s=3.0),
+        "undeliverable-cancellation": found(cores=0.99, loop_share=1.0),
+        "gil-contention": Clear("nobody waited"),
+        "forked-event-loop": Unsure("not permitted"),
+    }
+
+    assert rank(outcomes) == ("undeliverable-cancellation", "pool-exhausted", "single-core-ceiling")
+
+
+def test_a_warning_comes_after_everything_critical_whatever_it_costs() -> None:
+    outcomes = {"costly": found("warning", cores=8.0, loop_share=1.0), "grave": found("critical", cores=0.1)}
+
+    assert rank(outcomes) == ("grave", "costly")
+
+
+def test_a_rule_ranks_by_its_worst_finding() -> None:
+    """Two findings: a warning, and a critical one of half a core."""
+    mixed = Found((*found("warning", cores=0.1).findings, *found(cores=0.5).findings))
+
+    assert rank({"middle": found(cores=0.3), "mixed": mixed}) == ("mixed", "middle")
+
+
+def test_a_queue_counts_as_one_core_at_most() -> None:
+    """A thousand callers late by an hour rank like ten callers late by ten seconds: below a core and its loop."""
+    outcomes = {"queue": found(waiting=1000, delay_s=3600.0), "spin": found(cores=0.6, loop_share=0.6)}
+
+    assert rank(outcomes) == ("spin", "queue")
+
+
+def test_equal_costs_keep_the_order_of_the_rules() -> None:
+    assert rank({"first": found(cores=0.5), "second": found(cores=0.5)}) == ("first", "second")
+
+
+def test_a_rule_is_told_the_answers_before_its_own() -> None:
+    def repeat(others: Others) -> Outcome:
+        return Clear(", ".join(others.outcomes))
+
+    rules = (always("one", found()), always("two", Clear("fine")), Rule("three", "", (Others,), repeat, ""))
+
+    outcomes = judge({}, rules, {})
+
+    assert outcomes["three"] == Clear("one, two")
+    assert list(outcomes) == ["one", "two", "three"]
+
+
+def test_missing_evidence_makes_every_rule_unsure_and_none_clear() -> None:
+    facts = {kind: Missing(f"no {kind.__name__}") for rule in ALL_RULES for kind in rule.needs if kind is not Others}
+
+    outcomes = judge(facts, ALL_RULES, {})
+
+    assert {type(outcome) for outcome in outcomes.values()} == {Unsure}
+
+
+def test_evidence_that_nobody_collected_is_missing_too() -> None:
+    assert {type(outcome) for outcome in judge({}, ALL_RULES, {}).values()} == {Unsure}
+
+
+def test_several_reasons_are_told_once_each() -> None:
+    rule = Rule("any", "", (Loops, Pools, Load), lambda *_: Clear(""), "")
+    facts = {Loops: Missing("not permitted"), Pools: Missing("not permitted"), Load: Missing("no look")}
+
+    assert rule.judge(facts) == Unsure("not permitted; no look")
+
+
+def test_nothing_is_wrong_only_where_somebody_could_judge() -> None:
+    nothing_wrong = next(rule for rule in ALL_RULES if rule.slug == "nothing-wrong")
+
+    healthy = judge({Load: BUSY}, (always("one", Clear("fine")), nothing_wrong), {})
+    blind = judge({Load: BUSY}, (always("one", Unsure("not permitted")), nothing_wrong), {})
+    sick = judge({Load: BUSY}, (always("one", found("warning")), nothing_wrong), {})
+
+    assert [type(one["nothing-wrong"]) for one in (healthy, blind, sick)] == [Found, Unsure, Clear]
+
+
+def test_known_bugs_are_joined_by_the_packages_of_the_culprits_process() -> None:
+    """Two processes with two versions: the one that spins counts."""
+    done = (Figure("held_task_state", "state", "done", "", "task object"),)
+    rules = (always("undeliverable-cancellation", found(pid=101, evidence=done)),)
+
+    old = judge({}, rules, {100: {"anyio": "4.14.2"}, 101: {"anyio": "4.14.1"}})
+    new = judge({}, rules, {100: {"anyio": "4.14.1"}, 101: {"anyio": "4.14.2"}})
+
+    assert [len(finding.upstream) for finding in _findings(old)] == [1]
+    assert [len(finding.upstream) for finding in _findings(new)] == [0]
+
+
+def _findings(outcomes: dict[str, Outcome]) -> tuple[Finding, ...]:
+    return tuple(finding for one in outcomes.values() if isinstance(one, Found) for finding in one.findings)
