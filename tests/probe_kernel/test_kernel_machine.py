@@ -123,8 +123,8 @@ def test_the_smallest_quota_and_memory_limit_of_all_levels_count(
         cpu__pressure="some avg10=0.00 total=3000000\n", cpu__stat="nr_periods 0\n",
     )  # fmt: skip
     texts = {"/proc/7/cgroup": "0::/s/one\n", "/proc/self/mountinfo": f"1 1 0:1 / {tmp_path} rw - cgroup2 x rw\n"}
-    real = cgroups.read_text
-    monkeypatch.setattr(cgroups, "read_text", lambda path: texts[path] if path in texts else real(path))
+    real = cgroups.try_text
+    monkeypatch.setattr(cgroups, "try_text", lambda path: texts[path] if path in texts else real(path))
 
     cgroup = read_cgroup(7)
 
