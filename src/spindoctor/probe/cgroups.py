@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spindoctor.probe.proc import read_text
+from spindoctor.probe.proc import try_text
 
 _UNLIMITED_BYTES = 1 << 60
 """Version 1 writes "no limit" as the largest multiple of a page (9223372036854771712)."""
@@ -119,19 +119,19 @@ def _upwards(point: str, inside: str) -> list[str]:
 
 def read_mounts() -> tuple[Mount, ...]:
     """The cgroup hierarchies that we can see."""
-    return parse_mounts(_read("/proc/self/mountinfo"))
+    return parse_mounts(try_text("/proc/self/mountinfo"))
 
 
 def read_quota(pid: int, mounts: tuple[Mount, ...]) -> float | None:
     """The CPU quota of a process in cores; None where it has none, or where it cannot be seen."""
-    version, folders = find_levels("cpu", parse_membership(_read(f"/proc/{pid}/cgroup")), mounts)
+    version, folders = find_levels("cpu", parse_membership(try_text(f"/proc/{pid}/cgroup")), mounts)
     tightest = _tightest(version, folders)
     return tightest.quota_cores if tightest else None
 
 
 def read_cgroup(pid: int) -> Cgroup:
     """What binds a process now; empty fields where it has ended or its cgroup cannot be seen."""
-    paths, mounts = parse_membership(_read(f"/proc/{pid}/cgroup")), read_mounts()
+    paths, mounts = parse_membership(try_text(f"/proc/{pid}/cgroup")), read_mounts()
     version, cpu_folders = find_levels("cpu", paths, mounts)
     _, memory_folders = find_levels("memory", paths, mounts)
     _, pressure_folders = find_levels("", paths, [one for one in mounts if one.version != 1])
@@ -153,13 +153,13 @@ def _tightest(version: int, folders: Iterable[str]) -> Throttling | None:
 
 
 def _throttling_v2(folder: str) -> Throttling | None:
-    quota, _, period = _read(f"{folder}/cpu.max").partition(" ")
-    return parse_throttling(quota, period, _read(f"{folder}/cpu.stat"))
+    quota, _, period = try_text(f"{folder}/cpu.max").partition(" ")
+    return parse_throttling(quota, period, try_text(f"{folder}/cpu.stat"))
 
 
 def _throttling_v1(folder: str) -> Throttling | None:
-    quota, period = _read(f"{folder}/cpu.cfs_quota_us"), _read(f"{folder}/cpu.cfs_period_us")
-    return parse_throttling(quota, period, _read(f"{folder}/cpu.stat"))
+    quota, period = try_text(f"{folder}/cpu.cfs_quota_us"), try_text(f"{folder}/cpu.cfs_period_us")
+    return parse_throttling(quota, period, try_text(f"{folder}/cpu.stat"))
 
 
 def parse_throttling(quota: str, period: str, stat: str) -> Throttling | None:
@@ -190,12 +190,12 @@ def _memory(folders: Iterable[str]) -> tuple[int | None, int | None]:
 
 
 def _number(path: str) -> int | None:
-    text = _read(path).strip()
+    text = try_text(path).strip()
     return int(text) if text.isdecimal() else None
 
 
 def _stall_s(folders: list[str], resource: str) -> float | None:
-    return parse_stall(_read(f"{folders[0]}/{resource}.pressure")) if folders else None
+    return parse_stall(try_text(f"{folders[0]}/{resource}.pressure")) if folders else None
 
 
 def parse_stall(text: str) -> float | None:
@@ -203,10 +203,3 @@ def parse_stall(text: str) -> float | None:
     some = next((line for line in text.splitlines() if line.startswith("some ")), "")
     total = some.rpartition("total=")[2]
     return int(total) * _MICROSECOND_S if total.isdecimal() else None
-
-
-def _read(path: str) -> str:
-    try:
-        return read_text(path)
-    except OSError:
-        return ""

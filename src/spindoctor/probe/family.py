@@ -11,7 +11,7 @@ from spindoctor.model.process import Process, Target
 from spindoctor.probe.descriptors import find_socket_inodes
 from spindoctor.probe.failures import gone
 from spindoctor.probe.kin import Kinsman, group_families, is_kin, is_same_program, leader_of, made_by, role_of
-from spindoctor.probe.proc import Stat, find_pids, read_bytes, read_link, read_stat
+from spindoctor.probe.proc import Stat, find_pids, read_link, read_stat, try_bytes
 from spindoctor.probe.processes import is_python, is_zombie, read_command, read_process
 from spindoctor.probe.sockets import SocketTables, listening_sockets
 
@@ -138,10 +138,7 @@ def _with_roles(asked: Process, leader: int, members: list[Kinsman]) -> Iterator
 
 
 def _maps_tornado(pid: int) -> bool:
-    try:
-        return b"/tornado/speedups." in read_bytes(f"/proc/{pid}/maps")
-    except OSError:
-        return False
+    return b"/tornado/speedups." in try_bytes(f"/proc/{pid}/maps")
 
 
 def listening_ports(pids: Iterable[int], tables: SocketTables | None = None) -> tuple[int, ...]:

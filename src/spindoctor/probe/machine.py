@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from spindoctor.model.process import Machine
 from spindoctor.probe.cgroups import Cgroup, parse_stall, read_cgroup
-from spindoctor.probe.proc import TICK_S, read_text
+from spindoctor.probe.proc import TICK_S, try_text
 
 _KIB = 1024
 _BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq; guest time is part of user (proc_stat(5))
@@ -38,16 +38,16 @@ class MachineReading:
 def read_machine(pid: int) -> MachineReading:
     """One reading for a process; about 200 us. A process that has ended leaves only the machine's own figures."""
     cores = os.cpu_count() or 1
-    load = _read("/proc/loadavg").split()
+    load = try_text("/proc/loadavg").split()
     return MachineReading(
         at_s=time.monotonic(),
         affinity_cores=_affinity(pid, cores),
         cores=cores,
-        cpu_ticks=parse_cpu_ticks(_read("/proc/stat")),
+        cpu_ticks=parse_cpu_ticks(try_text("/proc/stat")),
         cgroup=read_cgroup(pid),
-        cpu_stall_s=parse_stall(_read("/proc/pressure/cpu")),
-        memory_stall_s=parse_stall(_read("/proc/pressure/memory")),
-        memory=tuple(parse_meminfo(_read("/proc/meminfo")).items()),
+        cpu_stall_s=parse_stall(try_text("/proc/pressure/cpu")),
+        memory_stall_s=parse_stall(try_text("/proc/pressure/memory")),
+        memory=tuple(parse_meminfo(try_text("/proc/meminfo")).items()),
         load_1min=float(load[0]) if load else None,
     )
 
@@ -57,13 +57,6 @@ def _affinity(pid: int, cores: int) -> int:
         return len(os.sched_getaffinity(pid))
     except OSError:
         return cores
-
-
-def _read(path: str) -> str:
-    try:
-        return read_text(path)
-    except OSError:
-        return ""
 
 
 def parse_cpu_ticks(text: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 
-from spindoctor.probe.proc import parse_status, read_text
+from spindoctor.probe.proc import parse_status, try_bytes, try_text
 
 _CAP_SYS_PTRACE = 19
 _YAMA_NOBODY = 3
@@ -113,8 +113,8 @@ def _advise_the_mighty(now: Situation) -> str:
 
 def read_situation(pid: int) -> Situation:
     """The situation for one target; what cannot be read counts as harmless."""
-    status = parse_status(_read("/proc/self/status").encode())
-    yama = _read("/proc/sys/kernel/yama/ptrace_scope").strip()
+    status = parse_status(try_bytes("/proc/self/status"))
+    yama = try_text("/proc/sys/kernel/yama/ptrace_scope").strip()
     mark = 1 << _CAP_SYS_PTRACE
     return Situation(
         pid=pid,
@@ -127,12 +127,12 @@ def read_situation(pid: int) -> Situation:
         container=find_container(),
         host=os.uname().nodename,
         command=own_command(),
-        is_denied_by_selinux=_read("/sys/fs/selinux/booleans/deny_ptrace").startswith("1"),
+        is_denied_by_selinux=try_text("/sys/fs/selinux/booleans/deny_ptrace").startswith("1"),
     )
 
 
 def _owner(pid: int) -> int | None:
-    uids = parse_status(_read(f"/proc/{pid}/status").encode()).get("Uid", "").split()
+    uids = parse_status(try_bytes(f"/proc/{pid}/status")).get("Uid", "").split()
     return int(uids[1]) if len(uids) > 1 else None
 
 
@@ -141,7 +141,7 @@ def find_container() -> str | None:
     if _KUBERNETES_NAME in os.environ:
         return "kubernetes"
     kind = next((kind for path, kind in _CONTAINER_MARKS if os.path.exists(path)), None)
-    return None if kind == "docker" and is_on_disk(_read("/proc/self/mountinfo")) else kind
+    return None if kind == "docker" and is_on_disk(try_text("/proc/self/mountinfo")) else kind
 
 
 def is_on_disk(mountinfo: str) -> bool:
@@ -160,10 +160,3 @@ def own_command() -> str:
         if path.endswith("/spindoctor") and os.access(path, os.X_OK):
             return shlex.quote(path)
     return f"{shlex.quote(sys.executable)} -m spindoctor"
-
-
-def _read(path: str) -> str:
-    try:
-        return read_text(path)
-    except OSError:
-        return ""

@@ -107,6 +107,19 @@ def read_text(path: str) -> str:
     return read_bytes(path).decode("utf-8", "replace")
 
 
+def try_bytes(path: str) -> bytes:
+    """A whole /proc file; empty where it is not there, or not for us to read."""
+    try:
+        return read_bytes(path)
+    except OSError:
+        return b""
+
+
+def try_text(path: str) -> str:
+    """A whole /proc or /sys file as text; empty where it is not there, or not for us to read."""
+    return try_bytes(path).decode("utf-8", "replace")
+
+
 def read_stat(pid: int) -> Stat:
     """Read a process's stat.
 

@@ -22,6 +22,7 @@ from spindoctor.probe.proc import (
     read_bytes,
     read_link,
     read_stat,
+    try_bytes,
 )
 
 PYTHON_NAME = re.compile(r"(^|/)python(\d(\.\d+)?t?d?)?$")
@@ -123,7 +124,7 @@ def _describe(stat: Stat) -> Process:
         executable=read_link(f"{folder}/exe").removesuffix(_DELETED),
         cwd=read_link(f"{folder}/cwd").removesuffix(_DELETED),
         user=process_user(stat.pid),
-        environment=environment_names(_read_optional(f"{folder}/environ")),
+        environment=environment_names(try_bytes(f"{folder}/environ")),
     )
 
 
@@ -134,7 +135,7 @@ def _require_alive(stat: Stat) -> None:
             "collected it.",
             f"Look at the parent instead: spindoctor diagnose {stat.parent_pid}",
         )
-    group = int(parse_status(_read_optional(f"/proc/{stat.pid}/status")).get("Tgid", stat.pid))
+    group = int(parse_status(try_bytes(f"/proc/{stat.pid}/status")).get("Tgid", stat.pid))
     if group != stat.pid:
         raise DoctorError(
             f"{stat.pid} is a thread of process {group}.", f"Look at the process: spindoctor diagnose {group}"
@@ -180,10 +181,7 @@ def is_python(pid: int) -> bool:
 
 def has_python_mapped(pid: int) -> bool:
     """Whether a process has the interpreter's library or an extension module mapped; False where we may not see it."""
-    try:
-        return bool(_PYTHON_MAPPING.search(read_bytes(f"/proc/{pid}/maps")))
-    except OSError:
-        return False
+    return bool(_PYTHON_MAPPING.search(try_bytes(f"/proc/{pid}/maps")))
 
 
 def is_same(process: Process) -> bool:
@@ -203,7 +201,7 @@ def started_at(start_ticks: int) -> float:
 
 def read_command(pid: int) -> tuple[str, ...]:
     """The command line; empty for kernel threads, zombies and processes that have ended."""
-    return parse_strings(_read_optional(f"/proc/{pid}/cmdline"))[:_MOST_COMMAND_STRINGS]
+    return parse_strings(try_bytes(f"/proc/{pid}/cmdline"))[:_MOST_COMMAND_STRINGS]
 
 
 def environment_names(data: bytes) -> tuple[str, ...]:
@@ -229,10 +227,3 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _read_optional(path: str) -> bytes:
-    try:
-        return read_bytes(path)
-    except OSError:
-        return b""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Iterator
 
 from spindoctor.model.process import Socket
-from spindoctor.probe.proc import read_bytes, read_link
+from spindoctor.probe.proc import read_link, try_bytes
 
 TCP_STATES = (
     "UNKNOWN",
@@ -109,15 +109,8 @@ class SocketTables:
         """The table of a process's network namespace; empty where it cannot be read (no IPv6, process has ended)."""
         place = (read_link(f"/proc/{pid}/ns/net") or str(pid), protocol)
         if place not in self._texts:
-            self._texts[place] = _table(pid, protocol)
+            self._texts[place] = try_bytes(f"/proc/{pid}/net/{protocol}")
         return self._texts[place]
-
-
-def _table(pid: int, protocol: str) -> bytes:
-    try:
-        return read_bytes(f"/proc/{pid}/net/{protocol}")
-    except OSError:
-        return b""
 
 
 def read_sockets(pid: int, wanted: Collection[int], tables: SocketTables | None = None) -> dict[int, Socket]:

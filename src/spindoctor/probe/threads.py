@@ -17,7 +17,7 @@ from spindoctor.model.sample import SystemCall
 from spindoctor.probe.calls import parse_call
 from spindoctor.probe.failures import forbidden, gone
 from spindoctor.probe.kept import KeptFiles
-from spindoctor.probe.proc import TICK_S, Stat, find_tids, parse_stat, parse_status, read_bytes
+from spindoctor.probe.proc import TICK_S, Stat, find_tids, parse_stat, parse_status, read_bytes, try_bytes
 
 _NS = 1_000_000_000
 _TICK_NS = int(TICK_S * _NS)
@@ -82,15 +82,8 @@ def _tids(pid: int) -> list[int]:
 def _read_thread(folder: str, tid: int) -> ThreadCounters:
     stat = parse_stat(read_bytes(folder + "stat"))
     status = parse_status(read_bytes(folder + "status"))
-    ran_ns, wait_ns, _ = parse_schedstat(_read_optional(folder + "schedstat"))
+    ran_ns, wait_ns, _ = parse_schedstat(try_bytes(folder + "schedstat"))
     return _thread_counters(tid, stat, status, ran_ns, wait_ns)
-
-
-def _read_optional(path: str) -> bytes:
-    try:
-        return read_bytes(path)
-    except OSError:
-        return b""
 
 
 def _thread_counters(tid: int, stat: Stat, status: Mapping[str, str], ran_ns: int, wait_ns: int) -> ThreadCounters:
@@ -223,7 +216,7 @@ class ThreadClock:
 
 def _has_scheduler_statistics(pid: int, tids: Iterable[int]) -> bool:
     """Whether any thread shows a figure: a thread that exists has run."""
-    return any(parse_schedstat(_read_optional(f"/proc/{pid}/task/{tid}/schedstat"))[0] for tid in tids)
+    return any(parse_schedstat(try_bytes(f"/proc/{pid}/task/{tid}/schedstat"))[0] for tid in tids)
 
 
 def _exact_clock(data: bytes) -> tuple[int, int]:
@@ -311,4 +304,4 @@ def read_native_ids(pid: int) -> dict[int, int]:
 
 
 def _namespace_ids(pid: int, tid: int) -> list[str]:
-    return parse_status(_read_optional(f"/proc/{pid}/task/{tid}/status")).get("NSpid", "").split()
+    return parse_status(try_bytes(f"/proc/{pid}/task/{tid}/status")).get("NSpid", "").split()
