@@ -24,7 +24,7 @@ def test_diagnose_prints_the_report_on_stdout_and_progress_on_stderr(spin: Spin)
     ended = spin("diagnose", "42")
 
     assert ended.out.startswith("pid 42 (python app.py), Python 3.12.3: no fault found by 1 check")
-    assert ended.err == "spindoctor: looking at pid 42\n"
+    assert ended.err == "spindoctor: pid 42: looking\n"
     assert ended.code == 0
 
 

@@ -132,6 +132,12 @@ def test_the_footer_counts_looks_misses_and_own_cost() -> None:
     )
 
 
+def test_the_same_reason_in_several_processes_is_counted_once() -> None:
+    report = replace(SICK, look=replace(LOOK, missed=(("torn read", 2), ("gone", 5), ("torn read", 1))))
+
+    assert "8 missed (gone 5, torn read 3)" in terminal.render(report)
+
+
 def test_a_healthy_report_says_by_how_many_checks() -> None:
     text = terminal.render(HEALTHY)
 

@@ -59,7 +59,7 @@ def diagnose(
 
 
 def _look(pid: int, seconds: float, rate: float, *, quiet: bool) -> Recording:
-    with progress(quiet=quiet) or nullcontext() as shown:
+    with progress(f"pid {pid}", quiet=quiet) or nullcontext() as shown:
         return session.look(pid, seconds=seconds, rate_hz=rate, progress=shown)
 
 

@@ -24,8 +24,9 @@ BAR = 24
 class Progress:
     """Shows `(fraction, words)`; a context manager that wipes its line away at the end."""
 
-    def __init__(self, *, moves: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        """`moves` on a terminal; `clock` gives seconds."""
+    def __init__(self, about: str, *, moves: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        """`about` says what is looked at; `moves` on a terminal; `clock` gives seconds."""
+        self._about = about
         self._moves = moves
         self._clock = clock
         self._began = clock()
@@ -38,7 +39,7 @@ class Progress:
             self._draw(fraction, words)
         elif words != self._said:
             self._said = words
-            tell(words)
+            tell(f"{self._about}: {words}")
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +54,7 @@ class Progress:
             return
         self._drawn = now
         done = round(BAR * min(max(fraction, 0.0), 1.0))
-        _write(f"\r\x1b[K[{'#' * done}{'.' * (BAR - done)}] {words}")
+        _write(f"\r\x1b[K[{'#' * done}{'.' * (BAR - done)}] {self._about}: {words}")
 
 
 def _write(text: str) -> None:
@@ -62,6 +63,6 @@ def _write(text: str) -> None:
         sys.stderr.flush()
 
 
-def progress(*, quiet: bool) -> Progress | None:
+def progress(about: str, *, quiet: bool) -> Progress | None:
     """The progress to show, None with `--quiet`."""
-    return None if quiet else Progress(moves=sys.stderr is not None and sys.stderr.isatty())
+    return None if quiet else Progress(about, moves=sys.stderr is not None and sys.stderr.isatty())

@@ -9,7 +9,7 @@ from typing import Any
 
 from spindoctor.model.outcome import Clear, Figure, Finding, Found, Look, Outcome, Report
 from spindoctor.model.process import Process, Target
-from spindoctor.report.phrases import ranked, verdict
+from spindoctor.report.phrases import missed_by_reason, ranked, verdict
 
 FORMAT = 1
 """Grows when a key of the stable core changes its meaning or goes; new keys do not change it."""
@@ -63,7 +63,7 @@ def _look(look: Look) -> Json:
         "seconds": look.seconds,
         "looks": look.looks,
         "missed": sum(many for _, many in look.missed),
-        "missed_reasons": [{"why": why, "count": many} for why, many in look.missed],
+        "missed_reasons": [{"why": why, "count": many} for why, many in missed_by_reason(look)],
         "own_cpu_cores": look.own_cpu_cores,
         "rate_hz": look.rate_hz,
         "incomplete_stacks": look.incomplete_stacks,

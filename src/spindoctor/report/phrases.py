@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, ProcessLine, Report, Unsure
 from spindoctor.model.process import Machine
 from spindoctor.model.recording import Candidate
-from spindoctor.report.words import cores, count, moment, percent, seconds, sentence, shortened
+from spindoctor.report.words import bounded, cores, count, moment, percent, seconds, sentence, shortened
 
 NOTHING_WRONG = "nothing-wrong"
 NO_LOAD = "no load: nothing to diagnose"
@@ -15,6 +16,12 @@ NO_LOAD = "no load: nothing to diagnose"
 
 PEGGED_CORES = 0.9
 """From here a thread has its core to itself: the rest goes to the kernel's own work and to sampling error."""
+
+MOST_REASONS = 4
+"""Reasons of missed looks in one line."""
+
+VISIBLE_CORES = 0.005
+"""Less than this rounds to 0.00 and says nothing."""
 
 COMMAND_WIDTH = 60
 """Characters of a command line that are shown; the whole one is in the JSON."""
@@ -129,7 +136,7 @@ def machine_words(machine: Machine) -> str:
     if machine.throttled_periods:
         parts.append(f"throttled in {machine.throttled_periods:,} of {machine.periods or 0:,} periods")
     used = (("busy", machine.busy_cores), ("stolen", machine.steal_cores), ("waiting for disks", machine.iowait_cores))
-    parts.extend(f"{value:.2f} {name}" for name, value in used if value is not None and (value or name == "busy"))
+    parts.extend(f"{value:.2f} {name}" for name, value in used if value is not None and value >= VISIBLE_CORES)
     if machine.load_1min is not None:
         parts.append(f"load {machine.load_1min:.2f}")
     return ", ".join(parts)
@@ -173,7 +180,15 @@ def look_words(look: Look) -> tuple[str, ...]:
     )
 
 
+def missed_by_reason(look: Look) -> tuple[tuple[str, int], ...]:
+    """Each reason once, whichever process it happened in, the most frequent first."""
+    totals: Counter[str] = Counter()
+    for why, many in look.missed:
+        totals[why] += many
+    return tuple(totals.most_common())
+
+
 def _missed_words(look: Look) -> str:
+    reasons, rest = bounded([f"{sentence(why)} {many:,}" for why, many in missed_by_reason(look)], MOST_REASONS)
     total = sum(many for _, many in look.missed)
-    reasons = ", ".join(f"{sentence(why)} {many:,}" for why, many in look.missed)
-    return f"{total:,} missed ({reasons})" if reasons else "none missed"
+    return f"{total:,} missed ({', '.join([*reasons, *filter(None, [rest])])})" if reasons else "none missed"
