@@ -112,8 +112,21 @@ def test_cleared_suspects_come_with_their_figures() -> None:
 
     assert cleared == (
         "the GIL: 0 of 298 looks found a thread that waited for it "
-        "gil-contention: 298 looks, 0 threads that waited for the GIL"
+        "no sign of gil-contention: 298 looks, 0 threads that waited for the GIL"
     )
+
+
+def test_that_something_is_wrong_clears_nobody() -> None:
+    report = replace(SICK, outcomes={**SICK.outcomes, "nothing-wrong": Clear("something is wrong: pool-exhausted")})
+
+    assert terminal.render(report) == terminal.render(SICK)
+
+
+def test_a_command_shows_its_paths_by_their_last_part() -> None:
+    process = replace(SICK.target.processes[0], command=("/usr/bin/python3", "/srv/app/run.py", "--to", "a/b"))
+    report = replace(SICK, target=replace(SICK.target, processes=(process,)))
+
+    assert terminal.render(report).startswith("pid 4242 (python3 run.py --to a/b), Python 3.12.3: ")
 
 
 def test_what_was_not_checked_says_why() -> None:
@@ -126,8 +139,9 @@ def test_the_footer_counts_looks_misses_and_own_cost() -> None:
     footer = terminal.render(SICK).rsplit("\n\n", 1)[1]
 
     assert words(footer) == (
-        "298 looks in 3.0 s (aimed at 100 a second, reader pinned to the target's core) from 2026-09-21 14:13:20 UTC "
-        "2 missed (torn read 2), 1 incomplete stack "
+        "298 looks in 3.0 s (aimed at 100 a second for each process, reader pinned to the target's core) "
+        "from 2026-09-21 14:13:20 UTC "
+        "2 missed (2 x torn read), 1 incomplete stack "
         "own CPU 0.05 cores, nothing written to the target, never stopped"
     )
 
@@ -135,7 +149,7 @@ def test_the_footer_counts_looks_misses_and_own_cost() -> None:
 def test_the_same_reason_in_several_processes_is_counted_once() -> None:
     report = replace(SICK, look=replace(LOOK, missed=(("torn read", 2), ("gone", 5), ("torn read", 1))))
 
-    assert "8 missed (gone 5, torn read 3)" in terminal.render(report)
+    assert "8 missed (5 x gone, 3 x torn read)" in terminal.render(report)
 
 
 def test_a_healthy_report_says_by_how_many_checks() -> None:

@@ -39,7 +39,7 @@ def render(report: Report) -> str:
         _bullets(
             [
                 *(f"{_plain(one.suspect)}: {_plain(one.figure)}" for one in report.cleared),
-                *(f"`{slug}`: {_plain(looked_at)}" for slug, looked_at in cleared_rules(report)),
+                *(f"no sign of `{slug}`: {_plain(looked_at)}" for slug, looked_at in cleared_rules(report)),
             ]
         )
         or "Nothing could be ruled out.",

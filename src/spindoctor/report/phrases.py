@@ -40,8 +40,12 @@ def ranked(report: Report) -> tuple[tuple[str, Finding], ...]:
 
 
 def cleared_rules(report: Report) -> tuple[tuple[str, str], ...]:
-    """Slug and what was looked at, for every rule that found nothing with enough evidence."""
-    return tuple((slug, answer.looked_at) for slug, answer in report.outcomes.items() if isinstance(answer, Clear))
+    """Slug and what was looked at, for every rule that found nothing with enough evidence.
+
+    That something is wrong clears nobody, so `nothing-wrong` is never among them.
+    """
+    clear = ((slug, answer) for slug, answer in report.outcomes.items() if isinstance(answer, Clear))
+    return tuple((slug, answer.looked_at) for slug, answer in clear if slug != NOTHING_WRONG)
 
 
 def unchecked(report: Report) -> tuple[tuple[str, str], ...]:
@@ -58,9 +62,9 @@ def headline(report: Report) -> str:
 
 
 def command_words(command: Sequence[str]) -> str:
-    """A command line without the folder of its program, cut to a readable length."""
-    program, *arguments = command or ("unknown command",)
-    return shortened(sentence(" ".join((program.rpartition("/")[2], *arguments))), COMMAND_WIDTH)
+    """A command line cut to a readable length; of arguments that are paths the last part."""
+    names = [part.rpartition("/")[2] if part.startswith("/") else part for part in command]
+    return shortened(sentence(" ".join(names)), COMMAND_WIDTH) or "unknown command"
 
 
 def verdict(report: Report) -> str:
@@ -172,9 +176,9 @@ def look_words(look: Look) -> tuple[str, ...]:
     """How the target was looked at, what failed, and what it cost: one line each."""
     began = moment(look.started_at) if look.started_at else ""
     pinned = ", reader pinned to the target's core" if look.is_pinned else ""
+    aim = f"aimed at {look.rate_hz:g} a second for each process{pinned}"
     return (
-        f"{count(look.looks, 'look')} in {seconds(look.seconds)} (aimed at {look.rate_hz:g} a second{pinned})"
-        + (f" from {began}" if began else ""),
+        f"{count(look.looks, 'look')} in {seconds(look.seconds)} ({aim})" + (f" from {began}" if began else ""),
         f"{_missed_words(look)}, {count(look.incomplete_stacks, 'incomplete stack')}",
         f"own CPU {cores(look.own_cpu_cores)}, nothing written to the target, never stopped",
     )
@@ -189,6 +193,6 @@ def missed_by_reason(look: Look) -> tuple[tuple[str, int], ...]:
 
 
 def _missed_words(look: Look) -> str:
-    reasons, rest = bounded([f"{sentence(why)} {many:,}" for why, many in missed_by_reason(look)], MOST_REASONS)
+    reasons, rest = bounded([f"{many:,} x {sentence(why)}" for why, many in missed_by_reason(look)], MOST_REASONS)
     total = sum(many for _, many in look.missed)
     return f"{total:,} missed ({', '.join([*reasons, *filter(None, [rest])])})" if reasons else "none missed"

@@ -70,7 +70,7 @@ def _show_found(page: Page, report: Report) -> None:
 def _show_cleared(page: Page, report: Report) -> None:
     page.heading("Cleared")
     suspects = [f"{sentence(one.suspect)}: {sentence(one.figure)}" for one in report.cleared]
-    rules = [f"{slug}: {sentence(looked_at)}" for slug, looked_at in cleared_rules(report)]
+    rules = [f"no sign of {slug}: {sentence(looked_at)}" for slug, looked_at in cleared_rules(report)]
     _show_list(page, suspects + rules, "Nothing could be ruled out.")
 
 
