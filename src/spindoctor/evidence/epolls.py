@@ -68,13 +68,14 @@ def _shared(recording: Recording, group: Sequence[Epoll], running: dict[int, Loo
 
 
 def _uses(recording: Recording, epoll: Epoll) -> bool:
-    """Whether this process's loop waits in this epoll: it was seen there, or was never seen waiting in another."""
+    """Whether this process's loop waits in this epoll: it was seen there, or was never seen waiting and has no other."""
     process = recording.process(epoll.pid)
     looks = [look for sample in process.samples for look in sample.threads] if process else []
     waits = {
         look.call.arguments[0] for look in looks if look.call and look.call.name in EPOLL_WAITS and look.call.arguments
     }
-    return epoll.fd in waits or not waits
+    has_other = bool(process) and any(one.fd != epoll.fd for one in process.epolls)
+    return epoll.fd in waits or not (waits or has_other)
 
 
 def _foreign(recording: Recording, epoll: Epoll, group: Sequence[Epoll]) -> list[Foreign]:

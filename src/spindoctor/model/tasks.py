@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from spindoctor.model.frames import Frame, Stack
 
-
 BARE_YIELD = "bare yield"
 """What a task waits on that only gives way: it is run again on the next turn of its loop, whatever happens."""
 

@@ -31,6 +31,8 @@ LOOKS_BETWEEN_TIMERS = 25
 """How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
 
 MOST_ROUTES = 500
+MAIN_THREAD = "MainThread"
+"""What `threading` calls the thread that a process begins with."""
 
 
 class ProcessWatch:
@@ -116,9 +118,10 @@ class ProcessWatch:
 
     def _adopt_forked(self, states: Sequence[ThreadState], clocks: Mapping[int, tuple[int, int]]) -> None:
         """The one thread of a forked child may keep the id that it had in its parent (before 3.11)."""
-        lost = [one.address for one in states if one.address not in self._states.values()]
+        lost = [one for one in states if one.address not in self._states.values()]
         if len(lost) == 1 and self.pid in clocks and self.pid not in self._states:
-            self._states[self.pid] = lost[0]
+            self._states[self.pid] = lost[0].address
+            self._names[self.pid] = lost[0].python_name or MAIN_THREAD
 
     def _watch(self, tid: int, loop: int) -> LoopWatch:
         known = self._loops.get(tid)

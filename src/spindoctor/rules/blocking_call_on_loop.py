@@ -13,7 +13,8 @@ Use the asynchronous form of the call (`await asyncio.sleep`, an async client), 
 
 ## False alarms
 Waiting for the GIL also sleeps on a futex; it is told apart by the futex's address and belongs to `gil-contention`.
-Single looks in which a file read waits for the disk stay below the threshold.
+Single looks in which a file read waits for the disk stay below the threshold: a twentieth of the looks at one line, a
+fifth at many lines together.
 
 ## Missed alarms
 Calls that are shorter than a few milliseconds and rare. A call that burns CPU instead of waiting is `cpu-bound-on-
@@ -22,15 +23,21 @@ loop`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spindoctor.model.facts import Loop, Loops, Site
-from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
+from spindoctor.model.share import Share
 
 MIN_LOOKS = 50
 """Below this a share of 5 % cannot be told from 15 %."""
 
 MIN_SHARE = 0.05
 """A loop that is held 5 % of the time adds latency that users notice."""
+
+SCATTERED_SHARE = 0.2
+"""Held a fifth of the time at many places, none of which reaches the share for itself: such as one query a line."""
 
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
@@ -41,12 +48,37 @@ def check(loops: Loops) -> Outcome:
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    findings = [_finding(loop, site) for loop in enough for site in loop.waits if site.share.low >= MIN_SHARE]
+    findings = [finding for loop in enough for finding in (_at_places(loop) or _scattered(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
     return Clear(
         "; ".join(f"{loop.thread} of {loop.pid} waited inside a callback in {loop.waiting}" for loop in enough)
     )
+
+
+def _at_places(loop: Loop) -> list[Finding]:
+    return [_finding(loop, site) for site in loop.waits if site.share.low >= MIN_SHARE]
+
+
+def _scattered(loop: Loop) -> list[Finding]:
+    """One finding for many places, at the one seen most, with the share of all."""
+    if loop.waiting.low < SCATTERED_SHARE or not loop.waits:
+        return []
+    most = _finding(loop, loop.waits[0])
+    return [
+        replace(
+            most,
+            claim=f"calls at many places block the event loop of {loop.thread} (pid {loop.pid}) in {loop.waiting}; "
+            f"most often {loop.waits[0].culprit.function}, in {loop.waits[0].share}",
+            severity=_severity(loop.waiting),
+            cost=replace(most.cost, loop_share=loop.waiting.ratio),
+            culprits=tuple(site.culprit for site in loop.waits[1:]),
+        )
+    ]
+
+
+def _severity(share: Share) -> Severity:
+    return "critical" if share.ratio >= SEVERE_SHARE else "warning"
 
 
 def _finding(loop: Loop, site: Site) -> Finding:
@@ -55,7 +87,7 @@ def _finding(loop: Loop, site: Site) -> Finding:
     ongoing = site.longest_s >= loop.seconds * SEVERE_SHARE
     return Finding(
         claim=f"{where} blocks the event loop of {loop.thread} (pid {loop.pid}) in {site.share}: it waits in {calls}",
-        severity="critical" if site.share.ratio >= SEVERE_SHARE else "warning",
+        severity=_severity(site.share),
         confidence="high" if loop.turns is not None else "medium",
         cost=Cost(loop_share=site.share.ratio, delay_s=site.longest_s),
         culprit=site.culprit,

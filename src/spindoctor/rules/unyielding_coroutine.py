@@ -36,7 +36,7 @@ MIN_SPAN_S = 1.5
 """Shorter runs are long computations (`cpu-bound-on-loop`), not endless ones."""
 
 MIN_CORES = 0.3
-"""Off the CPU it would be a blocking call; a shared machine leaves a spinning thread at least this much."""
+"""Off the CPU it would be a blocking call. Time spent runnable in the run queue counts: a starved spin is one too."""
 
 
 def check(loops: Loops) -> Outcome:
@@ -52,7 +52,8 @@ def check(loops: Loops) -> Outcome:
 
 
 def _never_ends(loop: Loop) -> bool:
-    computes = loop.cores >= MIN_CORES and loop.computing.count + loop.gil.count > loop.waiting.count
+    wants_s = loop.cpu_s + loop.queue_wait_s
+    computes = wants_s >= MIN_CORES * loop.seconds and loop.computing.count + loop.gil.count > loop.waiting.count
     fills = loop.one_callback.ratio >= MIN_SHARE and loop.one_callback_s >= MIN_SPAN_S
     return fills and computes and loop.goes_on
 
