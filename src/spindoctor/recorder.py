@@ -21,6 +21,7 @@ from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.packages import read_packages
+from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
 from spindoctor.probe.watcher import ProcessWatch
 from spindoctor.shapes import find_shapes
@@ -159,9 +160,11 @@ class Recorder:
     def _read_descriptors(self) -> None:
         if self._descriptors:
             return
+        self._unpin()
+        tables = SocketTables()
         for watch in self._watches:
             try:
-                table = read_descriptors(watch.pid)
+                table = read_descriptors(watch.pid, tables=tables)
             except DoctorError as error:
                 self._missing[watch.pid] = error.problem
                 continue

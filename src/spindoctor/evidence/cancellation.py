@@ -41,7 +41,7 @@ def _why_not(recording: Recording) -> str:
 def _of_process(process: ProcessRecording) -> list[CancelLoop]:
     by_scope: dict[int, list[Scope]] = {}
     for look in process.task_looks:
-        for scope in look.scopes:
+        for scope in {one.address: one for one in look.scopes}.values():
             by_scope.setdefault(scope.address, []).append(scope)
     found = [_scope_loop(process, seen) for seen in by_scope.values()]
     loops = [one for one in found if one]

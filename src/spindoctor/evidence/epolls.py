@@ -68,13 +68,13 @@ def _shared(recording: Recording, group: Sequence[Epoll], running: dict[int, Loo
 
 
 def _uses(recording: Recording, epoll: Epoll) -> bool:
-    """Whether this process's loop waits in this epoll: it was seen there, or was never seen waiting and has no other."""
+    """Whether this process's loop waits in this epoll: it was seen there, or never seen waiting and has no other."""
     process = recording.process(epoll.pid)
     looks = [look for sample in process.samples for look in sample.threads] if process else []
     waits = {
         look.call.arguments[0] for look in looks if look.call and look.call.name in EPOLL_WAITS and look.call.arguments
     }
-    has_other = bool(process) and any(one.fd != epoll.fd for one in process.epolls)
+    has_other = process is not None and any(one.fd != epoll.fd for one in process.epolls)
     return epoll.fd in waits or not (waits or has_other)
 
 

@@ -36,7 +36,7 @@ def pools(recording: Recording) -> Pools | Missing:
 def _of_process(process: ProcessRecording) -> list[PoolUse]:
     seen: dict[int, list[Pool]] = {}
     for look in process.task_looks:
-        for pool in look.pools:
+        for pool in {one.address: one for one in look.pools}.values():
             seen.setdefault(pool.address, []).append(pool)
     namer = Namer(process)
     return [_use(process, states, namer) for states in seen.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
@@ -17,37 +17,59 @@ from spindoctor.model.tasks import BARE_YIELD, Callback, Task
 MOST = 5
 """Beyond the five most frequent nobody keeps a loop awake alone."""
 
-Identity = tuple[int | None, str, int | None, int | None]
+Identity = tuple[int | None, str | int, str, int | None]
+"""Loop, and what comes back on it: a task, or a function with the object it is bound to."""
 
 
 def reschedulers(recording: Recording) -> Reschedulers | Missing:
-    """The tasks and callbacks found running or queued most often, over the slow looks at each process."""
+    """The tasks and callbacks found running or queued most often.
+
+    Counted are the quick looks that found the loop inside a callback, and the slow looks that found anything queued.
+    """
     looked = [one for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the event loop's queue succeeded")
     entries = [entry for process in looked for entry in _of_process(process)]
     ranked = sorted(entries, key=lambda one: one.seen.ratio, reverse=True)
-    return Reschedulers(tuple(ranked), looks=sum(len(one.task_looks) for one in looked))
+    return Reschedulers(tuple(ranked), looks=max((one.seen.of for one in entries), default=_looks(looked)))
+
+
+def _looks(looked: Iterable[ProcessRecording]) -> int:
+    return sum(len(one.task_looks) for one in looked)
 
 
 def _of_process(process: ProcessRecording) -> list[Rescheduler]:
-    seen: Counter[Identity] = Counter()
-    example: dict[Identity, Callback] = {}
-    for look in process.task_looks:
-        present = {_identity(one): one for one in look.callbacks}
-        seen.update(present.keys())
-        example.update(present)
+    looks = [*_slow(process), *_quick(process)]
+    of: Counter[int | None] = Counter(loop for look in looks for loop in {one.loop for one in look})
+    seen = Counter(identity for look in looks for identity in {_identity(one) for one in look})
+    example = {_identity(one): one for look in looks for one in look}
     namer = Namer(process)
-    return [_entry(process, namer, example[one], count) for one, count in seen.most_common(MOST)]
+    most = seen.most_common(MOST)
+    return [_entry(process, namer, example[one], Share(count, of[example[one].loop])) for one, count in most]
+
+
+def _slow(process: ProcessRecording) -> Iterable[Sequence[Callback]]:
+    return [look.callbacks for look in process.task_looks]
+
+
+def _quick(process: ProcessRecording) -> Iterable[Sequence[Callback]]:
+    """What each quick look found running, as one callback."""
+    for sample in process.samples:
+        stacks = {look.tid: look.stack for look in sample.threads}
+        for loop in sample.loops:
+            stack = stacks.get(loop.tid, ())
+            if 0 < loop.depth <= len(stack):
+                frame = stack[loop.depth - 1]
+                yield [Callback(frame.function, frame.file, frame.line, loop.holder, None, loop.task, loop.loop)]
 
 
 def _identity(callback: Callback) -> Identity:
     if callback.task:
-        return (callback.loop, "task", callback.task, None)
-    return (callback.loop, callback.function, callback.holder, callback.line)
+        return (callback.loop, callback.task, "", None)
+    return (callback.loop, callback.function, callback.file, callback.holder)
 
 
-def _entry(process: ProcessRecording, namer: Namer, callback: Callback, count: int) -> Rescheduler:
+def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Share) -> Rescheduler:
     states = [task for look in process.task_looks for task in look.tasks if task.address == callback.task]
     stack = _place(process, states, callback)
     thread = next((one for one in process.threads if one.loop and one.loop == callback.loop), None)
@@ -55,7 +77,7 @@ def _entry(process: ProcessRecording, namer: Namer, callback: Callback, count: i
     return Rescheduler(
         pid=process.pid,
         tid=thread.tid if thread else process.pid,
-        seen=Share(count, len(process.task_looks)),
+        seen=seen,
         name=name,
         culprit=namer.culprit(stack, thread.tid if thread else None, callback.task),
         is_task=bool(states),

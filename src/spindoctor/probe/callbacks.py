@@ -55,7 +55,7 @@ class CallbackReader:
 
     def _stepped(self, callback: int) -> int | None:
         """The task that a step or wake-up of the C implementation belongs to: the word behind the object's head."""
-        if self._objects.type_name(callback) in STEPS:
+        if self._objects.type_name(callback).rpartition(".")[2] in STEPS:
             return self._interpreter.reader.word(callback + 16)
         return None
 

@@ -47,7 +47,7 @@ class Interpreter:
         self.pid = pid
         self.memory = memory
         self.version = version
-        self._runtime_address = runtime
+        self.runtime_address = runtime
         self._names: dict[tuple[int, int], tuple[str | None, int | None]] = {}
         self._generation = 0
         self._assemble(layout)
@@ -57,7 +57,7 @@ class Interpreter:
         self.layout = layout
         self.reader = reader = Reader(self.memory, layout)
         self.objects = objects = Objects(reader)
-        self._runtime = Runtime(reader, self._runtime_address)
+        self._runtime = Runtime(reader, self.runtime_address)
         self._frames = Frames(reader, objects.classes, objects.codes)
         self._stacks = Stacks(reader, self._frames)
         self._modules = Modules(reader, self._runtime, objects.dicts, objects.texts, objects.attribute_reader)

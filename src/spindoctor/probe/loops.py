@@ -118,7 +118,8 @@ class LoopWatch:
         return float(value) if isinstance(value, int | float) else None
 
     def _look_at_c_loop(self, frames: Sequence[RawFrame], task: int | None) -> LoopLook:
-        depth = self._start_of_callbacks(frames)
+        """A look at a loop no turn of which shows: one written in C, or the standard one between two turns."""
+        depth = self._start_of_callbacks(frames) if self._ready is None else 0
         if not depth:
             return LoopLook(self.tid, self.loop, task)
         outermost = frames[depth - 1]

@@ -29,7 +29,7 @@ from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcom
 from spindoctor.model.rule import Rule
 
 MIN_LOOKS = 6
-"""Fewer slow looks cannot tell one task that always comes back from chance: 6 of 6 bound the share at 61 %."""
+"""Fewer looks cannot tell one task that always comes back from chance: 6 of 6 bound the share at 61 %."""
 
 MIN_SEEN = 0.6
 """Who keeps a loop awake is there in every look; with a lower bound of 60 % it was there in nearly all."""
@@ -49,12 +49,10 @@ MAX_ONE_CALLBACK = 0.5
 
 def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations) -> Outcome:
     """Found for each loop that never sleeps because the same task or callback keeps coming back."""
-    if reschedulers.looks < MIN_LOOKS:
-        return Unsure(
-            f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} are needed: look for longer (--seconds)"
-        )
     taken = {(one.pid, one.tid) for one in cancellations.loops}
     awake = [loop for loop in loops.loops if _never_sleeps(loop) and (loop.pid, loop.tid) not in taken]
+    if awake and reschedulers.looks < MIN_LOOKS:
+        return Unsure(f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)")
     findings = [finding for loop in awake if (finding := _finding(loop, _of(loop, reschedulers)))]
     if findings:
         return Found(tuple(findings))
@@ -91,7 +89,7 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         culprit=first.culprit,
         culprits=tuple(one.culprit for one in who if one is not first),
         evidence=(
-            Figure("seen", f"slow looks with {first.name} running or queued", str(first.seen), "", "event loop"),
+            Figure("seen", f"looks with {first.name} running or queued", str(first.seen), "", "event loop"),
             Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
             Figure(
                 "zero_polls", "polls of the selector with a timeout of zero", str(loop.zero_polls), "", "frame locals"

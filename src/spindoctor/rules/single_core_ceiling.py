@@ -25,10 +25,16 @@ from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Foun
 from spindoctor.model.rule import Rule
 
 FULL_CORES = 0.85
-"""A pegged thread shows 0.9 to 1.0 on a quiet machine; sampling and neighbours take a little."""
+"""A pegged thread uses, or queues for, 0.9 to 1.0 of a core; sampling takes a little."""
+
+MIN_CORES = 0.3
+"""A thread that mostly queues is starved by its neighbours; that is not its own ceiling."""
 
 ONE_CORE = 1.2
 """Above this native threads use further cores and the one core is no ceiling."""
+
+QUEUES = 0.05
+"""Time in the run queue below 5 % goes without saying."""
 
 PERCENT = 100
 """The unit that panels use."""
@@ -45,12 +51,15 @@ def check(cpu: CpuUse) -> Outcome:
 
 
 def _finding(process: ProcessCpu, cpu: CpuUse) -> Finding | None:
-    if not FULL_CORES <= process.cores <= ONE_CORE or cpu.cores_of_machine == 1:
-        return None
     thread = next((one for one in cpu.threads if one.pid == process.pid), None)
+    queued = thread.queue_wait_share if thread else 0.0
+    wanted = process.cores + queued
+    if wanted < FULL_CORES or not MIN_CORES <= process.cores <= ONE_CORE or cpu.cores_of_machine == 1:
+        return None
+    also = f" (and queues for a CPU for {queued:.2f} of the time)" if wanted - process.cores > QUEUES else ""
     percent = PERCENT * process.cores / cpu.cores_of_machine
     return Finding(
-        claim=f"process {process.pid} uses {process.cores:.2f} cores, all that one Python process can use: the "
+        claim=f"process {process.pid} uses {process.cores:.2f} cores{also}, all that one Python process can use: the "
         f"{percent:.0f} % of this {cpu.cores_of_machine}-core machine are one whole core",
         severity="info",
         confidence="high",
