@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+PATIENCE_S = 2
+PAUSE_S = 0.03  # often enough to meet a blocked loop, seldom enough to be no load
 TICKS = os.sysconf("SC_CLK_TCK")
 SWITCHES = re.compile(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)$", re.MULTILINE)
 
@@ -46,7 +50,34 @@ def table(pids: list[int], seconds: float) -> str:
     elapsed = time.monotonic() - start
     after = _threads(pids)
     rows = [_row(before[key], after[key], elapsed) for key in before if key in after]
-    return "\n".join(["    pid    tid name              user%  sys%  vol/s invol/s", *sorted(rows, reverse=False)])
+    return "\n".join(["    pid    tid name              user%  sys%  vol/s invol/s", *sorted(rows)])
+
+
+def latency(port: int, path: str, seconds: float) -> str:
+    """How long requests for a path take, one after the other for so many seconds; median and worst."""
+    taken = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        start = time.monotonic()
+        if not _answers(port, path):
+            return f"GET {path}: no answer within {PATIENCE_S} s"
+        taken.append((time.monotonic() - start) * 1000)
+        time.sleep(PAUSE_S)
+    return f"GET {path}: median {statistics.median(taken):.1f} ms, worst {max(taken):.0f} ms of {len(taken)}"
+
+
+def _answers(port: int, path: str) -> bool:
+    """Whether an answer comes in time."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", path)
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
 
 
 def _row(before: Thread, after: Thread, elapsed: float) -> str:

@@ -182,7 +182,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--idle", action="store_true", help="no steady traffic")
     parser.add_argument("--background", action="store_true", help="half a core of other load")
-    parser.add_argument("--figures", type=float, metavar="SECONDS", help="show CPU and switches, then end")
+    parser.add_argument("--figures", type=float, metavar="SECONDS", help="show CPU, switches and latency, then end")
     return parser.parse_args()
 
 
@@ -197,6 +197,7 @@ def _show(scene: Scene, seconds: float | None) -> None:
     print(f"pid {scene.pid}, port {scene.port}, processes {scene.pids}", flush=True)
     if seconds:
         print(figures.table(scene.pids, seconds))
+        print(figures.latency(scene.port, "/ping", seconds))
         return
     with contextlib.suppress(KeyboardInterrupt):
         while Path(f"/proc/{scene.pid}").exists():

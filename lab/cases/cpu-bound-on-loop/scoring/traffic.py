@@ -1,4 +1,4 @@
-"""Three searches a second, and pings that suffer from them."""
+"""Four searches a second, and pings that suffer from them."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ import labkit
 client = labkit.Client()
 client.wait_until_up("/ping")
 client.steadily("/ping", per_second=5)
-client.steadily("/search", per_second=3)
+client.steadily("/search", per_second=4)
 time.sleep(1)
 labkit.ready()
 client.stay()
