@@ -148,3 +148,24 @@ def test_unreadable_descriptors_are_told() -> None:
     process = one_process(missing=(("descriptors", "not permitted"),))
 
     assert shared_epolls(recording(process)) == Missing("not permitted")
+
+
+def test_a_busy_child_with_an_epoll_of_its_own_does_not_use_the_inherited_one() -> None:
+    """Both compute all the time and were never seen waiting; each made its own loop after the fork."""
+    parent = member(100, shares=101, waits_in=None)
+    children = [_busy(pid, sibling) for pid, sibling in ((101, 102), (102, 101))]
+
+    (found,) = shared(recording(parent, *children))
+
+    assert found.users == ()
+
+
+def _busy(pid: int, sibling: int) -> ProcessRecording:
+    look = ThreadLook(pid, (RUN_ONCE,), ran_ns=10_000_000), LoopLook(pid, LOOP, turn=1.0)
+    return one_process(
+        pid,
+        samples=tuple(Sample(number / 100, look[:1], look[1:]) for number in range(5)),
+        threads=(main_thread(tid=pid, user_s=2.9),),
+        descriptors=(LISTENING,),
+        epolls=(Epoll(pid, 4, (LISTENER,), ((sibling, 4), (100, 4))), Epoll(pid, 8, ())),
+    )

@@ -168,3 +168,11 @@ def test_without_looks_or_loops_the_reason_is_told() -> None:
 
     assert unseen == Missing("no look at the threads' stacks succeeded")
     assert plain == Missing("no asyncio event loop runs in this service")
+
+
+def test_without_turns_a_run_must_be_long_to_hold_the_loop() -> None:
+    """Five looks on end are 40 ms of CPU after the first, eleven are 100 ms."""
+    step = inside(HANDLER, task=7)
+
+    assert only_loop(at_loop(*[step] * 5)).held == Share(0, 5)
+    assert only_loop(at_loop(*[step] * 11)).held == Share(11, 11)

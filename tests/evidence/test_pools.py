@@ -109,3 +109,10 @@ def test_the_fullest_pool_comes_first() -> None:
 
 def test_without_a_slow_look_there_are_no_pools_to_speak_of() -> None:
     assert isinstance(pools(recording(one_process())), Missing)
+
+
+def test_a_pool_that_was_found_twice_in_one_look_counts_once() -> None:
+    """Two objects can lead to the same pool."""
+    use = only_pool(recording(one_process(task_looks=task_looks({"pools": (FULL, FULL)}))))
+
+    assert use.full == Share(1, 1)

@@ -14,6 +14,7 @@ from recordings import (
     main_thread,
     one_process,
     recording,
+    spinning,
     task,
     task_looks,
     user,
@@ -69,8 +70,8 @@ def test_callbacks_of_different_objects_are_different() -> None:
 
 
 def test_a_plain_callback_is_placed_where_its_holder_was_seen_running() -> None:
-    """The callback is a library's; the user's method that it runs is what the stacks show."""
-    thread, loop = inside(user("Ticker.tick", 9), library("Handle._run"), turn=1.0)
+    """The queue shows the function that is called; the stacks show what it runs. They are one entry."""
+    thread, loop = inside(user("Ticker.tick", 9), user("Timer.fire"), turn=1.0)
     held = LoopLook(PID, LOOP, turn=1.0, callback=1, holder=9, depth=loop.depth)
     look = {"callbacks": (callback("Timer.fire", holder=9),)}
 
@@ -95,3 +96,13 @@ def test_one_look_at_a_real_wait_shows_that_it_does_not_step_at_once() -> None:
     looks = [{"tasks": (one,), "callbacks": (callback("step", of_task=7),)} for one in waits]
 
     assert [one.steps_at_once for one in entries(*looks)] == [False]
+
+
+def test_quick_looks_that_found_it_running_count_beside_the_slow_ones() -> None:
+    """Two slow looks, and three quick ones inside a callback of which two were its own; one quick look was outside."""
+    mine, other = inside(POLL, turn=1.0, task=7), inside(user("handler"), turn=2.0, task=8)
+    look = {"tasks": (task(7, POLL),), "callbacks": (callback("step", of_task=7),)}
+
+    found = entries(look, look, samples=loop_samples([mine, mine, other, spinning(3.0)]))
+
+    assert [(one.name, one.seen) for one in found] == [("task Task-7 (work)", Share(4, 5)), ("handler", Share(1, 5))]
