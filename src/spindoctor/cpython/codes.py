@@ -21,7 +21,7 @@ MAX_KEPT = 1 << 17  # lines; a program that makes code objects without end must 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code object: `function` is qualified on 3.11+; `start` is the address of its first instruction (3.11+, else 0)."""
+LOCAL, CELL, FREE, HIDDEN = 0x20, 0x40, 0x80, 0x10  # `co_localspluskinds`: pycore_code.h
 
     address: int
     function: str

@@ -24,7 +24,7 @@ MAX_DEPTH = 4096
 MAX_CHUNKS = 64  # 16 KB each: deep recursion
 MAX_LONE = 96  # lone frames kept in a plan beyond those of the last stack
 SLACK = 3072  # bytes copied beyond the top of the chunk: calls made between two looks
-MAX_CHUNK = 1 << 20
+MAX_CHUNK = 1 << 18
 MAX_CALLERS = 4096
 CHUNKS_SINCE, CFRAME_SINCE, DIRECT_SINCE, ENTRY_FRAMES_SINCE = 11, 11, 13, 12
 BOTTOMS = frozenset({"<module>", "_bootstrap", "Thread._bootstrap"})
@@ -139,9 +139,9 @@ class Stacks:
         """Yield what to copy of each data-stack chunk, the newest first and only up to its top."""
         layout = self._reader.layout
         chunk, top = word_at(head, self._chunk)[0], word_at(head, self._chunk_top)[0]
-        for _ in range(MAX_CHUNKS):
-            if not chunk:
-                return
+        seen = set[int]()
+        while chunk and chunk not in seen and len(seen) < MAX_CHUNKS:
+            seen.add(chunk)
             words = self._reader.words(chunk, 2)
             size, previous = words[layout["stack_chunk.size"] // 8], words[layout["stack_chunk.previous"] // 8]
             used = top + SLACK - chunk if chunk < top <= chunk + size else size

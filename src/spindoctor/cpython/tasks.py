@@ -91,8 +91,8 @@ class Tasks:
         return tuple(dict.fromkeys(task for registry in kept for task in self._holdings.items(registry)))
 
     def _listed(self) -> tuple[int, ...]:
-        threads = (state.address for state in self._runtime.threads())
-        heads = [thread + self._layout["asyncio_thread_state.tasks_head"] for thread in threads]
+        place = self._layout["asyncio_thread_state.tasks_head"]
+        heads = [thread + place for thread in self._runtime.thread_addresses()]
         heads.append(self._runtime.interpreter + self._layout["asyncio_interpreter_state.tasks_head"])
         node_at = self._layout["task_object.node"]
         found: dict[int, None] = {}
@@ -118,7 +118,7 @@ class Tasks:
         if self._layout.minor >= MEMBER_SINCE:
             loops = self._of_threads("running_loop")
         else:
-            found = {state.address: self._loop_of(state.address) for state in self._runtime.threads()}
+            found = {thread: self._loop_of(thread) for thread in self._runtime.thread_addresses()}
             loops = {thread: loop for thread, loop in found.items() if loop}
         return {thread: loop for thread, loop in loops.items() if not self._is_none(loop)}
 
@@ -127,7 +127,7 @@ class Tasks:
         place = self._layout.offsets.get(f"asyncio_thread_state.{name}")
         if place is None:
             return {}
-        threads = [state.address for state in self._runtime.threads()]
+        threads = self._runtime.thread_addresses()
         words = self._reader.gather([thread + place for thread in threads])
         return {thread: word for thread, word in zip(threads, words, strict=True) if word}
 

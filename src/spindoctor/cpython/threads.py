@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 from spindoctor.cpython.reader import Reader, int_at, word_at
@@ -11,7 +10,6 @@ from spindoctor.errors import Misread
 MAX_THREADS = 1 << 15
 MAX_INTERPRETERS = 1 << 10
 POINTER_SINCE = 12  # the GIL belongs to the interpreter, not to the runtime
-NATIVE_IDS_SINCE = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,13 @@ class Runtime:
         self.interpreter = self._find_main()
         self._gil = self._find_gil()
         self._known: tuple[int, ...] = ()
+        at = self._layout.offsets
+        self._head = at["interpreter_state.threads_head"]
+        self._next = at["thread_state.next"]
+        self._ident = at["thread_state.thread_id"]
+        self._native = at.get("thread_state.native_thread_id", 0)
+        self._wants = at.get("thread_state.gil_requested", 0)
+        self._extent = max(self._next, self._ident, self._native, self._wants) + 8
 
     def _find_main(self) -> int:
         layout, word = self._reader.layout, self._reader.word
@@ -115,42 +120,44 @@ class Runtime:
 
     def threads(self) -> tuple[ThreadState, ...]:
         """Return all threads of the main interpreter, the newest first, without names."""
-        states = self._threads_known() or self._threads_walked()
-        self._known = tuple(state.address for state in states)
-        return states
+        blocks = self._blocks_known() or self._blocks_walked()
+        self._known = tuple(blocks)
+        return tuple(self._state(thread, block) for thread, block in blocks.items())
 
-    def _threads_known(self) -> tuple[ThreadState, ...]:
-        """Return the threads from one read if they are those of the last time, else nothing."""
-        head = self.interpreter + self._layout["interpreter_state.threads_head"]
-        size, after = self._layout["thread_state.size"], self._layout["thread_state.next"]
+    def thread_addresses(self) -> tuple[int, ...]:
+        """Return the addresses of the states of all threads, the newest first."""
+        links = self._links((self.interpreter + self._head, *(thread + self._next for thread in self._known)))
+        if links != (*self._known, 0):
+            self._known = tuple(self._blocks_walked())
+        return self._known
+
+    def _links(self, addresses: tuple[int, ...]) -> tuple[int, ...]:
         try:
-            first, *blocks = self._reader.read_many([(head, 8), *((thread, size) for thread in self._known)])
+            return tuple(self._reader.gather(addresses))
         except Misread:
             return ()
-        links = (word_at(first)[0], *(word_at(block, after)[0] for block in blocks))
-        if links != (*self._known, 0):
-            return ()
-        return tuple(self._state(thread, block) for thread, block in zip(self._known, blocks, strict=True))
 
-    def _threads_walked(self) -> tuple[ThreadState, ...]:
-        size, after = self._layout["thread_state.size"], self._layout["thread_state.next"]
+    def _blocks_known(self) -> dict[int, bytes]:
+        """Return thread -> its state's bytes from one read if the threads are those of the last time, else nothing."""
+        ranges = [(self.interpreter + self._head, 8), *((thread, self._extent) for thread in self._known)]
+        try:
+            first, *blocks = self._reader.read_many(ranges)
+        except Misread:
+            return {}
+        links = (word_at(first)[0], *(word_at(block, self._next)[0] for block in blocks))
+        return dict(zip(self._known, blocks, strict=True)) if links == (*self._known, 0) else {}
+
+    def _blocks_walked(self) -> dict[int, bytes]:
         thread = self.member("threads_head")
-        states: list[ThreadState] = []
+        blocks: dict[int, bytes] = {}
         while thread:
-            if len(states) >= MAX_THREADS:
+            if thread in blocks or len(blocks) >= MAX_THREADS:
                 raise Misread("a list of threads without end")
-            block = self._reader.read(thread, size)
-            states.append(self._state(thread, block))
-            thread = word_at(block, after)[0]
-        return tuple(states)
+            blocks[thread] = self._reader.read(thread, self._extent)
+            thread = word_at(blocks[thread], self._next)[0]
+        return blocks
 
     def _state(self, thread: int, block: bytes) -> ThreadState:
-        layout = self._layout
-        native = (
-            word_at(block, layout["thread_state.native_thread_id"])[0] if layout.minor >= NATIVE_IDS_SINCE else None
-        )
-        wants: bool | None = None
-        if "thread_state.gil_requested" in layout:
-            wants = struct.unpack_from("<i", block, layout["thread_state.gil_requested"])[0] != 0
-        ident = word_at(block, layout["thread_state.thread_id"])[0]
-        return ThreadState(thread, ident, native or None, wants_gil=wants)
+        native = word_at(block, self._native)[0] if self._native else None
+        wants = int_at(block, self._wants)[0] != 0 if self._wants else None
+        return ThreadState(thread, word_at(block, self._ident)[0], native or None, wants_gil=wants)
