@@ -1,4 +1,4 @@
-"""Records the memory that the checks read, of the self-reporting program on every interpreter: `images/VERSION.json.gz`.
+"""Records the memory that the checks read, of the self-reporting program on every interpreter: `images/*.json.gz`.
 
     python tests/cpython/record_images.py
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from spindoctor.probe.interpreter import Interpreter
+
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from cases import TARGET, Case, Recorder, live_case, write_image
-from checks import CHECKS
-from interpreters import SUPPORTED, python
-
-from spindoctor.probe.interpreter import Interpreter
+from cases import TARGET, Case, Recorder, live_case, write_image  # noqa: E402 - the path comes first
+from checks import CHECKS  # noqa: E402
+from interpreters import SUPPORTED, python  # noqa: E402
 
 
 def record(version: str) -> int:

@@ -1,8 +1,11 @@
 """A program that says about itself what a reader should find, and then stands still. Runs on CPython 3.8 to 3.15.
 
-It prints one line of JSON: addresses (`id`), values, attributes, threads, frames, tasks. Then it waits until its standard input
-ends, for a minute at most. Everything but the reporting thread is blocked by then, so what it says stays true.
+It prints one line of JSON: addresses (`id`), values, attributes, threads, frames, tasks. Then it waits until its
+standard input ends, for a minute at most. Everything but the reporting thread is blocked by then, so it stays true.
 """
+
+# It runs on interpreters that know no newer syntax, and its odd classes are what it is for.
+# ruff: noqa: ANN, UP, SLOT, PYI024, N818, C420
 
 import asyncio
 import collections

@@ -1,4 +1,4 @@
-"""What was recorded from every interpreter reads as its program said; and no damage to it raises anything but Misread."""
+"""What was recorded from every interpreter reads as its program said."""
 
 from __future__ import annotations
 

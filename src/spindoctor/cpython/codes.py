@@ -21,7 +21,7 @@ MAX_KEPT = 1 << 17  # lines; a program that makes code objects without end must 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-LOCAL, CELL, FREE, HIDDEN = 0x20, 0x40, 0x80, 0x10  # `co_localspluskinds`: pycore_code.h
+    """A code object: `function` is qualified on 3.11+; `start` is where its first instruction lies (3.11+, else 0)."""
 
     address: int
     function: str
