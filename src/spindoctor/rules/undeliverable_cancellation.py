@@ -51,8 +51,8 @@ def check(cancellations: Cancellations, loops: Loops) -> Outcome:
     if findings:
         return Found(tuple(findings))
     return Clear(
-        f"{cancellations.looks} looks at up to {cancellations.tasks} tasks: no cancelled scope keeps a task, and no "
-        "task's count of cancel requests rises"
+        f"{cancellations.looks} looks at up to {cancellations.tasks} tasks: no cancelled scope keeps a task and its "
+        "loop awake, and no task's count of cancel requests rises"
     )
 
 
