@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -207,6 +207,7 @@ class Recorder:
         process = next(one for one in self.target.processes if one.pid == watch.pid)
         sources = SourceReader(process)
         table = self._descriptors.get(watch.pid)
+        candidates = _candidates(watch, sources)
         missing = [("descriptors", self._missing[watch.pid])] if watch.pid in self._missing else []
         if table and table.is_cut:
             missing.append(("descriptors", f"{table.total} descriptors, of which {len(table.descriptors)} were read"))
@@ -219,8 +220,8 @@ class Recorder:
             descriptor_limit=table.limit if table else None,
             epolls=self._epolls.get(watch.pid, ()),
             packages=read_packages(watch.pid, process.sys_path) if not watch.is_gone else (),
-            sources=tuple(_windows(seen, sources)),
-            candidates=_candidates(watch, sources),
+            sources=tuple(_windows(seen, candidates, sources)),
+            candidates=candidates,
             missing=tuple(missing),
         )
 
@@ -250,9 +251,11 @@ def _sys_path(watch: ProcessWatch) -> tuple[str, ...]:
         return ()
 
 
-def _windows(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
-    """Source lines around the places seen most."""
-    places: Counter[Frame] = Counter()
+def _windows(seen: ProcessRecording, candidates: Sequence[Candidate], sources: SourceReader) -> Iterator[SourceWindow]:
+    """Source lines around the candidates and the places seen most."""
+    places = Counter(
+        {Frame(one.function, one.file, one.line): len(seen.samples) * MOST_PROCESSES + 1 for one in candidates}
+    )
     for sample in seen.samples:
         for look in sample.threads:
             places.update(look.stack[:MOST_PROCESSES])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spindoctor.evidence.loops import loops
 from spindoctor.model.facts import Loop, Loops, SharedEpoll, SharedEpolls
 from spindoctor.model.outcome import Culprit
-from spindoctor.model.process import Descriptor, Epoll, EpollEntry
+from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import NO_LOOKS, Share
@@ -50,6 +50,7 @@ def _shared(recording: Recording, group: Sequence[Epoll], running: dict[int, Loo
     spinner = max((running[one.pid] for one in users), key=lambda loop: loop.cores, default=None)
     hot = _hot_entry(recording, [entry for entry in foreign if spinner and entry[0] == spinner.pid])
     owner = hot[2][0] if hot else None
+    unserved = _unserved(recording, group) if not users else []
     return SharedEpoll(
         members=tuple((one.pid, one.fd) for one in group),
         users=tuple(one.pid for one in users),
@@ -64,18 +65,36 @@ def _shared(recording: Recording, group: Sequence[Epoll], running: dict[int, Loo
         listen=_listen(recording),
         waits=running[owner].waits if owner in running else (),
         unbounded_polls=_unbounded(recording, spinner) if spinner else NO_LOOKS,
+        unserved=tuple(one.local for one in unserved),
+        backlog=sum(one.receive_queue_bytes for one in unserved),
     )
 
 
 def _uses(recording: Recording, epoll: Epoll) -> bool:
-    """Whether this process's loop waits in this epoll: it was seen there, or never seen waiting and has no other."""
+    """Whether this process's loop waits in this epoll: its selector says so, or it was seen there and nowhere else."""
     process = recording.process(epoll.pid)
-    looks = [look for sample in process.samples for look in sample.threads] if process else []
+    if process is None:
+        return False
+    loops_here = [use for use in process.threads if use.loop is not None]
+    told = {use.loop_epoll for use in loops_here if use.loop_epoll is not None}
+    if told:
+        return epoll.fd in told
+    looks = [look for sample in process.samples for look in sample.threads]
     waits = {
         look.call.arguments[0] for look in looks if look.call and look.call.name in EPOLL_WAITS and look.call.arguments
     }
-    has_other = process is not None and any(one.fd != epoll.fd for one in process.epolls)
-    return epoll.fd in waits or not (waits or has_other)
+    is_only = not any(one.fd != epoll.fd for one in process.epolls)
+    return epoll.fd in waits or bool(loops_here and not waits and is_only)
+
+
+def _unserved(recording: Recording, group: Sequence[Epoll]) -> list[Socket]:
+    """Listening sockets in this epoll that no epoll in use by the family has: nobody will accept their connections."""
+    ours = [epoll for process in recording.processes for epoll in process.epolls]
+    served = {entry.inode for epoll in ours if _uses(recording, epoll) for entry in epoll.entries}
+    sockets = [one.socket for process in recording.processes for one in process.descriptors if one.socket]
+    listening = {socket.inode: socket for socket in sockets if socket.state == "LISTEN"}
+    held = dict.fromkeys(entry.inode for epoll in group for entry in epoll.entries)
+    return [listening[inode] for inode in held if inode in listening and inode not in served]
 
 
 def _foreign(recording: Recording, epoll: Epoll, group: Sequence[Epoll]) -> list[Foreign]:

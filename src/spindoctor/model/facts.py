@@ -264,7 +264,8 @@ class SharedEpoll:
 
     `members` are (pid, descriptor); `users` those whose loop waits in it. `foreign` are entries whose open file a user
     does not have, with the pids that do. `spinner` is the user that is woken without end, `owner` the one with
-    the request.
+    the request. `unserved` are addresses listened on that only
+    this epoll has although nobody waits in it; `backlog` connections wait there to be accepted.
     """
 
     members: tuple[tuple[int, int], ...]
@@ -280,6 +281,8 @@ class SharedEpoll:
     listen: Culprit | None = None
     waits: tuple[Site, ...] = ()
     unbounded_polls: Share = NO_LOOKS
+    unserved: tuple[str, ...] = ()
+    backlog: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ThreadUse:
-    """What one thread used over the whole look: CPU seconds, context switches, seconds runnable but not running."""
+    """What one thread used over the whole look: CPU seconds, context switches, seconds runnable but not running.
+
+    `loop` is the address of the event loop that runs in it, `loop_epoll` the descriptor of that loop's epoll.
+    """
 
     tid: int
     name: str
@@ -27,6 +30,7 @@ class ThreadUse:
     queue_wait_s: float = 0.0
     loop: int | None = None
     loop_type: str | None = None
+    loop_epoll: int | None = None
 
     @property
     def cpu_s(self) -> float:

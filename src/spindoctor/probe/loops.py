@@ -20,6 +20,8 @@ HANDLE_FILE = "asyncio/events.py"
 STARTER_FILE = "asyncio/runners.py"
 SELECTOR_FILE = "/selectors.py"
 NO_LIMIT_S = -1.0
+OBJECT_HEAD_BYTES = 16
+"""Reference count and type, on builds with a GIL (Include/object.h)."""
 
 
 class LoopWatch:
@@ -45,8 +47,8 @@ class LoopWatch:
     def look(self, frames: Sequence[RawFrame]) -> LoopLook:
         """Where the loop stands, given its thread's stack (innermost first).
 
-        The thread runs on while its locals are read. Where they have changed by then, the loop has moved on: such a look
-        counts as a turn of its own.
+        The thread runs on while its locals are read. Where they have changed by then, the loop has moved on:
+        such a look counts as a turn of its own.
         """
         task = self._current_task()
         turn = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
@@ -142,6 +144,19 @@ class LoopWatch:
     def _holder(self, callback: Sequence[RawFrame]) -> int | None:
         """The `self` of the function that the loop called."""
         return self._locals(callback[-1]).get("self") if callback else None
+
+    def epoll_fd(self) -> int | None:
+        """The descriptor of the loop's epoll; None where its selector is another one or cannot be read.
+
+        `select.epoll` keeps it right behind the object's head (Modules/selectmodule.c, `pyEpoll_Object`).
+        """
+        try:
+            selector = self._objects.attribute(self.loop, "_selector", "_selector")
+            if selector is None or self._objects.type_name(selector) != "select.epoll":
+                return None
+            return self._interpreter.reader.int32(selector + OBJECT_HEAD_BYTES)
+        except Misread:
+            return None
 
     def ready_handles(self, most: int) -> tuple[int, ...]:
         """The first handles in the queue of callbacks that are ready to run; none where it cannot be read."""

@@ -120,7 +120,7 @@ class TaskReader:
         return executors + self._pools.limiters(self._chains.values(), workers)
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
-        """The requests that threads work for, by the frames of their stacks; a stack that has not changed is asked once."""
+        """The requests that threads work for, by the frames of their stacks; an unchanged stack is asked once."""
         found: dict[Frame, Route] = {}
         fresh = [stack for stack in stacks if id(stack) not in self._asked]
         self._asked = {id(stack): stack for stack in stacks}

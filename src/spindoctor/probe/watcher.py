@@ -275,7 +275,7 @@ class ProcessWatch:
         watch = self._loops.get(use.tid)
         if watch is None:
             return use
-        return replace(use, loop=watch.loop, loop_type=watch.type_name)
+        return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=watch.epoll_fd())
 
 
 def _reason(misread: Misread) -> str:

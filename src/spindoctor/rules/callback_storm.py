@@ -52,7 +52,9 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
     taken = {(one.pid, one.tid) for one in cancellations.loops}
     awake = [loop for loop in loops.loops if _never_sleeps(loop) and (loop.pid, loop.tid) not in taken]
     if awake and reschedulers.looks < MIN_LOOKS:
-        return Unsure(f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)")
+        return Unsure(
+            f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)"
+        )
     findings = [finding for loop in awake if (finding := _finding(loop, _of(loop, reschedulers)))]
     if findings:
         return Found(tuple(findings))

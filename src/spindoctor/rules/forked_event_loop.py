@@ -7,7 +7,9 @@ then the process forked. Each of them adds its connections to the one epoll, and
 ## Why it hurts
 A process that is woken for a connection it does not have can do nothing about it: while the owner is busy and leaves
 the event unread, the sibling is woken again at once and burns a whole core, although it has no request. Events can also
-reach the wrong process and be lost, so that requests hang.
+reach the wrong process and be lost, so that requests hang. Where the interpreter gives a forked child a loop of its own
+(from Python 3.12 on), nobody waits in the old epoll any more: the listening socket is in it, and no connection is ever
+accepted.
 
 ## What to do
 Fork first, make the event loop afterwards. In Tornado: `bind_sockets`, then `fork_processes`, then `add_sockets` in
@@ -34,10 +36,17 @@ SPIN_CORES = 0.3
 MIN_USERS = 2
 """One process alone on an epoll shares it with nobody."""
 
+FIX = (
+    "Make the event loop after the fork: bind the sockets, fork, then create the loop and add the sockets in each "
+    "child (Tornado: bind_sockets, fork_processes, add_sockets).",
+    "Do not block in handlers: a spin lasts as long as the owner of a connection leaves its event unread.",
+)
+
 
 def check(epolls: SharedEpolls) -> Outcome:
     """Found for each epoll instance on which two processes run a loop."""
-    findings = [_finding(one) for one in epolls.shared if len(one.users) >= MIN_USERS]
+    used = [_finding(one) for one in epolls.shared if len(one.users) >= MIN_USERS]
+    findings = used + [_deaf(one) for one in epolls.shared if one.unserved and not one.users]
     if findings:
         return Found(tuple(findings))
     inherited = f", {len(epolls.shared)} inherited but not used" if epolls.shared else ""
@@ -55,17 +64,41 @@ def _finding(one: SharedEpoll) -> Finding:
         culprits=_culprits(one),
         evidence=_evidence(one),
         against=() if spins else ("none of the processes is spinning at the moment",),
-        fix=(
-            "Make the event loop after the fork: bind the sockets, fork, then create the loop and add the sockets in "
-            "each child (Tornado: bind_sockets, fork_processes, add_sockets).",
-            "Do not block in handlers: the spin lasts as long as the owner leaves its event unread.",
-        ),
+        fix=FIX,
         now=("The spin ends when the process that owns the connection reads or closes it.",),
         explains="the core burned by a process that has no request"
         if spins
         else "requests that can hang or be served late",
         would_change="kcmp saying that the descriptors are different open files",
     )
+
+
+def _deaf(one: SharedEpoll) -> Finding:
+    """Newer interpreters give a forked child a loop of its own: then nobody waits in the epoll with the socket."""
+    pids = " and ".join(str(pid) for pid, _ in one.members)
+    return Finding(
+        claim=f"processes {pids} hold one epoll instance, made before the fork, that alone has the listening socket "
+        f"{', '.join(one.unserved)}; their event loops wait elsewhere, nobody accepts, {one.backlog} connections wait",
+        severity="critical",
+        confidence="high",
+        cost=Cost(loop_share=1.0, waiting=one.backlog),
+        culprit=_culprit(one, spins=False),
+        culprits=tuple(Culprit(pid=pid, note="holds the epoll and does not wait in it") for pid, _ in one.members[1:]),
+        evidence=(
+            Figure("shared_epoll", "descriptors that are one and the same epoll", _members(one), "", "kcmp(2)"),
+            Figure("users", "processes that run a loop on it", 0, "processes", "loop objects and system calls"),
+            Figure("unserved", "addresses that only it has", ", ".join(one.unserved), "", "/proc/PID/fdinfo"),
+            Figure("backlog", "connections that wait to be accepted", one.backlog, "connections", "/proc/PID/net/tcp"),
+        ),
+        fix=FIX,
+        now=("Restart it with the loop made after the fork; no connection is served until then.",),
+        explains="requests that are never answered while every process is idle",
+        would_change="a process that waits in this epoll, or another one that has the socket",
+    )
+
+
+def _members(one: SharedEpoll) -> str:
+    return ", ".join(f"pid {pid} fd {fd}" for pid, fd in one.members)
 
 
 def _claim(one: SharedEpoll, *, spins: bool) -> str:
@@ -82,7 +115,7 @@ def _claim(one: SharedEpoll, *, spins: bool) -> str:
 def _culprit(one: SharedEpoll, *, spins: bool) -> Culprit:
     listen = one.listen
     return Culprit(
-        pid=one.spinner if spins else one.users[0],
+        pid=one.spinner if spins else next(iter(one.users), one.members[0][0]),
         thread=one.spinner_thread,
         function=listen.function if listen else None,
         file=listen.file if listen else None,
@@ -99,9 +132,8 @@ def _culprits(one: SharedEpoll) -> tuple[Culprit, ...]:
 
 
 def _evidence(one: SharedEpoll) -> tuple[Figure, ...]:
-    members = ", ".join(f"pid {pid} fd {fd}" for pid, fd in one.members)
     figures = [
-        Figure("shared_epoll", "descriptors that are one and the same epoll", members, "", "kcmp(2)"),
+        Figure("shared_epoll", "descriptors that are one and the same epoll", _members(one), "", "kcmp(2)"),
         Figure("users", "processes that run a loop on it", len(one.users), "processes", "stacks"),
         Figure(
             "foreign",
