@@ -16,7 +16,7 @@ from spindoctor.cpython.memory import Image, Memory, Range
 from spindoctor.probe.interpreter import Interpreter
 
 HERE = Path(__file__).parent
-TARGET = HERE / "target.py"
+TARGET = HERE / "target"
 IMAGES = HERE / "images"
 
 

@@ -22,6 +22,7 @@ from spindoctor.errors import Misread
 MANAGED_DICT, INLINE_VALUES = 1 << 4, 1 << 2  # type flags, 3.11+ and 3.13+
 MANAGED_DICT_AT, VALUES_AT_311 = -24, -32
 MAX_DEPTH = 64  # bases searched for members
+MAX_NAMES = 1 << 16
 VALUES_SINCE, TAGGED_POINTER, INLINE_SINCE = 11, 12, 13
 
 
@@ -50,6 +51,8 @@ class Attributes:
 
     def named(self, pairs: Pairs) -> dict[str, int]:
         """Return the items whose keys are strings, by name."""
+        if len(pairs) > MAX_NAMES:
+            raise Misread(f"{len(pairs)} names in one place")
         names = self._texts.read_many([key for key, _ in pairs])
         return {name: value for name, (_, value) in zip(names, pairs, strict=True) if name is not None}
 

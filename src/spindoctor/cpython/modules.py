@@ -7,8 +7,10 @@ from spindoctor.cpython.dicts import Dicts
 from spindoctor.cpython.reader import Reader
 from spindoctor.cpython.texts import Texts
 from spindoctor.cpython.threads import Runtime
+from spindoctor.errors import Misread
 
 MAX_NAME = 256
+MAX_MODULES = 1 << 15
 
 
 class Modules:
@@ -30,6 +32,8 @@ class Modules:
     def all(self) -> dict[str, int]:
         """Return name -> address of all imported modules."""
         pairs = self._dicts.pairs(self._runtime.member("imports_modules"))
+        if len(pairs) > MAX_MODULES:
+            raise Misread(f"{len(pairs)} modules")
         names = self._texts.read_many([key for key, _ in pairs], MAX_NAME)
         return {name: module for name, (_, module) in zip(names, pairs, strict=True) if name}
 
