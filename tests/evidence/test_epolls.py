@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recordings import LOOP, RUN_ONCE, SELECT, main_thread, one_process, recording
 
 from spindoctor.evidence.epolls import shared_epolls
@@ -169,3 +171,40 @@ def _busy(pid: int, sibling: int) -> ProcessRecording:
         descriptors=(LISTENING,),
         epolls=(Epoll(pid, 4, (LISTENER,), ((sibling, 4), (100, 4))), Epoll(pid, 8, ())),
     )
+
+
+def with_own_loop(pid: int, *own: EpollEntry) -> ProcessRecording:
+    """A child whose selector is its own epoll 8, with the inherited one still open as descriptor 4."""
+    shares = tuple((other, 4) for other in (100, 101) if other != pid)
+    waiting = Descriptor(3, "socket", 800, "", Socket(800, "tcp", "0.0.0.0:8080", "0.0.0.0:0", "LISTEN", 3))
+    return one_process(
+        pid,
+        samples=_looks(pid, 8),
+        threads=(main_thread(tid=pid, loop_epoll=8),),
+        descriptors=(waiting,),
+        epolls=(Epoll(pid, 4, (LISTENER,), shares), Epoll(pid, 8, own)),
+    )
+
+
+def test_a_listening_socket_in_an_epoll_that_nobody_waits_in_is_unserved() -> None:
+    """Three connections wait in its backlog; both processes have the one socket."""
+    (found,) = shared(recording(with_own_loop(100), with_own_loop(101)))
+
+    assert (found.users, found.unserved, found.backlog) == ((), ("0.0.0.0:8080",), 3)
+
+
+def test_a_socket_that_one_of_them_has_in_its_own_epoll_is_served() -> None:
+    (found,) = shared(recording(with_own_loop(100), with_own_loop(101, LISTENER)))
+
+    assert (found.users, found.unserved, found.backlog) == ((), (), 0)
+
+
+def test_what_the_selector_says_counts_before_what_was_seen() -> None:
+    """The loop's own descriptor is 4; a look at another thread's epoll does not change that."""
+    parent = member(100, shares=101)
+    child = member(101, shares=100, waits_in=7)
+    told = replace(child, threads=(main_thread(tid=101, loop_epoll=4),))
+
+    (found,) = shared(recording(parent, told))
+
+    assert found.users == (100, 101)

@@ -106,3 +106,13 @@ def test_quick_looks_that_found_it_running_count_beside_the_slow_ones() -> None:
     found = entries(look, look, samples=loop_samples([mine, mine, other, spinning(3.0)]))
 
     assert [(one.name, one.seen) for one in found] == [("task Task-7 (work)", Share(4, 5)), ("handler", Share(1, 5))]
+
+
+def test_a_task_that_is_always_queued_is_not_hidden_by_others_that_run_longer() -> None:
+    """It is in the queue in six slow looks of six, and runs in one quick look of ten: the six count."""
+    mine, other = inside(POLL, turn=1.0, task=7), inside(user("handler"), turn=2.0, task=8)
+    look = {"tasks": (task(7, POLL),), "callbacks": (callback("step", of_task=7),)}
+
+    found = entries(*[look] * 6, samples=loop_samples([mine, *[other] * 9]))
+
+    assert [(one.name, one.seen) for one in found] == [("task Task-7 (work)", Share(6, 6)), ("handler", Share(9, 16))]

@@ -11,7 +11,7 @@ from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
-from spindoctor.model.share import Share
+from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import BARE_YIELD, Callback, Task
 
 MOST = 5
@@ -24,7 +24,8 @@ Identity = tuple[int | None, str | int, str, int | None]
 def reschedulers(recording: Recording) -> Reschedulers | Missing:
     """The tasks and callbacks found running or queued most often.
 
-    Counted are the quick looks that found the loop inside a callback, and the slow looks that found anything queued.
+    Counted are the slow looks that found anything queued, or these and the quick looks that found the loop inside a
+    callback, whichever says more: the slow ones see who is queued as well, the quick ones only who runs, but are many.
     """
     looked = [one for one in recording.processes if one.task_looks]
     if not looked:
@@ -39,16 +40,23 @@ def _looks(looked: Iterable[ProcessRecording]) -> int:
 
 
 def _of_process(process: ProcessRecording) -> list[Rescheduler]:
-    looks = [*_slow(process), *_quick(process)]
-    of: Counter[int | None] = Counter(loop for look in looks for loop in {one.loop for one in look})
-    seen = Counter(identity for look in looks for identity in {_identity(one) for one in look})
-    example = {_identity(one): one for look in looks for one in look}
+    slow, both = _slow(process), [*_slow(process), *_quick(process)]
+    queued, seen = _shares(slow), _shares(both)
+    best = {one: max(queued.get(one, NO_LOOKS), share, key=lambda share: share.low) for one, share in seen.items()}
+    most = sorted(best, key=lambda one: best[one].low, reverse=True)[:MOST]
+    example = {_identity(one): one for look in both for one in look}
     namer = Namer(process)
-    most = seen.most_common(MOST)
-    return [_entry(process, namer, example[one], Share(count, of[example[one].loop])) for one, count in most]
+    return [_entry(process, namer, example[one], best[one]) for one in most]
 
 
-def _slow(process: ProcessRecording) -> Iterable[Sequence[Callback]]:
+def _shares(looks: Sequence[Sequence[Callback]]) -> dict[Identity, Share]:
+    """In how many of the looks that found anything on its loop each was there."""
+    of = Counter(loop for look in looks for loop in {one.loop for one in look})
+    seen = Counter(identity for look in looks for identity in {_identity(one) for one in look})
+    return {identity: Share(count, of[identity[0]]) for identity, count in seen.items()}
+
+
+def _slow(process: ProcessRecording) -> list[Sequence[Callback]]:
     return [look.callbacks for look in process.task_looks]
 
 

@@ -78,6 +78,11 @@ class Loop:
         """CPU of the loop's thread, in cores."""
         return self.cpu_s / self.seconds if self.seconds else 0.0
 
+    @property
+    def wanted_cores(self) -> float:
+        """CPU that it used or stood in the run queue for: neighbours do not make a spin less of one."""
+        return (self.cpu_s + self.queue_wait_s) / self.seconds if self.seconds else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Loops:

@@ -38,7 +38,7 @@ MAX_IDLE = 0.05
 """A loop that sleeps in more than 5 % of looks is not kept awake all the time."""
 
 MIN_CORES = 0.3
-"""On a machine shared with others a spinning loop still gets a good part of a core."""
+"""A spinning loop uses, or stands in the run queue for, a whole core; a third of one is no loop that ever sleeps."""
 
 MAX_IO_SHARE = 0.15
 """Honest network work spends a fifth and more of its time in system calls; an empty turn about a twentieth."""
@@ -67,7 +67,7 @@ def _looked_at(loops: Loops) -> str:
 
 
 def _never_sleeps(loop: Loop) -> bool:
-    busy = loop.cores >= MIN_CORES and loop.idle.ratio <= MAX_IDLE and loop.waiting.ratio < MAX_ONE_CALLBACK
+    busy = loop.wanted_cores >= MIN_CORES and loop.idle.ratio <= MAX_IDLE and loop.waiting.ratio < MAX_ONE_CALLBACK
     polls_without_waiting = not loop.zero_polls.of or loop.zero_polls.ratio > MAX_ONE_CALLBACK
     return busy and polls_without_waiting and loop.one_callback.ratio < MAX_ONE_CALLBACK
 

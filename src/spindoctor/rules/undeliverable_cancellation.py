@@ -39,7 +39,7 @@ MIN_LOOKS = 4
 """Fewer slow looks cannot tell a cancellation that comes back from one that was just being delivered."""
 
 BURNS_CORES = 0.3
-"""Below this the loop has time to sleep between turns, so it is not spinning on a cancellation."""
+"""Used or queued for; below this the loop has time to sleep between turns, so it is not spinning on a cancellation."""
 
 
 def check(cancellations: Cancellations, loops: Loops) -> Outcome:
@@ -58,7 +58,7 @@ def check(cancellations: Cancellations, loops: Loops) -> Outcome:
 
 def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
     loop = busy.get((one.pid, one.tid))
-    spins = loop is not None and loop.cores >= BURNS_CORES
+    spins = loop is not None and loop.wanted_cores >= BURNS_CORES
     return one.scope is None or (one.seen.low >= MIN_SEEN and spins)
 
 
@@ -67,7 +67,7 @@ def _finding(one: CancelLoop, loop: Loop | None) -> Finding:
     cores = loop.cores if loop else 0.0
     return Finding(
         claim=_claim(one, held, cores),
-        severity="critical" if cores >= BURNS_CORES else "warning",
+        severity="critical" if loop and loop.wanted_cores >= BURNS_CORES else "warning",
         confidence="high" if held.is_done or held.cancels is not None else "medium",
         cost=Cost(cores=cores, loop_share=1 - loop.idle.ratio if loop else 0.0),
         culprit=_culprit(one, held),

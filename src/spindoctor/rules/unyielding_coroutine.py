@@ -52,8 +52,7 @@ def check(loops: Loops) -> Outcome:
 
 
 def _never_ends(loop: Loop) -> bool:
-    wants_s = loop.cpu_s + loop.queue_wait_s
-    computes = wants_s >= MIN_CORES * loop.seconds and loop.computing.count + loop.gil.count > loop.waiting.count
+    computes = loop.wanted_cores >= MIN_CORES and loop.computing.count + loop.gil.count > loop.waiting.count
     fills = loop.one_callback.ratio >= MIN_SHARE and loop.one_callback_s >= MIN_SPAN_S
     return fills and computes and loop.goes_on
 
