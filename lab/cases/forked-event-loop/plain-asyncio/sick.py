@@ -23,7 +23,7 @@ async def answer(reader, writer):
     writer.close()
 
 
-loop = asyncio.new_event_loop()
+loop = asyncio.new_event_loop()  # <- culprit: forked-event-loop
 asyncio.set_event_loop(loop)
 loop.run_until_complete(asyncio.start_server(answer, labkit.HOST, OPTIONS.port))  # <- culprit: forked-event-loop
 os.fork()  # <- culprit: forked-event-loop
