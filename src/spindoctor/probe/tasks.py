@@ -40,9 +40,16 @@ class TaskReader:
         self._known_routes: dict[tuple[int, ...], Route | None] = {}
 
     def look(
-        self, at_s: float, loops: Sequence[LoopWatch], stacks: Mapping[int, RawStack], looks: Iterable[LoopLook]
+        self,
+        at_s: float,
+        loops: Sequence[LoopWatch],
+        stacks: Mapping[int, RawStack],
+        looks: Iterable[LoopLook],
+        holders: Mapping[int, str],
     ) -> TaskLook:
         """One slow look. `stacks` and `looks` are those of the last quick look.
+
+        `holders` are the objects whose methods the quick looks since the last slow one found running as callbacks.
 
         Raises:
             Misread: the registry of tasks cannot be read.
@@ -56,7 +63,7 @@ class TaskReader:
             tasks=tuple(tasks),
             task_count=len(addresses),
             callbacks=tuple(callbacks),
-            scopes=tuple(self._read_scopes(callbacks)),
+            scopes=tuple(self._read_scopes(callbacks, holders)),
             pools=tuple(self._read_pools(stacks, loops)),
         )
 
@@ -108,8 +115,9 @@ class TaskReader:
         found = [self._callbacks.running(one, stacks[one.tid].frames) for one in looks if one.tid in stacks]
         return [one for one in found if one]
 
-    def _read_scopes(self, callbacks: Iterable[Callback]) -> list[Scope]:
-        holders = {one.holder: one.function for one in callbacks if one.holder and not one.task}
+    def _read_scopes(self, callbacks: Iterable[Callback], seen: Mapping[int, str]) -> list[Scope]:
+        queued = {one.holder: one.function for one in callbacks if one.holder and not one.task}
+        holders = {**seen, **queued}
         found = [self._scopes.read(holder, name) for holder, name in list(holders.items())[:MOST_HOLDERS]]
         return [scope for scope in found if scope]
 

@@ -59,6 +59,7 @@ class ProcessWatch:
         self._loops: dict[int, LoopWatch] = {}
         self._loop_looks: dict[int, LoopLook] = {}
         self._tasks = TaskReader(self.interpreter)
+        self._holders: dict[int, str] = {}
         self._tasks_seen_at: dict[int, tuple[int, int]] = {}
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
@@ -173,7 +174,9 @@ class ProcessWatch:
             stack = self._stacks.get(tid)
             if stack is None or not stack.is_complete:
                 return None
-            self._loop_looks[tid] = self._loops[tid].look(stack.frames)
+            found = self._loop_looks[tid] = self._loops[tid].look(stack.frames)
+            if found.holder and found.task is None:
+                self._holders[found.holder] = stack.frames[found.depth - 1].frame.function
         return self._loop_looks[tid]
 
     def look_at_tasks(self, at_s: float) -> None:
@@ -183,11 +186,13 @@ class ProcessWatch:
             return
         self._tasks_seen_at = self._ran
         try:
-            look = self._tasks.look(at_s, list(self._loops.values()), self._stacks, list(self._loop_looks.values()))
+            loops, looks = list(self._loops.values()), list(self._loop_looks.values())
+            look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
         except Misread as misread:
             self.missed[f"tasks: {_reason(misread)}"] += 1
             return
         self.task_looks.append(look)
+        self._holders = {}
         self._overdue()
         if len(self._routes) < MOST_ROUTES:
             self._routes |= self._tasks.routes(tuple(self._stacks.values()))

@@ -38,6 +38,9 @@ MIN_SEEN = 0.3
 MIN_LOOKS = 4
 """Fewer slow looks cannot tell a cancellation that comes back from one that was just being delivered."""
 
+MANY_CANCELS = 100
+"""A task that is cancelled a hundred times within seconds is not being shut down."""
+
 BURNS_CORES = 0.3
 """Used or queued for; below this the loop has time to sleep between turns, so it is not spinning on a cancellation."""
 
@@ -59,7 +62,8 @@ def check(cancellations: Cancellations, loops: Loops) -> Outcome:
 def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
     loop = busy.get((one.pid, one.tid))
     spins = loop is not None and loop.wanted_cores >= BURNS_CORES
-    return one.scope is None or (one.seen.low >= MIN_SEEN and spins)
+    is_hunted = any(held.cancels is not None and held.cancels >= MANY_CANCELS for held in one.tasks)
+    return is_hunted or (one.seen.low >= MIN_SEEN and spins)
 
 
 def _finding(one: CancelLoop, loop: Loop | None) -> Finding:
