@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cases import CASES, Case, load
+from lab_cases import CASES, Case, load
 from run import LabError, pythons, running, server_python
 
 SPINDOCTOR = Path(sys.executable).with_name("spindoctor")

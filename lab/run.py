@@ -23,9 +23,9 @@ from typing import IO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
-import figures
+import proc_figures
 import pythons
-from cases import CASES, Case, all_cases, load
+from lab_cases import CASES, Case, all_cases, load
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
@@ -57,7 +57,7 @@ class Scene:
     @property
     def pids(self) -> list[int]:
         """The service's processes, the one that was started first."""
-        return figures.family(self.pid)
+        return proc_figures.family(self.pid)
 
 
 @contextlib.contextmanager
@@ -196,8 +196,8 @@ def _show(scene: Scene, seconds: float | None) -> None:
     """Print the pid and wait for the end, or print the figures of so many seconds."""
     print(f"pid {scene.pid}, port {scene.port}, processes {scene.pids}", flush=True)
     if seconds:
-        print(figures.table(scene.pids, seconds))
-        print(figures.latency(scene.port, "/ping", seconds))
+        print(proc_figures.table(scene.pids, seconds))
+        print(proc_figures.latency(scene.port, "/ping", seconds))
         return
     with contextlib.suppress(KeyboardInterrupt):
         while Path(f"/proc/{scene.pid}").exists():

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from cases import Case, all_cases
 from interpreters import SUPPORTED, python
+from lab_cases import Case, all_cases
+from lab_verdicts import Verdict, diagnose
 from run import LabError, running
-from verdicts import Verdict, diagnose
 
 pytestmark = pytest.mark.lab
 

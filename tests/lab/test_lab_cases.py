@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from cases import CASES, Case, all_cases
+from lab_cases import CASES, Case, all_cases
 
 from spindoctor.rules import ALL_RULES
 
