@@ -62,7 +62,7 @@ def read_mappings(pid: int) -> dict[str, Mapping]:
     except OSError as error:
         raise gone(pid) from error
     if not lines:
-        raise gone(pid)
+        raise refusal(f"Process {pid} has no memory of its own: it has ended, or is a thread of the kernel")
     return parse_mappings(lines)
 
 
