@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
+from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.interpreter import Interpreter
 
@@ -14,6 +16,9 @@ WORKER_FILE = "concurrent/futures/thread.py"
 WORKER = "_worker"
 INNER_FRAMES = 3
 """A task that waits for a limiter stands in its `acquire`, at most two calls above the future."""
+
+MOST_ALIKE = 3
+"""Of tasks that stand at the same place, so many are asked for the object they wait in."""
 
 TOTAL = ("total", "max", "limit", "size")
 IN_USE = ("borrow", "in_use", "checked_out", "used")
@@ -100,8 +105,11 @@ class PoolReader:
     def limiters(self, chains: Iterable[Sequence[RawFrame]], workers: Sequence[Worker]) -> list[Pool]:
         """Objects with a size, members in use and a queue, in whose methods tasks wait."""
         found: dict[int, Pool] = {}
+        asked: Counter[tuple[Frame, ...]] = Counter()
         for chain in chains:
-            for raw in chain[:INNER_FRAMES]:
+            place = tuple(raw.frame for raw in chain[:INNER_FRAMES])
+            asked[place] += 1
+            for raw in chain[:INNER_FRAMES] if asked[place] <= MOST_ALIKE else ():
                 pool = self._limiter(raw, workers)
                 if pool:
                     found.setdefault(pool.address, pool)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from spindoctor.cpython.coroutines import End
-from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
-from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.sample import LoopLook
-from spindoctor.model.tasks import BARE_YIELD, Callback, Pool, Route, Scope, Task, TaskLook
+from spindoctor.model.tasks import Callback, Pool, Route, Scope, TaskLook
 from spindoctor.probe.callbacks import CallbackReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pools import PoolReader, Worker
 from spindoctor.probe.requests import RouteFinder
 from spindoctor.probe.scopes import ScopeReader
+from spindoctor.probe.taskbook import TaskBook
 
 MOST_TASKS = 1000
 """At about 0.1 ms a task a look at a thousand takes 0.1 s; of more, the first thousand stand for all."""
 
 MOST_HOLDERS = 8
-MOST_ROUTES = 10_000
 
 
 class TaskReader:
@@ -32,12 +29,11 @@ class TaskReader:
         """Look through this interpreter."""
         self._interpreter = interpreter
         self._callbacks = CallbackReader(interpreter)
-        self._scopes = ScopeReader(interpreter, self._describe)
-        self._pools = PoolReader(interpreter)
         self._routes = RouteFinder(interpreter)
-        self._chains: dict[int, tuple[RawFrame, ...]] = {}
+        self._book = TaskBook(interpreter, self._routes)
+        self._scopes = ScopeReader(interpreter, self._book.describe)
+        self._pools = PoolReader(interpreter)
         self._asked: dict[int, RawStack] = {}
-        self._known_routes: dict[tuple[int, ...], Route | None] = {}
 
     def look(
         self,
@@ -55,8 +51,8 @@ class TaskReader:
             Misread: the registry of tasks cannot be read.
         """
         addresses = self._interpreter.tasks()
-        self._chains.clear()
-        tasks = [task for address in addresses[:MOST_TASKS] if (task := self._describe(address))]
+        self._book.open(addresses[:MOST_TASKS])
+        tasks = [task for address in addresses[:MOST_TASKS] if (task := self._book.describe(address))]
         callbacks = [*self._running(stacks, looks), *(one for loop in loops for one in self._callbacks.queued(loop))]
         return TaskLook(
             at_s=at_s,
@@ -66,50 +62,6 @@ class TaskReader:
             scopes=tuple(self._read_scopes(callbacks, holders)),
             pools=tuple(self._read_pools(stacks, loops)),
         )
-
-    def _describe(self, address: int) -> Task | None:
-        try:
-            raw = self._interpreter.task(address)
-            chain = self._interpreter.coroutine_chain(raw.coroutine) if raw.coroutine else None
-        except Misread:
-            return None
-        frames = chain.frames[::-1] if chain else ()
-        self._chains[address] = frames
-        return Task(
-            address=address,
-            name=raw.name,
-            state=raw.state,
-            coroutine=raw.coroutine_name,
-            loop=raw.loop,
-            defined=raw.definition,
-            chain=tuple(one.frame for one in frames),
-            waits_on=BARE_YIELD if chain and chain.end is End.YIELDED else self._awaited_type(raw.waiter),
-            must_cancel=raw.must_cancel,
-            cancel_requests=raw.cancel_requests,
-            awaited_by=self._awaited_by(address),
-            route=self._route(address, frames),
-        )
-
-    def _awaited_type(self, waiter: int | None) -> str | None:
-        try:
-            return self._interpreter.objects.type_name(waiter) if waiter else None
-        except Misread:
-            return None
-
-    def _awaited_by(self, address: int) -> tuple[int, ...]:
-        try:
-            return self._interpreter.awaited_by(address)
-        except Misread:
-            return ()
-
-    def _route(self, address: int, frames: Sequence[RawFrame]) -> Route | None:
-        """The request of a task; asked once for each place at which its chain stands."""
-        key = (address, *(raw.address for raw in frames))
-        if key not in self._known_routes:
-            if len(self._known_routes) > MOST_ROUTES:
-                self._known_routes.clear()
-            self._known_routes[key] = self._routes.find(frames)
-        return self._known_routes[key]
 
     def _running(self, stacks: Mapping[int, RawStack], looks: Iterable[LoopLook]) -> list[Callback]:
         found = [self._callbacks.running(one, stacks[one.tid].frames) for one in looks if one.tid in stacks]
@@ -125,7 +77,7 @@ class TaskReader:
         running = {loop.tid for loop in loops}
         workers = [Worker(tid, stack.frames) for tid, stack in stacks.items() if tid not in running]
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
-        return executors + self._pools.limiters(self._chains.values(), workers)
+        return executors + self._pools.limiters(self._book.chains.values(), workers)
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
         """The requests that threads work for, by the frames of their stacks; an unchanged stack is asked once."""

@@ -1,0 +1,127 @@
+"""What is known of each task, so that a task that has not moved since the last look need not be read again.
+
+A task has not moved where its own bytes and the heads of all frames on its await chain are what they were: its state,
+what it waits for, and at which instruction each of its coroutines is suspended. All of that comes from a few batched
+reads; most tasks of a service wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from spindoctor.cpython.coroutines import Chain, End
+from spindoctor.cpython.frames import FrameShape, RawFrame
+from spindoctor.errors import Misread, Unreadable
+from spindoctor.model.tasks import BARE_YIELD, Task
+from spindoctor.probe.interpreter import Interpreter, RawTask
+from spindoctor.probe.requests import RouteFinder
+
+Range = tuple[int, int]
+
+BATCH = 500
+"""Ranges in one read: one that has become unreadable spoils its batch, not all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    task: Task
+    frames: tuple[RawFrame, ...]
+    ranges: tuple[Range, ...]
+    blocks: tuple[bytes, ...]
+
+
+class TaskBook:
+    """Describes tasks by address. `chains` has the frames (innermost first) of those described since `open`."""
+
+    def __init__(self, interpreter: Interpreter, routes: RouteFinder) -> None:
+        """Look through this interpreter."""
+        self._interpreter = interpreter
+        self._routes = routes
+        self._frame_bytes = FrameShape.of(interpreter.layout).size
+        self._entries: dict[int, _Entry] = {}
+        self._unmoved: set[int] = set()
+        self.chains: dict[int, tuple[RawFrame, ...]] = {}
+
+    def open(self, addresses: Iterable[int]) -> None:
+        """Begin a look at these tasks: find out which of them have not moved since the last."""
+        self.chains = {}
+        self._entries = {address: self._entries[address] for address in addresses if address in self._entries}
+        known = list(self._entries.items())
+        ranges = [one for _, entry in known for one in entry.ranges]
+        blocks = self._read(ranges)
+        self._unmoved = set()
+        position = 0
+        for address, entry in known:
+            end = position + len(entry.ranges)
+            if tuple(blocks[position:end]) == entry.blocks:
+                self._unmoved.add(address)
+            position = end
+
+    def _read(self, ranges: Sequence[Range]) -> list[bytes]:
+        """The bytes of each range; empty ones for a batch that cannot be read."""
+        found: list[bytes] = []
+        for start in range(0, len(ranges), BATCH):
+            batch = ranges[start : start + BATCH]
+            try:
+                found += self._interpreter.reader.read_many(batch)
+            except Misread:
+                found += [b""] * len(batch)
+        return found
+
+    def describe(self, address: int) -> Task | None:
+        """The task at `address`; None where there is none or it cannot be read."""
+        entry = self._entries[address] if address in self._unmoved else self._enter(address)
+        if entry is None:
+            return None
+        self.chains[address] = entry.frames
+        return entry.task
+
+    def _enter(self, address: int) -> _Entry | None:
+        try:
+            raw = self._interpreter.task(address)
+            chain = self._interpreter.coroutine_chain(raw.coroutine) if raw.coroutine else None
+            frames = chain.frames[::-1] if chain else ()
+            size = self._interpreter.layout["task_object.size"]
+            ranges = ((address, size), *((one.address, self._frame_bytes) for one in frames))
+            blocks = tuple(self._interpreter.reader.read_many(ranges))
+        except Misread as misread:
+            return self._without_chain(address) if isinstance(misread, Unreadable) else None
+        entry = self._entries[address] = _Entry(self._task(raw, chain, frames), frames, ranges, blocks)
+        return entry
+
+    def _without_chain(self, address: int) -> _Entry | None:
+        """A task whose coroutine went away while it was read: at least what the task says of itself."""
+        try:
+            return _Entry(self._task(self._interpreter.task(address), None, ()), (), (), ())
+        except Misread:
+            return None
+
+    def _task(self, raw: RawTask, chain: Chain | None, frames: tuple[RawFrame, ...]) -> Task:
+        is_yielding = chain is not None and chain.end is End.YIELDED
+        return Task(
+            address=raw.address,
+            name=raw.name,
+            state=raw.state,
+            coroutine=raw.coroutine_name,
+            loop=raw.loop,
+            defined=raw.definition,
+            chain=tuple(one.frame for one in frames),
+            waits_on=BARE_YIELD if is_yielding else self._awaited_type(raw.waiter),
+            must_cancel=raw.must_cancel,
+            cancel_requests=raw.cancel_requests,
+            awaited_by=self._awaited_by(raw.address),
+            route=self._routes.find(frames),
+        )
+
+    def _awaited_type(self, waiter: int | None) -> str | None:
+        try:
+            return self._interpreter.objects.type_name(waiter) if waiter else None
+        except Misread:
+            return None
+
+    def _awaited_by(self, address: int) -> tuple[int, ...]:
+        try:
+            return self._interpreter.awaited_by(address)
+        except Misread:
+            return ()
