@@ -14,7 +14,7 @@ from spindoctor.cpython.classes import Classes
 from spindoctor.cpython.containers import Containers
 from spindoctor.cpython.functions import Functions
 from spindoctor.cpython.reader import Reader
-from spindoctor.cpython.tasks import Tasks
+from spindoctor.cpython.tasks import TASK_TYPE
 from spindoctor.errors import Misread
 
 MAX_DEPTH = 8  # a gather within a shield within a gather ...
@@ -27,14 +27,13 @@ PUBLISHED_SINCE = 14
 class Awaiters:
     """Finds the tasks that wait for a task or future."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the decoders it is made of
+    def __init__(
         self,
         reader: Reader,
         classes: Classes,
         containers: Containers,
         attributes: Attributes,
         functions: Functions,
-        tasks: Tasks,
     ) -> None:
         self._reader = reader
         self._layout = reader.layout
@@ -42,30 +41,29 @@ class Awaiters:
         self._containers = containers
         self._attributes = attributes
         self._functions = functions
-        self._tasks = tasks
 
     def of(self, future: int) -> tuple[int, ...]:
         """Return the addresses of the tasks that wait for `future`, directly or through futures made for waiting."""
         found: dict[int, None] = {}
         seen, level = {future}, [future]
+        if not {TASK_TYPE, FUTURE_TYPE} & set(self._type_names(future)):
+            raise Misread(f"neither task nor future at {future:#x}")
         for _ in range(MAX_DEPTH):
             following: list[int] = []
-            for one in level:
-                for awaiter in self._direct(one):
-                    if self._tasks.is_task(awaiter):
-                        found[awaiter] = None
-                    elif awaiter not in seen and len(seen) < MAX_FUTURES and self._is_future(awaiter):
-                        seen.add(awaiter)
-                        following.append(awaiter)
+            for awaiter in (awaiter for one in level for awaiter in self._direct(one)):
+                names = self._type_names(awaiter)
+                if TASK_TYPE in names:
+                    found[awaiter] = None
+                elif FUTURE_TYPE in names and awaiter not in seen and len(seen) < MAX_FUTURES:
+                    seen.add(awaiter)
+                    following.append(awaiter)
             level = following
         return tuple(found)
 
-    def _is_future(self, address: int) -> bool:
-        return FUTURE_TYPE in self._classes.names(self._classes.of(address))
+    def _type_names(self, address: int) -> tuple[str, ...]:
+        return self._classes.names(self._classes.of(address))
 
     def _direct(self, future: int) -> Iterator[int]:
-        if not (self._tasks.is_task(future) or self._is_future(future)):
-            raise Misread(f"neither task nor future at {future:#x}")
         if self._layout.minor >= PUBLISHED_SINCE:
             yield from self._published(future)
         else:
@@ -96,19 +94,15 @@ class Awaiters:
         kind = self._classes.of(callback).name
         if kind == "TaskWakeupMethWrapper":
             yield self._reader.word(callback + self._layout["task_wakeup.task"])
-        elif kind == "builtin_function_or_method":
-            holder = self._functions.self_of(callback)
+        elif kind in {"builtin_function_or_method", "method"}:
+            holder = self._functions.bound_to(callback, kind)
             if holder:
-                yield holder
-        elif kind == "method":
-            yield from self._parent_of(callback)
+                yield self._parent_of(holder) if kind == "method" else holder
         elif kind == "function":
             yield from (value for name, value in self._functions.closure(callback).items() if name in OUTER_VARIABLES)
         elif kind == "functools.partial":
             yield from self._functions.partial_arguments(callback)
 
-    def _parent_of(self, method: int) -> Iterator[int]:
-        holder = self._functions.self_of(method)
-        parent = self._attributes.read(holder).get("_parent_task") if holder else None
-        if parent:
-            yield parent
+    def _parent_of(self, holder: int) -> int:
+        """Return the task that waits for a TaskGroup, or the object itself if it is no such thing."""
+        return self._attributes.read(holder).get("_parent_task", holder)

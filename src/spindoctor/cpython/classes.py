@@ -51,6 +51,7 @@ class Classes:
         """Forget everything: types may have been replaced by others at their address."""
         self._classes: dict[int, Class] = {}
         self._bases: dict[int, tuple[int, ...]] = {}
+        self._names: dict[int, tuple[str, ...]] = {}
         self._members: dict[int, dict[str, int]] = {}
 
     def of(self, address: int) -> Class:
@@ -94,7 +95,10 @@ class Classes:
 
     def names(self, found: Class) -> tuple[str, ...]:
         """Return the names of the type and its bases in method resolution order."""
-        return tuple(self.at(base).name for base in self.mro(found))
+        names = self._names.get(found.address)
+        if names is None:
+            names = self._names[found.address] = tuple(self.at(base).name for base in self.mro(found))
+        return names
 
     def members(self, found: Class) -> dict[str, int]:
         """Return name -> offset of the object members that this one type declares in C or in `__slots__`."""

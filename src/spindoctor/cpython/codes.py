@@ -56,6 +56,7 @@ class Codes:
         """Forget everything: code objects may have died and others may live at their address."""
         self._codes: dict[int, Code] = {}
         self._frames: dict[tuple[int, int], Frame] = {}
+        self._bytes: dict[tuple[int, int], int] = {}
         self._variables: dict[int, tuple[tuple[str, int], ...]] = {}
 
     def at(self, address: int) -> Code:
@@ -86,6 +87,25 @@ class Codes:
         if size > MAX_TABLE:
             raise Misread(f"a table of {size} bytes at {address:#x}")
         return self._reader.read(address + layout["bytes_object.ob_sval"], size)
+
+    def byte(self, address: int, place: int) -> int:
+        """Return one byte of the instructions: an opcode at an even place, its argument at the odd one after it.
+
+        Opcodes are replaced by others as code gets warm (3.11+), arguments are not (PEP 659).
+        """
+        key = (address, place)
+        found = self._bytes.get(key)
+        if found is None:
+            found = self._bytes[key] = self._reader.read(self._start(address) + place, 1)[0]
+        return found
+
+    def _start(self, address: int) -> int:
+        """Return where the instructions begin: behind the code object, before 3.11 in a `bytes` of their own."""
+        code = self.at(address)
+        if code.start:
+            return code.start
+        layout = self._reader.layout
+        return self._reader.word(address + layout["code_object.code"]) + layout["bytes_object.ob_sval"]
 
     def frame(self, address: int, instruction: int) -> Frame:
         """Return function, file and line of the instruction, `instruction` being its offset in bytes."""

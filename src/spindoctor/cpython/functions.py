@@ -64,20 +64,18 @@ class Functions:
             return Function(Frame(name, "", 0), address, self._member(address, "c_function_object.m_self") or None)
         return Function(Frame(kind, "", 0), address, holder)
 
-    def self_of(self, address: int) -> int | None:
-        """Return the object that a bound method, of Python or of C, is bound to; None for other callables."""
-        names = {"method": "method_object.im_self", "builtin_function_or_method": "c_function_object.m_self"}
-        member = names.get(self._classes.of(address).name)
-        return (self._member(address, member) or None) if member else None
+    def bound_to(self, address: int, kind: str) -> int:
+        """Return the object that a bound method, of Python ("method") or of C, is bound to; 0 if to none."""
+        return self._member(address, "method_object.im_self" if kind == "method" else "c_function_object.m_self")
 
     def closure(self, address: int) -> dict[str, int]:
         """Return name -> address of the value of each variable that a function has captured."""
-        cells = self._member(address, "function_object.func_closure")
+        members = ("function_object.func_closure", "function_object.func_code")
+        cells, code = self._reader.gather([address + self._layout[name] for name in members])
         if not cells:
             return {}
-        code = self._member(address, "function_object.func_code")
         names = [name for name, kind in self._codes.variables(code) if kind & FREE]
-        held = self._containers.sequence(cells, MAX_CELLS)
+        held = self._containers.tuple_items(cells, MAX_CELLS)
         values = self._reader.gather([cell + self._layout["cell_object.ob_ref"] for cell in held])
         return {name: value for name, value in zip(names, values, strict=False) if value}
 

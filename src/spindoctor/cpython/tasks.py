@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.cpython.classes import Classes
-from spindoctor.cpython.coroutines import KINDS, Coroutines
+from spindoctor.cpython.coroutines import Coroutines
 from spindoctor.cpython.dicts import Dicts
 from spindoctor.cpython.holdings import Holdings
 from spindoctor.cpython.modules import Modules
@@ -80,7 +80,11 @@ class Tasks:
 
     def is_task(self, address: int) -> bool:
         """Tell whether there is a task, or an instance of a subclass, at this address."""
-        return TASK_TYPE in self._classes.names(self._classes.of(address))
+        return self.is_task_type(self._reader.type_of(address))
+
+    def is_task_type(self, kind: int) -> bool:
+        """Tell whether the type at this address is that of tasks or derives from it."""
+        return TASK_TYPE in self._classes.names(self._classes.at(kind))
 
     def all(self) -> tuple[int, ...]:
         """Return the addresses of all tasks the interpreter knows; up to 3.13 also finished ones not yet let go."""
@@ -145,17 +149,17 @@ class Tasks:
 
     def read(self, address: int) -> RawTask:
         """Return the task at `address`; `Misread` if there is none."""
-        if not self.is_task(address):
-            raise Misread(f"no task at {address:#x}")
         layout = self._layout
         block = self._reader.read(address, layout["task_object.size"])
+        if not self.is_task_type(word_at(block, layout["pyobject.ob_type"])[0]):
+            raise Misread(f"no task at {address:#x}")
         state = int_at(block, layout["future_object.state"])[0]
         if state not in range(len(STATES)):
             raise Misread(f"a task in state {state} at {address:#x}")
         coroutine = word_at(block, layout["task_object.coro"])[0] or None
         exception = word_at(block, layout["future_object.exception"])[0]
         cancels = layout.offsets.get("task_object.num_cancels_requested")
-        name, definition = self._coroutine(coroutine)
+        name, definition = self._coroutines.describe(coroutine) if coroutine else ("", None)
         return RawTask(
             address=address,
             name=self._name(word_at(block, layout["task_object.name"])[0]),
@@ -176,12 +180,3 @@ class Tasks:
         """Return the task's name; from 3.12 a default name is kept as a number until somebody asks for it."""
         found = self._classes.of(address)
         return f"Task-{self._numbers.integer(address)}" if found.name == "int" else self._texts.read(address)
-
-    def _coroutine(self, address: int | None) -> tuple[str, Frame | None]:
-        """Return name and definition; what is no coroutine of Python's own is named by its type."""
-        if address is None:
-            return "", None
-        kind = self._classes.of(address).name
-        if kind not in KINDS:
-            return kind, None
-        return self._coroutines.name(address), self._coroutines.definition(address)

@@ -8,6 +8,7 @@ from spindoctor.cpython.reader import Reader, uint_at, word_at
 from spindoctor.errors import Misread, Unreadable
 
 MAX_TEXT = 1 << 16
+GUESS = 128  # bytes: a head and the text of nearly every name, in one read
 ENCODINGS = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}
 KIND_SHIFT, KIND_MASK, COMPACT, ASCII = 2, 7, 1 << 5, 1 << 6  # bit field `state` of PyASCIIObject, default builds
 
@@ -25,8 +26,19 @@ class Texts:
 
     def read(self, address: int, limit: int = MAX_TEXT) -> str:
         """Return the string at `address`, its first `limit` characters at most."""
-        start, size, encoding = self._extent(address, self._reader.read(address, self._ascii_size), limit)
-        return self._reader.read(start, size).decode(encoding, "replace")
+        block = self._first(address)
+        start, size, encoding = self._extent(address, block, limit)
+        skipped = start - address
+        if not 0 <= skipped <= len(block) - size:
+            return self._reader.read(start, size).decode(encoding, "replace")
+        return block[skipped : skipped + size].decode(encoding, "replace")
+
+    def _first(self, address: int) -> bytes:
+        """Return the head of the string and, where more can be read, enough for most names."""
+        try:
+            return self._reader.read(address, GUESS)
+        except Unreadable:
+            return self._reader.read(address, self._ascii_size)
 
     def length(self, address: int) -> int:
         """Return the number of characters."""

@@ -74,7 +74,7 @@ class Interpreter:
             self._coroutines,
         )
         self._awaiters = Awaiters(
-            reader, objects.classes, objects.containers, objects.attribute_reader, objects.functions, self._tasks
+            reader, objects.classes, objects.containers, objects.attribute_reader, objects.functions
         )
 
     @classmethod
