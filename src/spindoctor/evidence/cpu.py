@@ -6,6 +6,7 @@ from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import CpuUse, ProcessCpu, Site, ThreadCpu
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
+from spindoctor.model.sample import Sample
 
 WORTH_A_PLACE_CORES = 0.02
 """Below 2 % of a core a thread has too few looks on the CPU (6 in 3 s at 100/s) to name a place."""
@@ -66,10 +67,18 @@ def _busiest_site(process: ProcessRecording, tid: int, namer: Namer) -> Site | N
 
 
 def running_moments(process: ProcessRecording, tid: int) -> list[Moment]:
-    """All looks at one thread with a whole stack, each its own stay."""
+    """All looks at one thread with a whole stack, each its own stay.
+
+    Of a thread that runs an event loop only what the loop's callback does is kept: the functions that started the loop
+    are on the stack all the time and say nothing.
+    """
     return [
-        Moment(sample.at_s, look, look.stack, stay=number)
+        Moment(sample.at_s, look, look.stack[: _depth(sample, tid, len(look.stack))], stay=number)
         for number, sample in enumerate(process.samples)
         for look in sample.threads
         if look.tid == tid and look.stack
     ]
+
+
+def _depth(sample: Sample, tid: int, whole: int) -> int:
+    return next((loop.depth for loop in sample.loops if loop.tid == tid), whole)

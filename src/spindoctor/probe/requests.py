@@ -24,6 +24,7 @@ PATHS = ("path", "_path", "uri")
 KEPT = frozenset({*SCOPES, *PATHS, "request", "_request"})
 TEMPLATES = ("path", "path_format", "route", "rule")
 MOST_FRAMES = 40
+OUTERMOST = 2
 
 
 class RouteFinder:
@@ -36,8 +37,12 @@ class RouteFinder:
         self._barren: set[str] = set()
 
     def find(self, frames: Sequence[RawFrame]) -> Route | None:
-        """The request of the innermost frame that knows one; None where none does or where it cannot be read."""
-        for raw in frames[:MOST_FRAMES]:
+        """The request that a frame knows, asked innermost first; None where none does or where it cannot be read.
+
+        The two outermost frames are asked before all others: servers begin there, with the request in hand.
+        """
+        first = max(0, len(frames) - OUTERMOST)
+        for raw in (*reversed(frames[first:]), *frames[:first][:MOST_FRAMES]):
             try:
                 found = self._in_locals(self._interpreter.locals(raw))
             except Misread:
