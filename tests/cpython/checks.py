@@ -83,8 +83,8 @@ def agrees_on_stacks(case: Case) -> None:
     interpreter = case.interpreter
     addresses = [thread.address for thread in interpreter.threads()]
     together = interpreter.stacks(addresses)
-    assert len(addresses) == 4
-    assert len(case.told["frames"]) == 3
+    assert len(addresses) == 5
+    assert len(case.told["frames"]) == 4
     for thread in interpreter.threads():
         told = case.told["frames"].get(str(thread.pthread_id))
         if told is None:

@@ -3,7 +3,8 @@
 What a suspended one awaits lies on top of its value stack: up to 3.9 at `f_stacktop[-1]`, on 3.10 at
 `f_valuestack[f_stackdepth - 1]`, on 3.11 to 3.13 at `localsplus[stacktop - 1]`, on 3.14 at `stackpointer[-1]`, on
 3.15 at `stackpointer[-2]`. A plain `yield` must be told from an `await` first: by the state of the frame on 3.13+,
-before that by the instruction (3.11, 3.12: the argument of the RESUME that follows; 3.8 to 3.10: whether YIELD_FROM comes next).
+before that by the instruction (3.11, 3.12: the argument of the RESUME that follows; 3.8 to 3.10: whether YIELD_FROM
+comes next).
 """
 
 from __future__ import annotations

@@ -59,6 +59,15 @@ def frames_of(frame):
     return found
 
 
+def dive(depth):
+    """Stand many calls deep."""
+    if depth:
+        return dive(depth - 1) + 1
+    STANDING.append(threading.get_ident())
+    BLOCKED.wait()
+    return 0
+
+
 def second_loop():
     """An event loop that has nothing to do."""
 
@@ -113,7 +122,7 @@ def coded(name, value):
 def settle(me):
     """Wait until every other thread stands where it stood a moment before."""
     before = None
-    while len(STANDING) < 3 or before is None or before != standing_places(me):
+    while len(STANDING) < 4 or before is None or before != standing_places(me):
         before = standing_places(me)
         time.sleep(0.1)
 
@@ -158,5 +167,6 @@ def report(loop, current, parents):
 
 
 threading.Thread(target=stand, args=("arg", 1, 2), name="standing \u00e9", daemon=True).start()
+threading.Thread(target=dive, args=(350,), name="deep", daemon=True).start()
 threading.Thread(target=second_loop, name="second loop", daemon=True).start()
 asyncio.run(main())

@@ -1,0 +1,135 @@
+"""Stacks that change or tear while they are read, from recorded memory that is changed by hand."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from cases import image_blocks, interpreter_of, read_image
+
+from spindoctor.cpython.frames import OWNED_BY_GENERATOR
+from spindoctor.cpython.memory import Image, Range
+from spindoctor.cpython.stacks import RawStack
+from spindoctor.errors import Misread
+from spindoctor.probe.interpreter import Interpreter
+
+VERSIONS = [f"3.{minor}" for minor in range(8, 16)]
+
+
+class Changing:
+    """An image in which words can be changed; counts how often it is read."""
+
+    def __init__(self, recorded: dict[str, Any]) -> None:
+        self._image = Image(image_blocks(recorded))
+        self.words: dict[int, int] = {}
+        self.calls = 0
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return the bytes as they are by now."""
+        return self.read_many([(address, size)])[0]
+
+    def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Return each range as it is by now."""
+        self.calls += 1
+        return [self._changed(address, self._image.read(address, size)) for address, size in ranges]
+
+    def _changed(self, address: int, block: bytes) -> bytes:
+        changed = bytearray(block)
+        for place, word in self.words.items():
+            if address <= place <= address + len(block) - 8:
+                changed[place - address : place - address + 8] = struct.pack("<Q", word)
+        return bytes(changed)
+
+
+@pytest.fixture(params=VERSIONS)
+def recorded(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What was recorded of one version."""
+    return read_image(request.param)
+
+
+def reader(recorded: dict[str, Any]) -> tuple[Interpreter, Changing, int]:
+    """A reader, its memory, and the state of the thread that runs a coroutine."""
+    memory = Changing(recorded)
+    interpreter = interpreter_of(recorded, memory)
+    main = recorded["told"]["main"]
+    return interpreter, memory, next(one.address for one in interpreter.threads() if one.pthread_id == main)
+
+
+def caller_word(interpreter: Interpreter, stack: RawStack) -> int:
+    """Where the coroutine's frame keeps its caller."""
+    layout = interpreter.layout
+    raw = next(raw for raw in stack.frames if raw.owner == OWNED_BY_GENERATOR)
+    is_modern = "interpreter_frame.previous" in layout
+    return raw.address + layout["interpreter_frame.previous" if is_modern else "frame_object.f_back"]
+
+
+def test_a_stack_that_has_not_changed_is_the_same_object(recorded: dict[str, Any]) -> None:
+    interpreter, memory, main = reader(recorded)
+    interpreter.stack(main)
+    first = interpreter.stack(main)
+    before = memory.calls
+
+    second = interpreter.stack(main)
+
+    assert second is first
+    assert memory.calls - before <= 2  # one for the stack, one for the generation of code objects on 3.14+
+
+
+def test_a_generator_without_caller_gets_the_one_it_had(recorded: dict[str, Any]) -> None:
+    interpreter, memory, main = reader(recorded)
+    whole = interpreter.stack(main)
+    memory.words[caller_word(interpreter, whole)] = 0
+
+    stack = interpreter.stack(main)
+
+    assert stack.frames == whole.frames
+    assert stack.is_spliced
+    assert stack.is_complete
+
+
+def test_a_generator_whose_caller_was_never_seen_ends_an_incomplete_stack(recorded: dict[str, Any]) -> None:
+    whole = reader(recorded)
+    interpreter, memory, main = reader(recorded)
+    memory.words[caller_word(whole[0], whole[0].stack(whole[2]))] = 0
+
+    stack = interpreter.stack(main)
+
+    assert not stack.is_complete
+    assert not stack.is_spliced
+
+
+def test_a_chain_of_frames_that_bites_its_tail_is_a_misread(recorded: dict[str, Any]) -> None:
+    interpreter, memory, main = reader(recorded)
+    whole = interpreter.stack(main)
+    memory.words[caller_word(interpreter, whole)] = whole.frames[0].address
+
+    with pytest.raises(Misread):
+        interpreter.stack(main)
+
+
+def test_a_thread_that_runs_no_python_has_an_empty_and_complete_stack(recorded: dict[str, Any]) -> None:
+    interpreter, memory, main = reader(recorded)
+    layout = interpreter.layout
+    if "thread_state.cframe" in layout:
+        pointer = interpreter.reader.word(main + layout["thread_state.cframe"])
+        memory.words[pointer + layout["cframe.current_frame"]] = 0
+    else:
+        name = "thread_state.current_frame" if layout.minor >= 13 else "thread_state.frame"
+        memory.words[main + layout[name]] = 0
+
+    stack = interpreter.stack(main)
+
+    assert stack == RawStack((), is_complete=True)
+
+
+def test_locals_of_a_frame_that_runs_another_function_are_a_misread(recorded: dict[str, Any]) -> None:
+    interpreter, memory, main = reader(recorded)
+    raw = interpreter.stack(main).frames[0]
+    is_modern = "interpreter_frame.executable" in interpreter.layout
+    name = "interpreter_frame.executable" if is_modern else "frame_object.f_code"
+    memory.words[raw.address + interpreter.layout[name]] = 0x1000
+
+    with pytest.raises(Misread):
+        interpreter.locals(raw)
