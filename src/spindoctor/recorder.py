@@ -129,7 +129,7 @@ class Recorder:
         """Look at all members once; False when none is left."""
         if number % LOOKS_BETWEEN_PINS == 1:
             self._pin()
-        alive = [watch for watch in self._watches if not watch.is_gone]
+        alive = [watch for watch in self._watches if not watch.ended]
         for watch in alive:
             watch.look(now_s)
         return bool(alive)
@@ -138,7 +138,7 @@ class Recorder:
         """Make the slow look at all members; the seconds it took."""
         before_s = time.monotonic()
         for watch in self._watches:
-            if not watch.is_gone:
+            if not watch.ended:
                 watch.look_at_tasks(now_s)
         return time.monotonic() - before_s
 
@@ -188,7 +188,6 @@ class Recorder:
         """All that was seen, complete in itself."""
         self._unpin()
         processes = tuple(self._finish(watch) for watch in self._watches)
-        gone = [watch.pid for watch in self._watches if watch.is_gone]
         return Recording(
             target=self.target,
             machine=machine(self._machine_before, read_machine(self.target.hot)),
@@ -199,7 +198,7 @@ class Recorder:
             own_cpu_s=time.process_time() - self._own_cpu_s,
             is_pinned=self.is_pinned,
             is_interrupted=self.is_interrupted,
-            notes=(*self._notes, *(f"process {pid} ended while it was looked at" for pid in gone)),
+            notes=(*self._notes, *(one.ended for one in processes if one.ended)),
         )
 
     def _finish(self, watch: ProcessWatch) -> ProcessRecording:
@@ -219,7 +218,7 @@ class Recorder:
             descriptors=table.descriptors if table else (),
             descriptor_limit=table.limit if table else None,
             epolls=self._epolls.get(watch.pid, ()),
-            packages=read_packages(watch.pid, process.sys_path) if not watch.is_gone else (),
+            packages=read_packages(watch.pid, process.sys_path) if not watch.ended else (),
             sources=tuple(_windows(seen, candidates, sources)),
             candidates=candidates,
             missing=tuple(missing),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from spindoctor import store
 from spindoctor.cli.options import Delivery, FailOn
-from spindoctor.cli.streams import Color, is_styled, put, width
+from spindoctor.cli.streams import Color, is_styled, put, tell, width
 from spindoctor.errors import ExitCode
 from spindoctor.model.outcome import Found, Report
 from spindoctor.report import json, markdown, terminal
@@ -16,6 +18,11 @@ SEVERITIES = (FailOn.CRITICAL, FailOn.WARNING, FailOn.INFO)
 def deliver(report: Report, delivery: Delivery) -> ExitCode:
     """Writes the report to stdout or to its file; the exit code that it stands for. Raises `DoctorError`."""
     text = _rendered(report, delivery)
+    if report.look.ended:
+        tell(f"{report.look.ended} What was seen until then follows.")
+        tell(
+            f"`spindoctor diagnose --name {_program(report)}` looks at its successor, once there is one", mark="  try: "
+        )
     if delivery.output:
         store.write(delivery.output, text.encode("utf-8", "backslashreplace"))
     else:
@@ -24,7 +31,10 @@ def deliver(report: Report, delivery: Delivery) -> ExitCode:
 
 
 def status(report: Report, fail_on: FailOn) -> ExitCode:
-    """An interrupted look, none at all, findings at least as severe as `fail_on`, or nothing to fail on."""
+    """An interrupted look, none at all, findings at least as severe as `fail_on`, or nothing to fail on.
+
+    A target that ended before anything was found was not looked at to the end.
+    """
     if report.look.is_interrupted:
         return ExitCode.INTERRUPTED
     if not report.look.looks:
@@ -32,7 +42,16 @@ def status(report: Report, fail_on: FailOn) -> ExitCode:
     bad = () if fail_on is FailOn.NEVER else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     found = (outcome for outcome in report.outcomes.values() if isinstance(outcome, Found))
     is_bad = any(finding.severity in bad for outcome in found for finding in outcome.findings)
-    return ExitCode.FINDINGS if is_bad else ExitCode.NOTHING_FOUND
+    if is_bad:
+        return ExitCode.FINDINGS
+    return ExitCode.COULD_NOT_LOOK if report.look.ended else ExitCode.NOTHING_FOUND
+
+
+def _program(report: Report) -> str:
+    """A word of the command line that tells the service from others: its script or module, else its name."""
+    process = report.target.process(report.target.hot)
+    words = [word for word in process.command[1:] if not word.startswith("-")] if process else []
+    return shlex.quote(words[0].rpartition("/")[2] if words else process.name if process else "PATTERN")
 
 
 def _rendered(report: Report, delivery: Delivery) -> str:

@@ -14,6 +14,9 @@ def load(recording: Recording) -> Load | Missing:
     """Requests in progress, pending tasks, connections, and how often any thread ran."""
     if not recording.looks:
         return Missing("no look succeeded, so the load is unknown")
+    ended = [one.ended for one in recording.processes if one.ended]
+    if ended:
+        return Missing("; ".join(ended))
     routes = {
         str(task.route): None
         for one in recording.processes

@@ -121,7 +121,7 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the target was looked at, and what that cost."""
+    """How the target was looked at, and what that cost. `ended`: how the hot process ended meanwhile, if it did."""
 
     seconds: float
     looks: int
@@ -132,6 +132,7 @@ class Look:
     is_pinned: bool = False
     is_interrupted: bool = False
     started_at: float = 0.0
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

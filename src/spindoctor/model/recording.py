@@ -65,7 +65,8 @@ class ProcessRecording:
 
     `routes` maps a frame of user code to the request seen there. `debug_loops` are the loops with asyncio's
     debug mode on.
-    `missing` says why a part could not be read ("tasks": "no asyncio in this process").
+    `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
+    came to an end while it was looked at (None: it did not); its figures end then.
     """
 
     pid: int
@@ -86,6 +87,7 @@ class ProcessRecording:
     candidates: tuple[Candidate, ...] = ()
     has_gil: bool = True
     missing: tuple[tuple[str, str], ...] = ()
+    ended: str | None = None
 
     @property
     def cpu_s(self) -> float:

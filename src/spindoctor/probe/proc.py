@@ -15,7 +15,8 @@ class Stat:
     """`/proc/PID/stat` or `/proc/PID/task/TID/stat`, the fields we use (proc_pid_stat(5)).
 
     `state` is one letter ("R", "S", "D", "Z", ...). CPU time and start time are in clock ticks (`TICK_S`).
-    For a process the CPU time includes all its threads, also ended ones.
+    For a process the CPU time includes all its threads, also ended ones. `stack_start` is where its stack begins in
+    memory, another place after each exec(2) (0 where we may not know it).
     """
 
     pid: int
@@ -29,6 +30,7 @@ class Stat:
     start_ticks: int
     rss_pages: int
     last_cpu: int
+    stack_start: int = 0
 
     @property
     def cpu_ticks(self) -> int:
@@ -58,6 +60,7 @@ def parse_stat(data: bytes) -> Stat:
         start_ticks=int(fields[19]),
         rss_pages=int(fields[21]),
         last_cpu=int(fields[36]),
+        stack_start=int(fields[25]),
     )
 
 

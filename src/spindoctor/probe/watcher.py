@@ -15,17 +15,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from spindoctor.cpython.stacks import RawStack
-from spindoctor.errors import DoctorError, Misread
+from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.probe.identity import read_identity, read_last_cpu
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.tasks import TaskReader
-from spindoctor.probe.threads import ThreadCalls, ThreadClock, ThreadCounters, read_native_ids, read_threads, thread_use
+from spindoctor.probe.threads import ThreadCalls, ThreadClock, read_native_ids, read_threads, thread_use
 
 LOOKS_BETWEEN_TIMERS = 25
 """How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
@@ -65,7 +66,8 @@ class ProcessWatch:
         self.task_looks: list[TaskLook] = []
         self.missed: Counter[str] = Counter()
         self._routes: dict[Frame, Route] = {}
-        self.is_gone = False
+        self._identity = read_identity(process.pid)
+        self.ended: str | None = None
 
     def look(self, at_s: float) -> None:
         """Make one look; a failed one is counted in `missed`."""
@@ -74,9 +76,21 @@ class ProcessWatch:
         except Misread as misread:
             self.missed[_reason(misread)] += 1
             self._states.clear()
-        except DoctorError as error:
-            self.is_gone = True
-            self.missed[error.problem] += 1
+            self.ended = self._fate()
+        except Gone:
+            self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
+
+    def _fate(self) -> str | None:
+        """What became of the process: None while it is the one that we attached to."""
+        try:
+            now = read_identity(self.pid)
+        except Gone:
+            return f"Process {self.pid} ended while it was looked at."
+        if now == self._identity:
+            return None
+        if now[0] != self._identity[0]:
+            return f"Process {self.pid} ended while it was looked at, and its pid was given to another."
+        return f"Process {self.pid} became another program (exec) while it was looked at."
 
     def _look(self, at_s: float) -> Sample:
         clocks = self._clock.look()
@@ -185,11 +199,14 @@ class ProcessWatch:
             self.task_looks.append(replace(self.task_looks[-1], at_s=at_s))  # nobody ran, so nothing has changed
             return
         self._tasks_seen_at = self._ran
+        loops, looks = list(self._loops.values()), list(self._loop_looks.values())
         try:
-            loops, looks = list(self._loops.values()), list(self._loop_looks.values())
             look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
         except Misread as misread:
             self.missed[f"tasks: {_reason(misread)}"] += 1
+            return
+        except Gone:
+            self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
             return
         self.task_looks.append(look)
         self._holders = {}
@@ -210,8 +227,10 @@ class ProcessWatch:
         hot = max(self._looks.values(), key=lambda look: look.ran_ns, default=None)
         if hot is None or not hot.ran_ns:
             return None
-        counters = read_threads(self.pid).get(hot.tid) if len(self._looks) < MOST_ROUTES else None
-        return counters.last_cpu if counters else None
+        try:
+            return read_last_cpu(self.pid, hot.tid)
+        except (OSError, ValueError):
+            return None
 
     @property
     def busiest_ns(self) -> int:
@@ -253,28 +272,36 @@ class ProcessWatch:
 
         The figures of a process that is gone end early.
         """
-        after, counters = self._final()
-        used = counters.since(self._counters)
-        uses = thread_use(self._before, after, self._names)
+        uses, used = self._used()
         return ProcessRecording(
             pid=self.pid,
             samples=tuple(self.samples),
             missed=tuple(Missed(why, count) for why, count in self.missed.most_common()),
             threads=tuple(self._with_loop(use) for use in uses),
-            user_s=used.user_s,
+            user_s=sum(use.user_s for use in uses) if self.ended else used.user_s,
             system_s=used.system_s,
-            rss_bytes=counters.rss_bytes,
+            rss_bytes=used.rss_bytes,
             major_faults=used.major_faults,
             task_looks=tuple(self.task_looks),
             routes=tuple(self._routes.items()),
+            ended=self.ended,
         )
 
-    def _final(self) -> tuple[dict[int, ThreadCounters], ProcessCounters]:
+    def _used(self) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
+        """What threads and process used; for a process that has ended, what the looks saw its threads use."""
+        self.ended = self.ended or self._fate()
         try:
-            return read_threads(self.pid), read_counters(self.pid)
-        except DoctorError:
-            self.is_gone = True
-            return self._before, self._counters
+            if not self.ended:
+                uses = thread_use(self._before, read_threads(self.pid), self._names)
+                return uses, read_counters(self.pid).since(self._counters)
+        except Gone:
+            self.ended = self._fate()
+        return tuple(self._seen_use(tid) for tid in self._before), self._counters.since(self._counters)
+
+    def _seen_use(self, tid: int) -> ThreadUse:
+        ran_ns = sum(look.ran_ns for sample in self.samples for look in sample.threads if look.tid == tid)
+        name = self._before[tid].name
+        return ThreadUse(tid, self._names.get(tid, name), name, user_s=ran_ns / 1e9)
 
     def _with_loop(self, use: ThreadUse) -> ThreadUse:
         watch = self._loops.get(use.tid)
