@@ -8,7 +8,7 @@ from recordings import at_loop, idle, inside, library, main_thread, one_process,
 from spindoctor.evidence.loops import loops
 from spindoctor.model.facts import Loop, Loops
 from spindoctor.model.recording import Recording
-from spindoctor.model.rule import Missing
+from spindoctor.model.rule import Absent, Missing
 from spindoctor.model.share import NO_LOOKS, Share
 
 HANDLER = user("handler", 10)
@@ -167,7 +167,7 @@ def test_without_looks_or_loops_the_reason_is_told() -> None:
     plain = loops(recording(one_process(samples=at_loop(idle()).processes[0].samples)))
 
     assert unseen == Missing("no look at the threads' stacks succeeded")
-    assert plain == Missing("no asyncio event loop runs in this service")
+    assert plain == Absent("no asyncio event loop runs in this service (1 looks at its threads)")
 
 
 def test_without_turns_a_run_must_be_long_to_hold_the_loop() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from spindoctor import store
 from spindoctor.cli.options import Delivery, FailOn
 from spindoctor.cli.streams import Color, is_styled, put, tell, width
@@ -20,9 +18,7 @@ def deliver(report: Report, delivery: Delivery) -> ExitCode:
     text = _rendered(report, delivery)
     if report.look.ended:
         tell(f"{report.look.ended} What was seen until then follows.")
-        tell(
-            f"`spindoctor diagnose --name {_program(report)}` looks at its successor, once there is one", mark="  try: "
-        )
+        tell("Run `spindoctor` to list the Python processes that run now.", mark="  try: ")
     if delivery.output:
         store.write(delivery.output, text.encode("utf-8", "backslashreplace"))
     else:
@@ -45,13 +41,6 @@ def status(report: Report, fail_on: FailOn) -> ExitCode:
     if is_bad:
         return ExitCode.FINDINGS
     return ExitCode.COULD_NOT_LOOK if report.look.ended else ExitCode.NOTHING_FOUND
-
-
-def _program(report: Report) -> str:
-    """A word of the command line that tells the service from others: its script or module, else its name."""
-    process = report.target.process(report.target.hot)
-    words = [word for word in process.command[1:] if not word.startswith("-")] if process else []
-    return shlex.quote(words[0].rpartition("/")[2] if words else process.name if process else "PATTERN")
 
 
 def _rendered(report: Report, delivery: Delivery) -> str:

@@ -10,7 +10,7 @@ from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.frames import Stack
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
-from spindoctor.model.rule import Missing
+from spindoctor.model.rule import Absent, Missing
 from spindoctor.model.sample import LoopLook, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
 
@@ -46,19 +46,19 @@ class _Seen:
         return Moment(self.at_s, self.thread, self.thread.stack[: self.loop.depth], self.stay, self.loop.task)
 
 
-def loops(recording: Recording) -> Loops | Missing:
+def loops(recording: Recording) -> Loops | Missing | Absent:
     """Every event loop that was seen at work."""
     found = [loop for process in recording.processes for loop in _of_process(process, recording.seconds)]
     looks = sum(loop.looks for loop in found)
     if not found:
-        return Missing(_why_none(recording))
+        return _none(recording)
     return Loops(tuple(sorted(found, key=lambda one: one.cores, reverse=True)), looks)
 
 
-def _why_none(recording: Recording) -> str:
+def _none(recording: Recording) -> Missing | Absent:
     if not recording.looks:
-        return "no look at the threads' stacks succeeded"
-    return "no asyncio event loop runs in this service"
+        return Missing("no look at the threads' stacks succeeded")
+    return Absent(f"no asyncio event loop runs in this service ({recording.looks} looks at its threads)")
 
 
 def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from spindoctor.model.frames import Frame
+from spindoctor.model.hot import HotLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
 from spindoctor.model.sample import Missed, Sample
 from spindoctor.model.tasks import Route, TaskLook
@@ -78,6 +79,7 @@ class ProcessRecording:
     rss_bytes: int = 0
     major_faults: int = 0
     task_looks: tuple[TaskLook, ...] = ()
+    hot_looks: tuple[HotLook, ...] = ()
     descriptors: tuple[Descriptor, ...] = ()
     descriptor_limit: int | None = None
     epolls: tuple[Epoll, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from spindoctor.model.outcome import Outcome, Unsure
+from spindoctor.model.outcome import Clear, Outcome, Unsure
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,18 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """What the mechanism lives in was looked for and is not there: `what` says so ("no event loop runs here")."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One mechanism.
 
-    `needs` are the kinds of evidence that `check` takes, in order; where one is `Missing` the answer is `Unsure`.
+    `needs` are the kinds of evidence that `check` takes, in order; where one is `Missing` the answer
+    is `Unsure`, where one is `Absent` it is `Clear`.
     `page` is the rule's own documentation (its module's docstring, Markdown).
     """
 
@@ -36,4 +44,7 @@ class Rule:
             facts.get(kind, Missing(f"no evidence of the kind {kind.__name__} was collected")) for kind in self.needs
         ]
         lacks = [fact.why for fact in given if isinstance(fact, Missing)]
-        return Unsure("; ".join(dict.fromkeys(lacks))) if lacks else self.check(*given)
+        if lacks:
+            return Unsure("; ".join(dict.fromkeys(lacks)))
+        absent = [fact.what for fact in given if isinstance(fact, Absent)]
+        return Clear("; ".join(dict.fromkeys(absent))) if absent else self.check(*given)

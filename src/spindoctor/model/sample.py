@@ -22,6 +22,7 @@ class ThreadLook:
     `ran_ns` is the CPU time it used since the look before (0: it did not run, so its stack is no sample of CPU).
     `call` is the system call it waits in, None while it runs. `waits_for_gil` is True only where the futex it waits on
     is the GIL's own. `is_complete` is False for a stack that does not end at the thread's first function.
+    `instruction` is where in its code the innermost frame stands (None: no frame, or not read in this look).
     """
 
     tid: int
@@ -31,6 +32,7 @@ class ThreadLook:
     waits_for_gil: bool = False
     has_gil: bool = False
     is_complete: bool = True
+    instruction: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,73 @@
+"""Evidence about threads that burn CPU: do they work, stand in one native call, or ask again and again?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.facts import Site
+from spindoctor.model.share import NO_LOOKS, Share
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Single matches of one regular expression that take long.
+
+    `share` are the looks inside them, `longest_s` the most CPU that one was seen to use, `matches` how many there were.
+    """
+
+    pattern: str
+    subject_length: int
+    share: Share
+    longest_s: float
+    matches: int
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
+class BusyThread:
+    """One thread that uses CPU, over the whole look.
+
+    `on_cpu` and `asleep` are shares of all looks at it; waiting for the GIL is neither. `still` is the share of its
+    looks on the CPU at the one instruction seen most, which stands at `still_site`; of these, `kept_gil` are those in
+    which it held the GIL and `held_up` those in which another thread waited for it. `calls_there` is False where that
+    instruction can call nothing.
+
+    Of the looks at what its frames hold, `repeats` are those in the second half that are equal to one in the first,
+    `turns` those in which the stack stood elsewhere than in the look before, and `asks` those that show a question
+    being asked (`asked` are the words by which it shows). `caught` counts exceptions by type.
+    """
+
+    pid: int
+    tid: int
+    name: str
+    is_loop: bool
+    cores: float
+    wanted_cores: float
+    system_share: float
+    sleeps_per_s: float
+    on_cpu: Share
+    asleep: Share
+    site: Site | None = None
+    profile: tuple[Site, ...] = ()
+    still: Share = NO_LOOKS
+    still_site: Site | None = None
+    still_s: float = 0.0
+    kept_gil: Share = NO_LOOKS
+    held_up: Share = NO_LOOKS
+    calls_there: bool = True
+    repeats: Share = NO_LOOKS
+    turns: int = 0
+    asks: Share = NO_LOOKS
+    asked: tuple[str, ...] = ()
+    asking_site: Site | None = None
+    caught: tuple[tuple[str, int], ...] = ()
+    matching: Matching | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusyThreads:
+    """The threads of the family that used CPU, busiest first, and how many looks there were at the family."""
+
+    threads: tuple[BusyThread, ...]
+    looks: int
+    seconds: float
