@@ -132,6 +132,14 @@ class Frames:
                 found[name] = value
         return found
 
+    def operands(self, raw: RawFrame, most: int) -> tuple[int, ...]:
+        """Return the addresses that lie behind the frame's variables, at most so many: its evaluation stack.
+
+        Where the stack ends is not known while the frame runs: behind its end lies what was there before, or anything.
+        """
+        start = raw.address + self._slots + 8 * len(self._codes.variables(raw.code))
+        return tuple(word & self._mask for word in self._reader.words(start, most))
+
     def _value(self, word: int, kind: int) -> int:
         """Return the address of the value in a slot, 0 if it is unbound or no variable of the source."""
         if self._is_tagged and word & TAG_MASK == TAG_MASK:

@@ -221,6 +221,10 @@ class Interpreter:
         """Return name -> address of the value of each local variable bound now; `Misread` if the frame has moved on."""
         return self._frames.locals(frame)
 
+    def operands(self, frame: RawFrame, most: int) -> tuple[int, ...]:
+        """Return what lies on the evaluation stack of a frame; beyond its end, which is not known, anything may lie."""
+        return self._frames.operands(frame, most)
+
     def coroutine_chain(self, address: int) -> Chain:
         """Return where a coroutine, generator or async generator stands and what it awaits in turn, outermost first."""
         return self._coroutines.chain(address)

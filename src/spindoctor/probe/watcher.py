@@ -21,6 +21,7 @@ from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.identity import read_identity, read_last_cpu
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.loops import LoopWatch
@@ -60,6 +61,7 @@ class ProcessWatch:
         self._loops: dict[int, LoopWatch] = {}
         self._loop_looks: dict[int, LoopLook] = {}
         self._tasks = TaskReader(self.interpreter)
+        self._hot = HotWatch(self.interpreter)
         self._holders: dict[int, str] = {}
         self._tasks_seen_at: dict[int, tuple[int, int]] = {}
         self.samples: list[Sample] = []
@@ -73,6 +75,7 @@ class ProcessWatch:
         """Make one look; a failed one is counted in `missed`."""
         try:
             self.samples.append(self._look(at_s))
+            self._hot.follow(at_s, self.samples[-1].threads, self._stacks)
         except Misread as misread:
             self.missed[_reason(misread)] += 1
             self._states.clear()
@@ -173,6 +176,7 @@ class ProcessWatch:
             waits_for_gil=bool(call and call.name == "futex" and call.arguments and gil.contains(call.arguments[0])),
             has_gil=bool(gil.holder) and gil.holder == self._states.get(tid),
             is_complete=stack.is_complete,
+            instruction=stack.frames[0].instruction if stack.frames else None,
         )
 
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
@@ -283,6 +287,7 @@ class ProcessWatch:
             rss_bytes=used.rss_bytes,
             major_faults=used.major_faults,
             task_looks=tuple(self.task_looks),
+            hot_looks=tuple(self._hot.looks),
             routes=tuple(self._routes.items()),
             ended=self.ended,
         )

@@ -1,0 +1,143 @@
+"""Threads that use CPU: whether they work, stand in one native call, match, or ask the same again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spindoctor.evidence.asking import Asking, asking, can_call
+from spindoctor.evidence.matching import matching
+from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.model.burning import BusyThread, BusyThreads
+from spindoctor.model.facts import Site
+from spindoctor.model.frames import Frame
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import ThreadLook
+from spindoctor.model.share import Share
+
+WORTH_CORES = 0.05
+"""Below 5 % of a core a thread has too few looks on the CPU (15 in 3 s at 100/s) to say what it does."""
+
+Instruction = tuple[Frame, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One look at a thread on the CPU, and whether another thread waited for the GIL at that moment."""
+
+    at_s: float
+    look: ThreadLook
+    holds_up: bool
+    run: int
+    """Counts unbroken runs of looks on the CPU at one instruction."""
+
+    @property
+    def where(self) -> Instruction:
+        return (self.look.stack[0], self.look.instruction)
+
+    def moment(self) -> Moment:
+        return Moment(self.at_s, self.look, self.look.stack, self.run)
+
+
+def busy_threads(recording: Recording) -> BusyThreads | Missing:
+    """Every thread that used CPU, busiest first."""
+    if recording.seconds <= 0 or not recording.looks:
+        return Missing("no look at the threads succeeded")
+    found = [thread for process in recording.processes for thread in _of_process(process, recording.seconds)]
+    ordered = sorted(found, key=lambda one: one.wanted_cores, reverse=True)
+    return BusyThreads(tuple(ordered), recording.looks, recording.seconds)
+
+
+def _of_process(process: ProcessRecording, seconds: float) -> list[BusyThread]:
+    namer = Namer(process)
+    lines = {(one.file, one.first_line + n): text for one in process.sources for n, text in enumerate(one.lines)}
+    uses = [use for use in process.threads if use.cpu_s / seconds >= WORTH_CORES]
+    return [_thread(process, use, seconds, namer, lines) for use in uses]
+
+
+def _thread(
+    process: ProcessRecording, use: ThreadUse, seconds: float, namer: Namer, lines: dict[tuple[str, int], str]
+) -> BusyThread:
+    looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    seen = _on_cpu(process, use.tid)
+    still = _still(seen)
+    profile = group([one.moment() for one in seen], namer, use.tid, len(seen))
+    still_site = next(iter(group([one.moment() for one in still], namer, use.tid, len(seen), by_line=True)), None)
+    asks = asking([one for one in process.hot_looks if one.tid == use.tid], lines)
+    return BusyThread(
+        pid=process.pid,
+        tid=use.tid,
+        name=use.name or use.kernel_name,
+        is_loop=use.loop is not None,
+        cores=use.cpu_s / seconds,
+        wanted_cores=(use.cpu_s + use.queue_wait_s) / seconds,
+        system_share=use.system_s / use.cpu_s if use.cpu_s else 0.0,
+        sleeps_per_s=use.voluntary / seconds,
+        on_cpu=Share(len(seen), len(looks)),
+        asleep=Share(sum(1 for look in looks if look.call and not look.waits_for_gil), len(looks)),
+        site=next(iter(profile), None),
+        profile=profile,
+        still=Share(len(still), len(seen)),
+        still_site=still_site,
+        still_s=still_site.longest_s if still_site else 0.0,
+        kept_gil=Share(sum(one.look.has_gil for one in still), len(still)),
+        held_up=Share(sum(one.holds_up for one in still), len(still)),
+        calls_there=_calls_there(still, lines),
+        repeats=asks.repeats,
+        turns=asks.turns,
+        asks=asks.asks,
+        asked=asks.asked,
+        asking_site=_asking_site(seen, asks, namer, use.tid),
+        caught=asks.caught,
+        matching=matching(process, use.tid, namer, len(looks)),
+    )
+
+
+def _on_cpu(process: ProcessRecording, tid: int) -> list[_Seen]:
+    """The looks that are samples of CPU: it ran since the look before, and is not asleep."""
+    found: list[_Seen] = []
+    run, last = 0, None
+    for sample in process.samples:
+        look = next((one for one in sample.threads if one.tid == tid), None)
+        runs = look is not None and bool(look.stack) and look.ran_ns > 0 and look.call is None
+        where = (look.stack[0], look.instruction) if look is not None and runs else None
+        run += where != last
+        last = where
+        if look is not None and runs:
+            others = any(one.waits_for_gil for one in sample.threads if one.tid != tid)
+            found.append(_Seen(sample.at_s, look, others, run))
+    return found
+
+
+def _still(seen: Sequence[_Seen]) -> list[_Seen]:
+    """The looks at the instruction that was seen most."""
+    places = Counter(one.where for one in seen if one.look.instruction is not None)
+    most = next(iter(places.most_common(1)), None)
+    return [one for one in seen if one.where == most[0]] if most else []
+
+
+def _calls_there(still: Sequence[_Seen], lines: dict[tuple[str, int], str]) -> bool:
+    if not still:
+        return False
+    frame = still[0].look.stack[0]
+    return can_call(lines.get((frame.file, frame.line), ""))
+
+
+def _asking_site(seen: Sequence[_Seen], asks: Asking, namer: Namer, tid: int) -> Site | None:
+    """Where the loop stands that asks."""
+    place = asks.place
+    if place is None:
+        return None
+    there = [
+        Moment(one.at_s, one.look, one.look.stack[depth:], one.run)
+        for one in seen
+        if (depth := _depth_of(one.look.stack, place)) is not None
+    ]
+    return next(iter(group(there, namer, tid, len(seen))), None)
+
+
+def _depth_of(stack: Sequence[Frame], place: Frame) -> int | None:
+    same = (n for n, frame in enumerate(stack) if (frame.file, frame.function) == (place.file, place.function))
+    return next(same, None)
