@@ -86,6 +86,12 @@ class Finding:
     candidates: tuple[Candidate, ...] = ()
     upstream: tuple[Upstream, ...] = ()
 
+    @property
+    def other_candidates(self) -> tuple[Candidate, ...]:
+        """The candidates that are not among the culprits already."""
+        told = {(one.file, one.line) for one in (self.culprit, *self.culprits)}
+        return tuple(one for one in self.candidates if (one.file, one.line) not in told)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

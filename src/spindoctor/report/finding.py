@@ -67,7 +67,7 @@ def _show_others(page: Page, finding: Finding) -> None:
     others, rest = bounded(finding.culprits, MOST_PLACES)
     lines = [" -- ".join(filter(None, (place(one), whereabouts(one), sentence(one.note or "")))) for one in others]
     page.bullets("also", [*lines, *filter(None, [rest])])
-    candidates, rest = bounded(finding.candidates, MOST_PLACES)
+    candidates, rest = bounded(finding.other_candidates, MOST_PLACES)
     shapes = [f"{place(one)}: {sentence(one.shape)}" for one in candidates]
     page.bullets("candidates", [*shapes, *filter(None, [rest])])
 

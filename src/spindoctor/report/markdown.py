@@ -86,7 +86,7 @@ def _finding(report: Report, finding: Finding) -> list[str]:
         _where(finding.culprit),
         _source(report, finding.culprit),
         _labelled("Also", [" -- ".join(filter(None, (place(one), whereabouts(one)))) for one in finding.culprits]),
-        _labelled("Candidates", [f"{place(one)}: {one.shape}" for one in finding.candidates]),
+        _labelled("Candidates", [f"{place(one)}: {one.shape}" for one in finding.other_candidates]),
         _labelled("Evidence", map(figure_words, finding.evidence)),
         _labelled("Against", finding.against),
         _labelled("Known bug", map(upstream_words, finding.upstream)),

@@ -38,6 +38,12 @@ MIN_SEEN = 0.3
 MIN_LOOKS = 4
 """Fewer slow looks cannot tell a cancellation that comes back from one that was just being delivered."""
 
+SHAPES = {
+    "yield-in-scope": "a candidate, not proof: an async generator that yields inside a task group or cancel scope",
+    "yield-in-managed-scope": "a candidate, not proof: a context manager that yields inside such a scope",
+    "scope-entered-by-hand": "a candidate, not proof: a scope entered here and left in another coroutine",
+}
+
 MANY_CANCELS = 100
 """A task that is cancelled a hundred times within seconds is not being shut down."""
 
@@ -75,7 +81,7 @@ def _finding(one: CancelLoop, loop: Loop | None) -> Finding:
         confidence="high" if held.is_done or held.cancels is not None else "medium",
         cost=Cost(cores=cores, loop_share=1 - loop.idle.ratio if loop else 0.0),
         culprit=_culprit(one, held),
-        culprits=_others(one),
+        culprits=(*_others(one), *(_candidates(one) if held.is_done else ())),
         evidence=_evidence(one, held, loop),
         against=_against(loop),
         fix=_fix(held),
@@ -119,6 +125,20 @@ def _gone(one: CancelLoop) -> str:
     )
 
 
+def _candidates(one: CancelLoop) -> tuple[Culprit, ...]:
+    """Places in the loaded source that could have left the scope; none of them is proved."""
+    return tuple(
+        Culprit(
+            pid=one.pid,
+            function=candidate.function,
+            file=candidate.file,
+            line=candidate.line,
+            note=SHAPES.get(candidate.shape, candidate.shape),
+        )
+        for candidate in one.candidates
+    )
+
+
 def _others(one: CancelLoop) -> tuple[Culprit, ...]:
     tasks = [*(held.task for held in one.tasks[1:]), *one.related]
     places = [(task, next(iter(task.chain), None) or task.defined) for task in tasks]
@@ -148,10 +168,9 @@ def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figur
         figures.append(
             Figure("cancel_requests", "cancel requests in all", held.requests or 0, "requests", "task object")
         )
-    if held.library is not None:
-        inside = held.library.function.endswith("TaskGroup.__aexit__")
+    if held.library is not None and held.library.function.endswith("TaskGroup.__aexit__"):
         figures.append(
-            Figure("swallowed_in_task_group", "the task waits at a task group's end", inside, "", "await chain")
+            Figure("swallowed_in_task_group", "the task waits at a task group's end", True, "", "await chain")  # noqa: FBT003
         )
     return (*figures, *_loop_figures(loop))
 
