@@ -1,8 +1,8 @@
 """Looks at a healthy service under load many times over and counts false alarms.
 
-`python lab/steady.py [--runs 20] [--looks 1000] [--python 3.12] [CASE ...]` starts the cured twin of each case (by default
-the healthy services), looks at it as often as asked, and prints every finding that is not mere information. Takes about
-ten seconds a run. Exit status 1 if there was any.
+`python lab/steady.py [--runs 20] [--looks 1000] [--python 3.12] [CASE ...]` starts the cured twin of each case (by
+default the healthy services), looks at it as often as asked, and prints every finding that is not mere information.
+Takes about ten seconds a run. Exit status 1 if there was any.
 """
 
 from __future__ import annotations
