@@ -177,6 +177,7 @@ class HeldTask:
     """A task that stays in a cancelled scope, or is cancelled again and again.
 
     `cancels` is how often it was cancelled during the look (None: the version does not count), `requests` in all.
+    `on_its_way` is the share of slow looks in which a cancellation had been asked for and not delivered yet.
     """
 
     task: Task
@@ -185,6 +186,7 @@ class HeldTask:
     is_done: bool
     stuck: Frame | None = None
     library: Frame | None = None
+    on_its_way: Share = NO_LOOKS
 
 
 @dataclass(frozen=True, slots=True)

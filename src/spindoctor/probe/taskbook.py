@@ -19,6 +19,9 @@ from spindoctor.probe.requests import RouteFinder
 
 Range = tuple[int, int]
 
+CANCELLED = 1
+"""`fut_state` of a future: pending 0, cancelled 1, finished 2 (Modules/_asynciomodule.c, `fut_state`)."""
+
 BATCH = 500
 """Ranges in one read: one that has become unreadable spoils its batch, not all."""
 
@@ -108,7 +111,7 @@ class TaskBook:
             defined=raw.definition,
             chain=tuple(one.frame for one in frames),
             waits_on=BARE_YIELD if is_yielding else self._awaited_type(raw.waiter),
-            must_cancel=raw.must_cancel,
+            must_cancel=raw.must_cancel or self._is_cancelled(raw.waiter),
             cancel_requests=raw.cancel_requests,
             awaited_by=self._awaited_by(raw.address),
             route=self._routes.find(frames),
@@ -119,6 +122,16 @@ class TaskBook:
             return self._interpreter.objects.type_name(waiter) if waiter else None
         except Misread:
             return None
+
+    def _is_cancelled(self, waiter: int | None) -> bool:
+        """Whether the future that a task waits for has been cancelled: the cancellation is on its way to the task."""
+        if waiter is None:
+            return False
+        try:
+            state = self._interpreter.reader.int32(waiter + self._interpreter.layout["future_object.state"])
+        except (Misread, LookupError):
+            return False
+        return state == CANCELLED
 
     def _awaited_by(self, address: int) -> tuple[int, ...]:
         try:

@@ -23,7 +23,8 @@ with a task in it that is done, or whose cancel count rises by at least fifty a 
 
 ## Missed alarms
 Python 3.8 to 3.10 keep no count of cancel requests: there a scope is needed whose own attributes say that it is
-cancelled. A scope that keeps its tasks in C structures cannot be read.
+cancelled, or a cancellation met on its way to the task in look after look. A scope that keeps its tasks in C structures
+cannot be read.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ SHAPES = {
 MANY_CANCELS = 100
 """A task that is cancelled a hundred times within seconds is not being shut down."""
 
+MIN_ON_ITS_WAY = 0.15
+"""Before 3.11 nobody counts: a cancellation that look after look is on its way to one task is not orderly."""
+
 BURNS_CORES = 0.3
 """Used or queued for; below this the loop has time to sleep between turns, so it is not spinning on a cancellation."""
 
@@ -68,8 +72,9 @@ def check(cancellations: Cancellations, loops: Loops) -> Outcome:
 def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
     loop = busy.get((one.pid, one.tid))
     spins = loop is not None and loop.wanted_cores >= BURNS_CORES
-    is_hunted = any(held.cancels is not None and held.cancels >= MANY_CANCELS for held in one.tasks)
-    return is_hunted or (one.seen.low >= MIN_SEEN and spins)
+    is_counted = any(held.cancels is not None and held.cancels >= MANY_CANCELS for held in one.tasks)
+    is_met = spins and any(held.on_its_way.low >= MIN_ON_ITS_WAY for held in one.tasks)
+    return is_counted or is_met or (one.seen.low >= MIN_SEEN and spins)
 
 
 def _finding(one: CancelLoop, loop: Loop | None) -> Finding:
@@ -161,6 +166,9 @@ def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figur
     state = "done" if held.is_done else "pending"
     figures = [
         Figure("held_task_state", f"state of task {held.task.name} in the scope", state, "", "task object"),
+        Figure(
+            "on_its_way", "slow looks with a cancellation on its way to it", str(held.on_its_way), "", "task object"
+        ),
         Figure("scope_seen", f"slow looks with {one.callback} running or queued", str(one.seen), "", "event loop"),
     ]
     if held.cancels is not None:
