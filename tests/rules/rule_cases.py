@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from spindoctor.model import facts
+from spindoctor.model import facts, waiting
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Missing, Rule
 from spindoctor.rules import ALL_RULES
@@ -23,6 +23,9 @@ from spindoctor.rules import ALL_RULES
 HERE = Path(__file__).resolve().parent
 ANSWERS = {"fires": Found, "quiet": Clear, "unsure": Unsure}
 SHARE = re.compile(r"(\d+) of (\d+)")
+
+KINDS: dict[str, type] = {**vars(facts), **vars(waiting)}
+"""Kinds of facts by name."""
 
 NO_LOOK = "0 of 300"
 SLEEPING_LOOP: dict[str, Any] = {
@@ -81,7 +84,7 @@ def load_case(path: Path) -> Case:
     """The fixture in a file."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     why, packages, expected = table.pop("why"), table.pop("packages", {}), table.pop("expect", {})
-    told = {getattr(facts, kind): _fact(kind, value) for kind, value in table.items()}
+    told = {KINDS[kind]: _fact(kind, value) for kind, value in table.items()}
     return Case(why, told, packages, msgspec.convert(expected, Expected))
 
 
@@ -92,7 +95,7 @@ def _fact(kind: str, value: dict[str, Any]) -> object:
         return facts.Others(_outcomes(value))
     if kind == "Loops":
         value = {**value, "loops": [{**SLEEPING_LOOP, **loop} for loop in value["loops"]]}
-    return msgspec.convert(_spelled_out(value), getattr(facts, kind))
+    return msgspec.convert(_spelled_out(value), KINDS[kind])
 
 
 def _outcomes(value: dict[str, Any]) -> dict[str, Outcome]:

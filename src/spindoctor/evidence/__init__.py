@@ -10,11 +10,14 @@ from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.epolls import shared_epolls
 from spindoctor.evidence.gil import gil_use
 from spindoctor.evidence.load import load
+from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.loops import loops
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
+from spindoctor.evidence.standoffs import standoffs
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
+from spindoctor.model.waiting import LockUses, Standoffs
 
 BUILDERS: dict[type, Callable[[Recording], Any]] = {
     CpuUse: cpu_use,
@@ -23,6 +26,8 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     Cancellations: cancellations,
     Reschedulers: reschedulers,
     Pools: pools,
+    Standoffs: standoffs,
+    LockUses: lock_uses,
     SharedEpolls: shared_epolls,
     Load: load,
 }

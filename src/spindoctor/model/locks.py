@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from spindoctor.model.frames import Frame
-
-WaitKind = Literal["lock", "task lock", "join", "future", "pool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Wait:
     """
 
     waiter: Party
-    kind: WaitKind
+    kind: str
     target: int
     type_name: str
     holders: tuple[Party, ...] = ()

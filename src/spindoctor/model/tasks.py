@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.locks import Wait
 
 BARE_YIELD = "bare yield"
 """What a task waits on that only gives way: it is run again on the next turn of its loop, whatever happens."""
@@ -29,7 +30,8 @@ class Task:
     `state` is "pending", "finished" or "cancelled". `chain` is the await chain, innermost first; empty once the task is
     done. `coroutine` is the qualified name, `defined` the first line of its code (None where it is gone).
     `waits_on` names the type of object at the chain's end ("_asyncio.Future", or `BARE_YIELD`).
-    `cancel_requests` is Task.cancelling() (3.11+). `awaited_by` are the addresses of tasks that wait for this one.
+    `must_cancel`: a cancellation is on its way to it. `cancel_requests` is Task.cancelling() (3.11+).
+    `awaited_by` are the addresses of tasks that wait for this one.
     """
 
     address: int
@@ -116,3 +118,4 @@ class TaskLook:
     callbacks: tuple[Callback, ...] = ()
     scopes: tuple[Scope, ...] = ()
     pools: tuple[Pool, ...] = ()
+    waits: tuple[Wait, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.model.frames import Frame
 from spindoctor.model.sample import LoopLook
@@ -62,6 +63,11 @@ class TaskReader:
             scopes=tuple(self._read_scopes(callbacks, holders)),
             pools=tuple(self._read_pools(stacks, loops)),
         )
+
+    @property
+    def chains(self) -> Mapping[int, tuple[RawFrame, ...]]:
+        """The await chains of the last look's tasks by address, innermost frame first."""
+        return self._book.chains
 
     def _running(self, stacks: Mapping[int, RawStack], looks: Iterable[LoopLook]) -> list[Callback]:
         found = [self._callbacks.running(one, stacks[one.tid].frames) for one in looks if one.tid in stacks]

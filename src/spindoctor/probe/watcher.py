@@ -17,13 +17,15 @@ from dataclasses import replace
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model.frames import Frame
+from spindoctor.model.locks import Wait
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.model.tasks import Pool, Route, TaskLook
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.identity import read_identity, read_last_cpu
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
+from spindoctor.probe.locks import LockReader, Scene, Sleeper
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.tasks import TaskReader
@@ -31,6 +33,9 @@ from spindoctor.probe.threads import ThreadCalls, ThreadClock, read_native_ids, 
 
 LOOKS_BETWEEN_TIMERS = 25
 """How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
+
+TIMEOUT = 3
+"""Which argument of futex(2) points to the time at which a wait ends."""
 
 MOST_ROUTES = 500
 MAIN_THREAD = "MainThread"
@@ -63,6 +68,8 @@ class ProcessWatch:
         self._tasks = TaskReader(self.interpreter)
         self._hot = HotWatch(self.interpreter)
         self._holders: dict[int, str] = {}
+        self._idents: dict[int, int] = {}
+        self._locks = LockReader(self.interpreter)
         self._tasks_seen_at: dict[int, tuple[int, int]] = {}
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
@@ -126,6 +133,8 @@ class ProcessWatch:
         states = self.interpreter.threads()
         self._states = {tids[one.native_id]: one.address for one in states if one.native_id in tids}
         self._adopt_forked(states, clocks)
+        idents = {one.address: one.pthread_id for one in states}
+        self._idents = {idents[address]: tid for tid, address in self._states.items() if address in idents}
         self._names |= {
             tids[one.native_id]: one.python_name for one in states if one.native_id in tids and one.python_name
         }
@@ -212,11 +221,37 @@ class ProcessWatch:
         except Gone:
             self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
             return
-        self.task_looks.append(look)
+        self.task_looks.append(replace(look, waits=self._waits(loops, look.pools)))
         self._holders = {}
         self._overdue()
         if len(self._routes) < MOST_ROUTES:
             self._routes |= self._tasks.routes(tuple(self._stacks.values()))
+
+    def _waits(self, loops: Sequence[LoopWatch], pools: Sequence[Pool]) -> tuple[Wait, ...]:
+        """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""
+        asleep = [
+            Sleeper(
+                tid,
+                self._stacks[tid].frames,
+                arguments[0],
+                has_limit=len(arguments) > TIMEOUT and arguments[TIMEOUT] != 0,
+            )
+            for tid, look in self._looks.items()
+            if look.call and look.call.name == "futex" and (arguments := look.call.arguments)
+            if not look.waits_for_gil and self._stacks.get(tid) and self._stacks[tid].frames
+        ]
+        scene = Scene(
+            stacks={tid: stack.frames for tid, stack in self._stacks.items() if tid in self._looks},
+            chains=self._tasks.chains,
+            loops=loops,
+            pools=pools,
+            idents=self._idents,
+        )
+        try:
+            return self._locks.look(asleep, scene)
+        except Misread as misread:
+            self.missed[f"locks: {_reason(misread)}"] += 1
+            return ()
 
     def _overdue(self) -> None:
         now_s = time.monotonic()

@@ -1,0 +1,17 @@
+"""Pings, and after half a second the one request that stops everything."""
+
+import sys
+import threading
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+client = labkit.Client()
+client.wait_until_up("/ping")
+client.steadily("/ping", per_second=5)
+time.sleep(0.5)
+threading.Thread(target=client.get, args=("/price", 60), daemon=True).start()
+time.sleep(0.5)
+labkit.ready()
+client.stay()

@@ -1,0 +1,119 @@
+"""Locks that threads or tasks queue for: how many, for how long, and who has them meanwhile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from spindoctor.evidence.sites import Moment, Namer, stays
+from spindoctor.evidence.standoffs import stack_of, standoffs
+from spindoctor.model.frames import Stack
+from spindoctor.model.locks import Party, Wait
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import TaskLook
+from spindoctor.model.waiting import LockUse, LockUses, Standoffs
+
+MOST_SITES = 4
+LOCKS = frozenset({"lock", "task lock"})
+
+Seen = tuple[TaskLook, Wait]
+
+
+def lock_uses(recording: Recording) -> LockUses | Missing:
+    """Every lock that anybody waited for, without those on which a standoff stands still."""
+    looked = [one for one in recording.processes if one.task_looks]
+    if not looked:
+        return Missing("no look at the locks succeeded")
+    told = standoffs(recording)
+    stuck = {one.pid for one in told.standoffs} if isinstance(told, Standoffs) else set[int]()
+    found = [use for one in looked if one.pid not in stuck for use in _of_process(one)]
+    found.sort(key=lambda one: (one.queued.ratio * one.waiters, one.longest_s), reverse=True)
+    return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked))
+
+
+def _of_process(process: ProcessRecording) -> list[LockUse]:
+    seen: dict[int, list[Seen]] = {}
+    for look in process.task_looks:
+        for wait in look.waits:
+            if wait.kind in LOCKS:
+                seen.setdefault(wait.target, []).append((look, wait))
+    return [_use(process, found) for found in seen.values()]
+
+
+def _use(process: ProcessRecording, found: Sequence[Seen]) -> LockUse:
+    counts = Counter(look.at_s for look, _ in found)
+    namer = Namer(process)
+    sites = Counter(
+        namer.culprit(_at(process, wait.waiter, look), wait.waiter.tid, wait.waiter.task) for look, wait in found
+    )
+    holder = _holder(process, found, namer)
+    return LockUse(
+        pid=process.pid,
+        type_name=found[0][1].type_name,
+        of_tasks=found[0][1].kind == "task lock",
+        queued=Share(len(counts), len(process.task_looks)),
+        waiters=sum(counts.values()) / len(counts),
+        waiters_most=max(counts.values()),
+        longest_s=max(_longest(process, party, found) for party in {wait.waiter for _, wait in found}),
+        sites=tuple(_one_a_line(site for site, _ in sites.most_common()))[:MOST_SITES],
+        holder=holder,
+        holder_calls=_holder_calls(process, found),
+    )
+
+
+def _one_a_line(sites: Iterable[Culprit]) -> list[Culprit]:
+    return list({(one.file, one.line): one for one in sites}.values())
+
+
+def _holder(process: ProcessRecording, found: Sequence[Seen], namer: Namer) -> Culprit | None:
+    """Where it is held most often: where the holder stands at that moment, within the block."""
+    held = Counter((wait.holders[0], wait.held_at) for _, wait in found if len(wait.holders) == 1)
+    if not held:
+        return None
+    (party, frame), _ = held.most_common(1)[0]
+    look = next(look for look, wait in found if wait.holders == (party,) and wait.held_at == frame)
+    stack = _at(process, party, look)
+    return namer.culprit(stack or ((frame,) if frame else ()), party.tid, party.task)
+
+
+def _at(process: ProcessRecording, party: Party, look: TaskLook) -> Stack:
+    """Where a party stood when the slow look was made."""
+    if party.task:
+        return stack_of(process, party, look)
+    before = [sample for sample in process.samples if sample.at_s <= look.at_s]
+    return next((one.stack for sample in before[-1:] for one in sample.threads if one.tid == party.tid), ())
+
+
+def _holder_calls(process: ProcessRecording, found: Sequence[Seen]) -> tuple[str, ...]:
+    holders = {wait.holders[0].tid for _, wait in found if len(wait.holders) == 1}
+    times = {look.at_s for look, _ in found}
+    calls = Counter(
+        look.call.name
+        for sample in process.samples
+        if sample.at_s in times
+        for look in sample.threads
+        if look.tid in holders and look.call and look.call.name != "futex"
+    )
+    return tuple(name for name, _ in calls.most_common(3))
+
+
+def _longest(process: ProcessRecording, party: Party, found: Sequence[Seen]) -> float:
+    """The longest time for which one waiter was seen at this wait without moving."""
+    if party.task:
+        times = [look.at_s for look, wait in found if wait.waiter == party]
+        return times[-1] - times[0]
+    first = next(look for look, wait in found if wait.waiter == party)
+    inner = _at(process, party, first)[:1]
+    moments = [
+        Moment(
+            sample.at_s, look, look.stack, stay=(look.stack[:1] == inner and look.call, look.ran_ns > 0 and sample.at_s)
+        )
+        for sample in process.samples
+        for look in sample.threads
+        if look.tid == party.tid
+    ]
+    waits = [(begin, end) for begin, end, _ in stays(moments) if begin.look.stack[:1] == inner and begin.look.call]
+    return max((end.at_s - begin.at_s for begin, end in waits), default=0.0)

@@ -1,0 +1,206 @@
+"""Threads and tasks that wait for each other: cycles in the graph of who waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from spindoctor.evidence.origin import place, user_frame
+from spindoctor.evidence.sites import Namer
+from spindoctor.model.frames import Stack
+from spindoctor.model.locks import Party, Wait
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Task, TaskLook
+from spindoctor.model.waiting import Standoff, Standoffs, Waiter
+
+LIMITS = frozenset({"wait_for", "wait", "timeout", "shield", "as_completed"})
+"""A task that awaits others through one of these may go on before they end."""
+
+Found = tuple[str, frozenset[Party], tuple[Wait, ...]]
+"""The kind of a standoff, who is in it, and the waits that make it."""
+
+
+def standoffs(recording: Recording) -> Standoffs | Missing:
+    """Every standoff that was there in the last slow look, with how long it had been so."""
+    looked = [one for one in recording.processes if one.task_looks]
+    if not looked:
+        return Missing("no look at the locks succeeded")
+    found = tuple(one for process in looked for one in _of_process(recording, process))
+    waits = sum(len(process.task_looks[-1].waits) for process in looked)
+    return Standoffs(found, looks=sum(len(one.task_looks) for one in looked), waits=waits)
+
+
+def _of_process(recording: Recording, process: ProcessRecording) -> list[Standoff]:
+    last = process.task_looks[-1]
+    is_forked = _is_forked(recording, process.pid)
+    found = _standoffs(process, last, is_forked=is_forked)
+    return [_standoff(process, one, last, is_forked=is_forked) for one in found]
+
+
+def _standoffs(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
+    pools = [*_pools(look), *_orphans(process, look, is_forked=is_forked)]
+    return [*_cycles(process, look), *pools]
+
+
+def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
+    loops = {use.loop: use.tid for use in process.threads if use.loop}
+    edges = _edges(look, loops)
+    seen: dict[frozenset[Party], Found] = {}
+    for start in edges:
+        cycle = _cycle(start, edges)
+        if cycle:
+            members = frozenset(cycle)
+            waits = tuple(wait for wait in look.waits if wait.waiter in members)
+            kind = "loop" if _is_of_loop(members, waits, loops) else "cycle"
+            seen.setdefault(members, (kind, members, waits))
+    return [found for found in seen.values() if found[2]]
+
+
+def _is_of_loop(members: frozenset[Party], waits: Sequence[Wait], loops: Mapping[int, int]) -> bool:
+    """A loop's thread waits for something of its own loop: its future, or what one of its tasks has."""
+    threads = {one.tid for one in members if one.tid}
+    of_loop = threads & set(loops.values())
+    own_future = any(wait.kind == "future" and wait.waiter in wait.holders for wait in waits)
+    return bool(of_loop) and len(threads) == 1 and (own_future or any(one.task for one in members))
+
+
+def _edges(look: TaskLook, loops: Mapping[int, int]) -> dict[Party, set[Party]]:
+    """Who cannot go on before whom: all of them are needed."""
+    edges: dict[Party, set[Party]] = {}
+    for wait in look.waits:
+        if len(wait.holders) == 1 and wait.kind != "pool":
+            edges.setdefault(wait.waiter, set()).update(wait.holders)
+    tasks = {task.address: task for task in look.tasks}
+    for task in look.tasks:
+        for awaiter in task.awaited_by:
+            if not task.is_done and awaiter in tasks and not _may_go_on(tasks[awaiter]):
+                edges.setdefault(Party(task=awaiter), set()).add(Party(task=task.address))
+    for holder in {one for held in edges.values() for one in held if one.task}:
+        held_by = tasks.get(holder.task or 0)
+        if held_by and held_by.loop in loops:
+            edges.setdefault(holder, set()).add(Party(tid=loops[held_by.loop]))
+    return edges
+
+
+def _may_go_on(task: Task) -> bool:
+    return any(frame.function.rpartition(".")[2] in LIMITS for frame in task.chain)
+
+
+def _cycle(start: Party, edges: Mapping[Party, set[Party]]) -> list[Party] | None:
+    """A way from `start` back to itself."""
+    todo: list[list[Party]] = [[start]]
+    seen: set[Party] = set()
+    while todo:
+        path = todo.pop()
+        for following in edges.get(path[-1], ()):
+            if following == start:
+                return path
+            if following not in seen:
+                seen.add(following)
+                todo.append([*path, following])
+    return None
+
+
+def _pools(look: TaskLook) -> list[Found]:
+    """Pools all of whose members wait for work that is queued in the same pool."""
+    waits: dict[int, list[Wait]] = {}
+    for wait in look.waits:
+        if wait.kind == "pool":
+            waits.setdefault(wait.target, []).append(wait)
+    full = {pool.address for pool in look.pools if pool.busy >= pool.size > 0}
+    return [
+        ("pool", frozenset(one.waiter for one in found), tuple(found))
+        for target, found in waits.items()
+        if target in full and set(found[0].holders) <= {one.waiter for one in found}
+    ]
+
+
+def _orphans(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
+    """Locks whose owner is no thread of this process, or that nobody here can have: a fork left us one thread."""
+    threads = len(process.samples[-1].threads) if process.samples else 0
+    return [
+        ("orphan", frozenset({wait.waiter}), (wait,))
+        for wait in look.waits
+        if wait.is_orphaned or (wait.kind == "lock" and not wait.holders and is_forked and threads == 1)
+    ]
+
+
+def _is_forked(recording: Recording, pid: int) -> bool:
+    """Whether a process runs what its parent runs: a copy of it, not a program that was started anew."""
+    process = recording.target.process(pid)
+    parent = recording.target.process(process.parent_pid) if process else None
+    return bool(process and parent and process.command == parent.command)
+
+
+def _standoff(process: ProcessRecording, found: Found, last: TaskLook, *, is_forked: bool) -> Standoff:
+    kind, members, waits = found
+    looks = process.task_looks
+    same = [look for look in looks if set(waits) <= set(look.waits)]
+    loop_threads = {use.tid for use in process.threads if use.loop}
+    return Standoff(
+        pid=process.pid,
+        kind=kind,
+        members=tuple(_waiter(process, wait, last) for wait in waits),
+        seen=Share(len(same), len(looks)),
+        lasted_s=_lasted(looks, waits),
+        holds_loop=any(one.tid in loop_threads for one in members if one.tid),
+        has_limit=any(wait.has_limit for wait in waits),
+        is_forked=is_forked,
+        has_tasks=any(one.task for one in members),
+    )
+
+
+def _lasted(looks: Sequence[TaskLook], waits: Iterable[Wait]) -> float:
+    """For how long up to the last look these waits were there without a break."""
+    wanted, since = set(waits), looks[-1].at_s
+    for look in reversed(looks):
+        if not wanted <= set(look.waits):
+            break
+        since = look.at_s
+    return looks[-1].at_s - since
+
+
+def stack_of(process: ProcessRecording, party: Party, last: TaskLook) -> Stack:
+    """Where a party stands: the thread's stack at the last look, or the task's await chain."""
+    if party.task:
+        return next((task.chain for task in last.tasks if task.address == party.task), ())
+    samples = process.samples[-1:]
+    return next((look.stack for one in samples for look in one.threads if look.tid == party.tid), ())
+
+
+def culprit_of(process: ProcessRecording, party: Party, last: TaskLook, namer: Namer) -> Culprit:
+    """Where a party stands, as a culprit."""
+    return namer.culprit(stack_of(process, party, last), party.tid, party.task)
+
+
+def name_of(party: Party, namer: Namer) -> str:
+    """A party's name for a sentence."""
+    if party.task:
+        known = namer.tasks.get(party.task)
+        return f"task {known.name}" if known else "a task"
+    return f"thread {namer.threads.get(party.tid or 0, party.tid)}"
+
+
+def _waiter(process: ProcessRecording, wait: Wait, last: TaskLook) -> Waiter:
+    namer = Namer(process)
+    return Waiter(
+        name=name_of(wait.waiter, namer),
+        culprit=culprit_of(process, wait.waiter, last, namer),
+        waits_for=_waits_for(process, wait, last, namer),
+    )
+
+
+def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:
+    if wait.kind == "pool":
+        return f"work that is queued in its own pool {wait.type_name}"
+    if not wait.holders:
+        return f"a {wait.type_name} that no thread of this process has"
+    who = name_of(wait.holders[0], namer)
+    if wait.kind == "join":
+        return f"the end of {who}"
+    if wait.kind == "future":
+        return f"a result that only {who} can bring"
+    held = wait.held_at or user_frame(stack_of(process, wait.holders[0], last))
+    return f"a {wait.type_name} that {who} has" + (f", in {place(held)}" if held else "")

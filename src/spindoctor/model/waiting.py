@@ -1,0 +1,77 @@
+"""Evidence of what waits: standoffs, locks, peers, tasks that pile up. One class for each kind of fact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.share import Share
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """A thread or task that waits: who it is, where it waits, and for what."""
+
+    name: str
+    culprit: Culprit
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standoff:
+    """Threads or tasks that wait for each other.
+
+    `kind`: "cycle" (each has what the next one waits for), "loop" (a loop's thread waits for what only its own loop can
+    bring), "pool" (all members of a pool wait for work that is queued in it), "orphan" (a lock that nobody in this
+    process can release).
+    `seen` are the slow looks that found it, `lasted_s` from the first of them to the last. `holds_loop`: the thread of
+    an event loop is among them. `has_limit`: one of the waits ends by itself.
+    """
+
+    pid: int
+    kind: str
+    members: tuple[Waiter, ...]
+    seen: Share
+    lasted_s: float
+    holds_loop: bool = False
+    has_limit: bool = False
+    is_forked: bool = False
+    has_tasks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standoffs:
+    """All that lasted to the end of the look; `waits` is how many waits on locks, joins and futures were judged."""
+
+    standoffs: tuple[Standoff, ...]
+    looks: int
+    waits: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockUse:
+    """One lock for which threads (or tasks) queued.
+
+    `queued` are the slow looks in which somebody waited for it, `waiters` how many on average in these, `longest_s` the
+    longest wait that was seen. `sites` are where they wait, `holder` where it is held most often, and `holder_calls`
+    the system calls that a thread waits in meanwhile.
+    """
+
+    pid: int
+    type_name: str
+    of_tasks: bool
+    queued: Share
+    waiters: float
+    waiters_most: int
+    longest_s: float
+    sites: tuple[Culprit, ...]
+    holder: Culprit | None = None
+    holder_calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockUses:
+    """All locks that anybody was seen to wait for, the longest wait first; without those of a standoff."""
+
+    locks: tuple[LockUse, ...]
+    looks: int

@@ -1,0 +1,120 @@
+"""Threads or tasks wait for each other for ever.
+
+## What we saw
+Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
+lock that the next one has, the end of a thread, a result that is queued behind the one who waits for it. Or a lock
+whose owner does not exist in this process.
+
+## Why it hurts
+None of them ever goes on. What they have stays taken: other requests run into it one by one, until none is served.
+There is no CPU to see.
+
+## What to do
+Take locks in the same order everywhere, and hold none while waiting for somebody else. On an event loop `await` a
+result instead of asking for it with `result()`, and use the loop's own locks across an `await`. Do not wait in a pool
+for work of the same pool. Start processes with `spawn` or `forkserver` where there are threads.
+
+## False alarms
+Waits that last a moment: the same standoff must be there in four slow looks, for a second, to the end. A wait with a
+timeout ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party.
+
+## Missed alarms
+A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock`. Locks between
+processes, in databases and in C libraries are not read.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.rule import Rule
+from spindoctor.model.waiting import Standoff, Standoffs
+
+MIN_LOOKS = 4
+"""Fewer slow looks cannot tell who waits for ever from who waits for a moment."""
+
+MIN_LASTED_S = 1.0
+"""Nobody needs a second to hand over a lock; who waits longer in a circle waits for ever."""
+
+LONGEST_S = 10.0
+"""What a standoff costs in the ranking: it has no end, and more is not worse by another order."""
+
+FIXES = {
+    "cycle": ("Take these locks in the same order everywhere, or hold none while waiting for the other.",),
+    "loop": (
+        "Await the result instead of waiting for it on the loop's own thread (await asyncio.wrap_future(...), or await "
+        "the coroutine itself).",
+        "Use the loop's own lock (asyncio.Lock) where a lock is held across an await.",
+    ),
+    "pool": ("Do not wait in a pool for work of the same pool: call it directly, or give it a pool of its own.",),
+    "orphan": (
+        "Start processes with spawn or forkserver, or before there are threads; make locks anew in the child "
+        "(os.register_at_fork).",
+    ),
+}
+"""What cures each kind."""
+
+
+def check(standoffs: Standoffs) -> Outcome:
+    """Found for each standoff that lasted to the end of the look."""
+    if standoffs.looks < MIN_LOOKS:
+        return Unsure(f"{standoffs.looks} looks at the locks; {MIN_LOOKS} are needed: look for longer (--seconds)")
+    findings = [_finding(one) for one in standoffs.standoffs if _lasts(one)]
+    if findings:
+        return Found(tuple(findings))
+    return Clear(f"{standoffs.waits} waits on locks, threads and futures at the last look; none of them in a circle")
+
+
+def _lasts(one: Standoff) -> bool:
+    return one.seen.count >= MIN_LOOKS and one.lasted_s >= MIN_LASTED_S
+
+
+def _claim(one: Standoff) -> str:
+    first = one.members[0]
+    where = first.culprit.function or first.name
+    told = "; ".join(f"{member.name} waits for {member.waits_for}" for member in one.members)
+    if one.kind == "loop":
+        return (
+            f"{where} holds up the event loop of pid {one.pid} for ever: {told}, which this very loop has to let go on"
+        )
+    if one.kind == "orphan":
+        why = "it was copied by a fork while another thread had it" if one.is_forked else "its owner has ended"
+        return f"{where} waits for ever in pid {one.pid}: {told}; {why}"
+    if one.kind == "pool":
+        return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
+    if len(one.members) == 1:
+        return f"{where} waits for itself for ever in pid {one.pid}: {told}"
+    return f"{len(one.members)} wait for each other for ever in pid {one.pid}: {told}"
+
+
+def _finding(one: Standoff) -> Finding:
+    return Finding(
+        claim=_claim(one),
+        severity="critical",
+        confidence="medium" if one.has_limit else "high",
+        cost=Cost(loop_share=1.0 if one.holds_loop else 0.0, waiting=len(one.members), delay_s=LONGEST_S),
+        culprit=one.members[0].culprit,
+        culprits=tuple(member.culprit for member in one.members[1:]),
+        evidence=(
+            Figure("seen", "slow looks with this standoff", str(one.seen), "", "lock objects and stacks"),
+            Figure("lasted", "without a break, to the end", round(one.lasted_s, 2), "s", "lock objects and stacks"),
+            Figure("members", "who wait for each other", len(one.members), "waiters", "lock objects and stacks"),
+            *(
+                Figure(f"waits_{number}", f"{member.name} waits for", member.waits_for, "", "lock objects and stacks")
+                for number, member in enumerate(one.members[:4])
+            ),
+        ),
+        against=("one of the waits has a timeout, and ends by itself",) if one.has_limit else (),
+        fix=FIXES[one.kind],
+        now=("Only a restart of this process ends it; what it has accepted is lost.",),
+        explains="requests that never come back, without any CPU",
+        would_change="a look in which one of them has gone on",
+    )
+
+
+RULE = Rule(
+    slug="deadlock",
+    title="Threads or tasks wait for each other for ever",
+    needs=(Standoffs,),
+    check=check,
+    page=__doc__,
+)

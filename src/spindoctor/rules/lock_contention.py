@@ -1,0 +1,107 @@
+"""Threads or tasks queue for one lock.
+
+## What we saw
+In most looks somebody waited for the same lock, several at a time or one for long, while another thread or task had
+it.
+
+## Why it hurts
+Only one of them works at a time, however many there are: what holds the lock sets the pace for all.
+
+## What to do
+Do less while the lock is held: call servers, databases and files before or after. Where the data allows it, use a
+lock for each part instead of one for all.
+
+## False alarms
+A lock that is waited for now and then is normal: it must be so in half of the slow looks, with two waiters on average
+or half a second of waiting. Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a
+lock that is held by whoever waits for the next connection.
+
+## Missed alarms
+Locks of C libraries, of databases, and between processes. The holder is known where it holds the lock in a `with`
+block, or where the lock is an `RLock`.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.rule import Rule
+from spindoctor.model.waiting import LockUse, LockUses
+
+MIN_LOOKS = 4
+"""Fewer slow looks cannot tell a queue from a moment."""
+
+MIN_QUEUED = 0.4
+"""Waited for in half of the looks and more: six of eight looks are at least 41 %."""
+
+MIN_WAITERS = 2.0
+"""Two who wait on average are a queue; one may just have come."""
+
+LONG_S = 0.5
+"""Nobody likes to wait half a second for a lock."""
+
+NEXT_CLIENT = frozenset({"accept", "accept4"})
+"""Threads that take turns at accepting connections wait for clients, not for each other."""
+
+
+def check(uses: LockUses) -> Outcome:
+    """Found for each lock that threads or tasks queue for."""
+    if uses.looks < MIN_LOOKS:
+        return Unsure(f"{uses.looks} looks at the locks; {MIN_LOOKS} are needed: look for longer (--seconds)")
+    findings = [_finding(use) for use in uses.locks if _is_queue(use)]
+    if findings:
+        return Found(tuple(findings))
+    told = [
+        f"a {one.type_name} was waited for in {one.queued}, at most {one.longest_s:.2f} s" for one in uses.locks[:3]
+    ]
+    return Clear("; ".join(told) or f"nobody waited for a lock in {uses.looks} looks")
+
+
+def _is_queue(use: LockUse) -> bool:
+    is_long = use.waiters >= MIN_WAITERS or use.longest_s >= LONG_S
+    return use.queued.low >= MIN_QUEUED and is_long and not NEXT_CLIENT & set(use.holder_calls)
+
+
+def _finding(use: LockUse) -> Finding:
+    who = "tasks" if use.of_tasks else "threads"
+    where = use.sites[0].function if use.sites else None
+    at = f" at {where}" if where else ""
+    does = f" while {_holder(use)}" if use.holder else ""
+    return Finding(
+        claim=f"{use.waiters:.1f} {who} of pid {use.pid} wait for one {use.type_name} on average{at}{does}",
+        severity="warning",
+        confidence="high" if use.holder else "medium",
+        cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
+        culprit=use.holder or (use.sites[0] if use.sites else Culprit(pid=use.pid)),
+        culprits=use.sites,
+        evidence=(
+            Figure("queued", "slow looks with somebody waiting for it", str(use.queued), "", "lock object and stacks"),
+            Figure("waiters", "waiters on average in these", round(use.waiters, 1), who, "lock object and stacks"),
+            Figure("waiters_most", "waiters at most", use.waiters_most, who, "lock object and stacks"),
+            Figure("longest", "longest wait that was seen", round(use.longest_s, 2), "s", "stacks"),
+            Figure("holder", "what has it", _holder(use), "", "lock object and stacks"),
+        ),
+        against=() if use.holder else ("who has the lock could not be read",),
+        fix=(
+            "Do less while the lock is held: call servers, databases and files before or after.",
+            "Where the data allows it, use a lock for each part instead of one for all.",
+        ),
+        now=("Requests go on one at a time.",),
+        explains="requests that wait for each other while CPU and event loop look healthy",
+        would_change="a look in which nobody waits for this lock",
+    )
+
+
+def _holder(use: LockUse) -> str:
+    if use.holder is None:
+        return "not readable"
+    calls = f", in {', '.join(use.holder_calls)}" if use.holder_calls else ""
+    return f"{use.holder.function or 'somebody'}:{use.holder.line} has it{calls}"
+
+
+RULE = Rule(
+    slug="lock-contention",
+    title="Threads or tasks queue for one lock",
+    needs=(LockUses,),
+    check=check,
+    page=__doc__,
+)

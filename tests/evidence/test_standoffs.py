@@ -1,0 +1,172 @@
+"""Who waits for whom: circles, loops, pools and orphans, and what only looks like one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recordings import PID, main_thread, one_process, recording, task, task_looks, thread_samples, user
+
+from spindoctor.evidence.lock_uses import lock_uses
+from spindoctor.evidence.standoffs import standoffs
+from spindoctor.model.locks import Party, Wait
+from spindoctor.model.process import Process
+from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Pool, Task
+from spindoctor.model.waiting import LockUse, LockUses, Standoff, Standoffs
+
+RED, BLUE, GREEN = (Party(tid=tid) for tid in (101, 102, 103))
+MAIN = Party(tid=PID)
+FUTEX = SystemCall("futex", (0xF0, 0, 0, 0))
+THREADS = tuple(ThreadUse(tid, name, name) for tid, name in ((101, "red"), (102, "blue"), (103, "green")))
+WAITING = tuple(ThreadLook(tid, (user("move", tid),), call=FUTEX) for tid in (101, 102, 103))
+
+
+def lock(waiter: Party, *holders: Party, target: int = 1, kind: str = "lock") -> Wait:
+    return Wait(waiter, kind, target, "_thread.lock", holders)
+
+
+def of(*waits: Wait, looks: int = 5, tasks: tuple[Task, ...] = (), pools: tuple[Pool, ...] = ()) -> Recording:
+    """The same waits in this many slow looks, a quarter of a second apart."""
+    seen = task_looks(*[{"waits": waits, "tasks": tasks, "pools": pools}] * looks)
+    return recording(
+        one_process(task_looks=seen, threads=(main_thread(), *THREADS), samples=thread_samples(*[WAITING] * 100))
+    )
+
+
+def found(seen: Recording) -> list[Standoff]:
+    told = standoffs(seen)
+    assert isinstance(told, Standoffs)
+    return list(told.standoffs)
+
+
+def test_two_threads_that_have_what_the_other_wants_are_one_circle() -> None:
+    """In five looks, a quarter of a second apart: for a second."""
+    circle = found(of(lock(RED, BLUE, target=1), lock(BLUE, RED, target=2)))
+
+    assert [(one.kind, len(one.members), one.seen, one.lasted_s) for one in circle] == [("cycle", 2, Share(5, 5), 1.0)]
+    assert circle[0].members[0].culprit.line == 101
+    assert "thread blue has" in circle[0].members[0].waits_for
+
+
+def test_who_waits_for_one_of_a_circle_is_not_of_it() -> None:
+    circle = found(of(lock(RED, BLUE, target=1), lock(BLUE, RED, target=2), lock(GREEN, RED, target=2)))
+
+    assert [[one.name for one in each.members] for each in circle] == [["thread red", "thread blue"]]
+
+
+def test_a_queue_for_one_lock_is_no_circle() -> None:
+    assert found(of(lock(RED, BLUE), lock(GREEN, BLUE))) == []
+
+
+def test_a_lock_whose_holder_is_not_known_closes_no_circle() -> None:
+    assert found(of(lock(RED, BLUE, target=1), lock(BLUE, target=2))) == []
+
+
+def test_a_circle_through_the_end_of_a_thread_counts() -> None:
+    joined = found(of(lock(RED, BLUE, target=1), lock(BLUE, RED, target=2, kind="join")))
+
+    assert joined[0].members[1].waits_for == "the end of thread red"
+
+
+def test_a_circle_that_was_broken_counts_from_its_last_beginning() -> None:
+    circle = (lock(RED, BLUE, target=1), lock(BLUE, RED, target=2))
+    looks = task_looks({"waits": circle}, {}, {"waits": circle}, {"waits": circle})
+
+    once = found(recording(one_process(task_looks=looks, threads=THREADS)))
+
+    assert (once[0].seen, once[0].lasted_s) == (Share(3, 4), 0.25)
+
+
+def test_a_loop_that_waits_for_its_own_future_is_told_as_the_loops() -> None:
+    own = found(of(lock(MAIN, MAIN, kind="future")))
+
+    assert [(one.kind, one.holds_loop, one.members[0].waits_for) for one in own] == [
+        ("loop", True, "a result that only thread MainThread can bring")
+    ]
+
+
+def test_a_loop_that_waits_for_a_lock_of_its_own_suspended_task_waits_for_itself() -> None:
+    """The task that has the lock can only go on when the loop's thread comes back."""
+    own = found(of(lock(MAIN, Party(task=7)), tasks=(task(7, user("hold", 64)),)))
+
+    assert [(one.kind, one.has_tasks) for one in own] == [("loop", True)]
+
+
+def test_a_thread_that_waits_for_a_lock_of_a_task_is_no_standoff() -> None:
+    """The loop's thread is free: it will run the task again."""
+    assert found(of(lock(RED, Party(task=7)), tasks=(task(7, user("hold", 64)),))) == []
+
+
+def test_tasks_that_await_each_others_child_are_a_circle_unless_a_timeout_is_between() -> None:
+    parent, child = task(7, user("parent", 1)), task(8, user("child", 2), awaited_by=(7,))
+    wants = lock(Party(task=8), Party(task=7), kind="task lock")
+    patient = task(7, user("wait_for", 5), user("parent", 1))
+
+    assert [one.kind for one in found(of(wants, tasks=(parent, child)))] == ["cycle"]
+    assert found(of(wants, tasks=(patient, child))) == []
+
+
+def test_a_pool_waits_for_itself_only_where_all_its_members_do() -> None:
+    full = Pool(9, "executor", "render", size=2, busy=2, queued=2, tids=(101, 102))
+    both = [Wait(party, "pool", 9, "render", (RED, BLUE)) for party in (RED, BLUE)]
+
+    assert [one.kind for one in found(of(*both, pools=(full,)))] == ["pool"]
+    assert found(of(both[0], pools=(full,))) == []
+    assert found(of(*both, pools=(replace(full, size=4),))) == []
+
+
+def test_an_owner_that_does_not_exist_makes_an_orphan() -> None:
+    assert [one.kind for one in found(of(replace(lock(RED), is_orphaned=True)))] == ["orphan"]
+
+
+def test_a_lock_without_a_holder_is_an_orphan_only_in_a_forked_child_with_one_thread() -> None:
+    waits = (lock(MAIN),)
+    alone = one_process(
+        200, task_looks=task_looks({"waits": waits}), samples=thread_samples([ThreadLook(PID, (), call=FUTEX)])
+    )
+    parent = Process(100, 1, 0.0, 1, "python", ("python", "app.py"), "/usr/bin/python3", "/srv", "www")
+    forked = replace(parent, pid=200, parent_pid=100, role="worker")
+    seen = recording(one_process(), alone)
+    of_fork = replace(seen, target=replace(seen.target, processes=(parent, forked)))
+    of_another = replace(seen, target=replace(seen.target, processes=(parent, replace(forked, command=("other",)))))
+
+    assert [one.is_forked for one in found(of_fork)] == [True]
+    assert found(of_another) == []
+
+
+def test_without_a_slow_look_nothing_is_known_of_locks() -> None:
+    assert isinstance(standoffs(recording(one_process())), Missing)
+    assert isinstance(lock_uses(recording(one_process())), Missing)
+
+
+def uses(seen: Recording) -> tuple[LockUse, ...]:
+    told = lock_uses(seen)
+    assert isinstance(told, LockUses)
+    return told.locks
+
+
+def test_waiters_are_counted_by_lock_and_timed_by_their_looks() -> None:
+    """Two wait for one lock in five looks; their threads did not move in 100 looks 10 ms apart."""
+    use = uses(of(lock(RED, GREEN), lock(BLUE, GREEN)))[0]
+
+    assert (use.queued, use.waiters, use.waiters_most, round(use.longest_s, 2)) == (Share(5, 5), 2.0, 2, 0.99)
+    assert [(one.function, one.line) for one in use.sites] == [("move", 101), ("move", 102)]
+    assert use.holder
+    assert use.holder.line == 103
+
+
+def test_a_wait_for_a_task_lock_lasts_from_its_first_look_to_its_last() -> None:
+    wants = lock(Party(task=8), Party(task=7), kind="task lock")
+
+    use = uses(of(wants, tasks=(task(7, user("renew", 3)), task(8, user("token", 2)))))[0]
+
+    assert (use.of_tasks, use.longest_s) == (True, 1.0)
+    assert use.holder
+    assert use.holder.function == "renew"
+
+
+def test_locks_of_a_process_in_a_standoff_are_not_told_again() -> None:
+    assert uses(of(lock(RED, BLUE, target=1), lock(BLUE, RED, target=2), lock(GREEN, RED, target=2))) == ()
