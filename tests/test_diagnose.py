@@ -112,3 +112,21 @@ def test_known_bugs_are_joined_by_the_packages_of_the_culprits_process() -> None
 
 def _findings(outcomes: dict[str, Outcome]) -> tuple[Finding, ...]:
     return tuple(finding for one in outcomes.values() if isinstance(one, Found) for finding in one.findings)
+
+
+def test_what_explains_a_finding_comes_before_it() -> None:
+    """Both critical and in one process; the queue for the GIL costs more, but half of its CPU is the poller's."""
+    poller = Rule("polling-thread", "", (), lambda: Clear(""), "", explains=("gil-contention",))
+    outcomes = {"gil-contention": found(cores=1.2, loop_share=0.8), "polling-thread": found(cores=0.7)}
+
+    assert rank(outcomes) == ("gil-contention", "polling-thread")
+    assert rank(outcomes, (poller,)) == ("polling-thread", "gil-contention")
+
+
+def test_a_small_part_of_a_finding_does_not_explain_it() -> None:
+    poller = Rule("polling-thread", "", (), lambda: Clear(""), "", explains=("gil-contention",))
+    elsewhere = {"gil-contention": found(cores=1.2), "polling-thread": found(pid=200, cores=0.9)}
+    little = {"gil-contention": found(cores=1.2), "polling-thread": found(cores=0.5)}
+    harmless = {"gil-contention": found(cores=1.2), "polling-thread": found("info", cores=1.2)}
+
+    assert {rank(one, (poller,))[0] for one in (elsewhere, little, harmless)} == {"gil-contention"}

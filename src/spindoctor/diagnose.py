@@ -30,10 +30,31 @@ def judge(facts: dict[type, Any], rules: Iterable[Rule], packages: Packages) -> 
     return outcomes
 
 
-def rank(outcomes: dict[str, Outcome]) -> tuple[str, ...]:
-    """The slugs that were found, what costs most first; information last."""
+def rank(outcomes: dict[str, Outcome], rules: Iterable[Rule] = ()) -> tuple[str, ...]:
+    """The slugs that were found, what costs most first; information last.
+
+    A mechanism that explains others comes before them, where it accounts for at least half of their CPU.
+    """
     found = {slug: outcome.findings for slug, outcome in outcomes.items() if isinstance(outcome, Found)}
-    return tuple(sorted(found, key=lambda slug: min(_weight(finding) for finding in found[slug])))
+    order = sorted(found, key=lambda slug: min(_weight(finding) for finding in found[slug]))
+    for rule in rules:
+        follow = [slug for slug in rule.explains if slug in found and rule.slug in found]
+        explained = [order.index(slug) for slug in follow if _explains(found[rule.slug], found[slug])]
+        if explained and min(explained) < order.index(rule.slug):
+            order.remove(rule.slug)
+            order.insert(min(explained), rule.slug)
+    return tuple(order)
+
+
+def _explains(special: tuple[Finding, ...], general: tuple[Finding, ...]) -> bool:
+    """Whether a finding is the cause of another in the same process, and not merely there too."""
+    return any(
+        one.culprit.pid == other.culprit.pid
+        and one.cost.cores >= other.cost.cores / 2
+        and (one.severity != "info" or other.severity == "info")
+        for one in special
+        for other in general
+    )
 
 
 def _weight(finding: Finding) -> tuple[int, float]:

@@ -53,7 +53,7 @@ def diagnose(recording: Recording) -> Report:
         machine=recording.machine,
         look=_look_facts(recording),
         outcomes=outcomes,
-        ranking=rank(outcomes),
+        ranking=rank(outcomes, ALL_RULES),
         cleared=suspects(recording),
         processes=tuple(_line(recording, one) for one in recording.processes),
         sources=tuple(window for one in recording.processes for window in one.sources),

@@ -2,7 +2,8 @@
 
 A table is named after the kind of fact (`[[Loops.loops]]`). `"29 of 300"` is a share, `"unreadable"` is None, and
 `missing = "why"` is a fact that could not be had. A loop's fields that a fixture leaves out are those of a loop that
-sleeps. `[Others]` says what the other rules answered: `clear` and `unsure` list slugs, `found` maps to severity.
+sleeps. `[Others]` says what the other rules answered: `clear` and `unsure` list slugs, `found` maps to severity, and
+`blamed` to the culprit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from spindoctor.model import facts, waiting
+from spindoctor.model import burning, facts, waiting
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Missing, Rule
 from spindoctor.rules import ALL_RULES
@@ -24,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ANSWERS = {"fires": Found, "quiet": Clear, "unsure": Unsure}
 SHARE = re.compile(r"(\d+) of (\d+)")
 
-KINDS: dict[str, type] = {**vars(facts), **vars(waiting)}
+KINDS: dict[str, type] = {**vars(facts), **vars(burning), **vars(waiting)}
 """Kinds of facts by name."""
 
 NO_LOOK = "0 of 300"
@@ -102,7 +103,7 @@ def _outcomes(value: dict[str, Any]) -> dict[str, Outcome]:
     clear: dict[str, Outcome] = {slug: Clear("looked at") for slug in value.get("clear", [])}
     unsure: dict[str, Outcome] = {slug: Unsure("not looked at") for slug in value.get("unsure", [])}
     found: dict[str, Outcome] = {
-        slug: Found((Finding("it is so", severity, "high", Cost(), Culprit()),))
+        slug: Found((Finding("it is so", severity, "high", Cost(), Culprit(**value.get("blamed", {}).get(slug, {}))),))
         for slug, severity in value.get("found", {}).items()
     }
     return found | unsure | clear

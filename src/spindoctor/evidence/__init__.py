@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from spindoctor.evidence.busy import busy_threads
 from spindoctor.evidence.cancellation import cancellations
 from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.epolls import shared_epolls
@@ -15,6 +16,7 @@ from spindoctor.evidence.loops import loops
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.evidence.standoffs import standoffs
+from spindoctor.model.burning import BusyThreads
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
 from spindoctor.model.waiting import LockUses, Standoffs
@@ -29,6 +31,7 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     Standoffs: standoffs,
     LockUses: lock_uses,
     SharedEpolls: shared_epolls,
+    BusyThreads: busy_threads,
     Load: load,
 }
 

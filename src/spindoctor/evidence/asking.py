@@ -1,8 +1,8 @@
 """Does a thread that burns CPU get anywhere, or does it ask the same question again and again?
 
-Three things must come together. Nothing that its frames can see changes: what they hold in the second half of the look
-was there in the first. It turns: the stack moves, or the kernel does the turning. And it shows that it asks: by the
-names of the functions that it calls, by the line it stands at, or because its loop has no body at all.
+Three things must come together. Next to nothing that its frames can see changes: they hold what they held when they
+were last seen. It turns: the stack moves, or the kernel does the turning. And it shows that it asks: by the names of
+the functions that it calls, by the line it stands at, or because its loop has no body at all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import HotLook
@@ -37,6 +37,13 @@ NO_BODY = re.compile(r"^\s*((while|if|elif)\b.*:\s*(pass|continue|\.\.\.)?|else:
 CAN_CALL = re.compile(r"[(\[+*/%@&|^<>~-]|\b(for|import|from|with|in|del|is|yield|await)\b|=")
 """A line without a call, an operator or a loop over something cannot stand in native code."""
 
+FAILS = "an exception each time"
+OFTEN_FAILS = 0.05
+"""The line that catches takes a small part of each turn; seen in one look of twenty, it is passed in every turn."""
+
+MANY_FAILURES = 3
+"""Fewer may have caught something else."""
+
 CLOCKS = frozenset({"time", "monotonic", "perf_counter"})
 
 
@@ -57,13 +64,13 @@ def asking(looks: Sequence[HotLook], lines: Lines) -> Asking:
     looks = _same_run(looks)
     if not looks:
         return Asking()
-    states = [_state(look) for look in looks]
-    before = set(states[: len(states) // 2])
-    later = states[len(states) // 2 :]
-    depth = _common_functions([look.stack for look in looks])
+    depth = _loop_depth([look.stack for look in looks])
     asked = [words for look in looks if (words := _asked(look.stack, depth, lines))]
+    fails = sum(FAILS in words for words in asked)
+    if fails >= max(MANY_FAILURES, OFTEN_FAILS * len(looks)):
+        asked = [{FAILS}] * len(looks)
     return Asking(
-        repeats=Share(sum(1 for state in later if state in before), len(later)),
+        repeats=_repeats(looks),
         turns=sum(1 for one, two in itertools.pairwise(looks) if one.stack != two.stack),
         asks=Share(len(asked), len(looks)),
         asked=tuple(word for word, _ in Counter(word for words in asked for word in sorted(words)).most_common(4)),
@@ -79,8 +86,26 @@ def _same_run(looks: Sequence[HotLook]) -> list[HotLook]:
     return [look for look in looks if look.stack and look.stack[-1].function == most]
 
 
-def _state(look: HotLook) -> tuple[object, ...]:
-    return (look.stack, look.marks)
+def _repeats(looks: Sequence[HotLook]) -> Share:
+    """Looks in which each frame holds what the same function, as deep in the stack, held when it was last seen."""
+    last: dict[tuple[int, Frame], int] = {}
+    same = []
+    for look in looks:
+        outermost_first = enumerate(reversed(look.stack))
+        keys = [(depth, replace(frame, line=0)) for depth, frame in outermost_first][::-1]
+        now = dict(zip(keys, look.marks, strict=False))
+        known = [key for key in now if key in last]
+        same.append(all(last[key] == now[key] for key in known))
+        last |= now
+    return Share(sum(same[1:]), len(same[1:]))
+
+
+def _loop_depth(stacks: Sequence[Stack]) -> int:
+    """How many outermost functions of all stacks are the loop and its callers; a question is none."""
+    depth = _common_functions(stacks)
+    while depth > 1 and _questions(stacks[0][len(stacks[0]) - depth].function.rpartition(".")[2]):
+        depth -= 1
+    return depth
 
 
 def _common_functions(stacks: Sequence[Stack]) -> int:
@@ -107,7 +132,9 @@ def _asked(stack: Stack, depth: int, lines: Lines) -> set[str]:
     if not all(_questions(name) or name in CLOCKS for name in calls):
         return set()
     asked = {word for name in calls for word in _questions(name)}
-    return asked or ({"a bare condition"} if NO_BODY.match(line) or line.lstrip().startswith("except") else set())
+    if line.lstrip().startswith("except"):
+        return {FAILS}
+    return asked or ({"a bare condition"} if NO_BODY.match(line) else set())
 
 
 def _questions(name: str) -> set[str]:

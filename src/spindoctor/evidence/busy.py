@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +26,17 @@ Instruction = tuple[Frame, int | None]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One look at a thread on the CPU, and whether another thread waited for the GIL at that moment."""
+    """One look at a thread on the CPU.
+
+    `run` counts unbroken runs of looks at one instruction. `holds_up`: another thread waited for the GIL that this one
+    had; `switches` is how often the GIL had changed hands by then.
+    """
 
     at_s: float
     look: ThreadLook
-    holds_up: bool
     run: int
-    """Counts unbroken runs of looks on the CPU at one instruction."""
+    holds_up: bool
+    switches: int
 
     @property
     def where(self) -> Instruction:
@@ -62,7 +67,7 @@ def _thread(
 ) -> BusyThread:
     looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
     seen = _on_cpu(process, use.tid)
-    still = _still(seen)
+    still, kept = _still(seen), _kept_gil(seen)
     profile = group([one.moment() for one in seen], namer, use.tid, len(seen))
     still_site = next(iter(group([one.moment() for one in still], namer, use.tid, len(seen), by_line=True)), None)
     asks = asking([one for one in process.hot_looks if one.tid == use.tid], lines)
@@ -83,7 +88,8 @@ def _thread(
         still_site=still_site,
         still_s=still_site.longest_s if still_site else 0.0,
         kept_gil=Share(sum(one.look.has_gil for one in still), len(still)),
-        held_up=Share(sum(one.holds_up for one in still), len(still)),
+        kept_gil_s=max((span[-1].at_s - span[0].at_s for span in kept), default=0.0),
+        held_up=Share(sum(map(len, kept)), len(seen)),
         calls_there=_calls_there(still, lines),
         repeats=asks.repeats,
         turns=asks.turns,
@@ -106,9 +112,15 @@ def _on_cpu(process: ProcessRecording, tid: int) -> list[_Seen]:
         run += where != last
         last = where
         if look is not None and runs:
-            others = any(one.waits_for_gil for one in sample.threads if one.tid != tid)
-            found.append(_Seen(sample.at_s, look, others, run))
+            waits = look.has_gil and any(one.waits_for_gil for one in sample.threads if one.tid != tid)
+            found.append(_Seen(sample.at_s, look, run, waits, sample.gil_switches))
     return found
+
+
+def _kept_gil(seen: Sequence[_Seen]) -> list[list[_Seen]]:
+    """Runs of looks in which the thread kept the GIL from another: the same holder without a change of hand."""
+    groups = itertools.groupby(seen, key=lambda one: one.switches if one.holds_up else None)
+    return [list(group) for switches, group in groups if switches is not None]
 
 
 def _still(seen: Sequence[_Seen]) -> list[_Seen]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spindoctor.model.facts import Site
+from spindoctor.model.facts import Others, Site
+from spindoctor.model.outcome import Found
 from spindoctor.model.share import NO_LOOKS, Share
 
 
@@ -29,12 +30,12 @@ class BusyThread:
 
     `on_cpu` and `asleep` are shares of all looks at it; waiting for the GIL is neither. `still` is the share of its
     looks on the CPU at the one instruction seen most, which stands at `still_site`; of these, `kept_gil` are those in
-    which it held the GIL and `held_up` those in which another thread waited for it. `calls_there` is False where that
-    instruction can call nothing.
+    which it held the GIL. `calls_there` is False where that instruction can call nothing. `kept_gil_s` is the longest
+    time for which it kept the GIL although another thread waited for it, `held_up` the looks inside such times.
 
-    Of the looks at what its frames hold, `repeats` are those in the second half that are equal to one in the first,
-    `turns` those in which the stack stood elsewhere than in the look before, and `asks` those that show a question
-    being asked (`asked` are the words by which it shows). `caught` counts exceptions by type.
+    Of the looks at what its frames hold, `repeats` are those in which all hold what they held when last seen, `turns`
+    those in which the stack stood elsewhere than in the look before, and `asks` those that show a question being asked
+    (`asked` are the words by which it shows). `caught` counts exceptions by type.
     """
 
     pid: int
@@ -53,6 +54,7 @@ class BusyThread:
     still_site: Site | None = None
     still_s: float = 0.0
     kept_gil: Share = NO_LOOKS
+    kept_gil_s: float = 0.0
     held_up: Share = NO_LOOKS
     calls_there: bool = True
     repeats: Share = NO_LOOKS
@@ -71,3 +73,18 @@ class BusyThreads:
     threads: tuple[BusyThread, ...]
     looks: int
     seconds: float
+
+
+CONSEQUENCES = frozenset({"gil-contention", "single-core-ceiling", "pool-exhausted"})
+"""Mechanisms that follow from what threads do, and do not say what that is."""
+
+
+def blamed(others: Others) -> set[tuple[int | None, str | None]]:
+    """The threads, by process and name, of which a finding of the rules before says what they do."""
+    findings = [
+        finding
+        for slug, outcome in others.outcomes.items()
+        if slug not in CONSEQUENCES and isinstance(outcome, Found)
+        for finding in outcome.findings
+    ]
+    return {(finding.culprit.pid, finding.culprit.thread) for finding in findings}

@@ -30,7 +30,9 @@ MOST_THREADS = 2
 MOST_FRAMES = 12
 MOST_NAMES = 16
 MOST_ATTRIBUTES = 16
-MOST_CHARACTERS = 64
+MOST_ITEMS = 32
+"""Items of a container, characters of a text."""
+
 MOST_LOOKS = 2000
 CLOCK_S = 60.0
 """A float within a minute of now is a clock's reading: it grows whether or not anything is done."""
@@ -121,8 +123,7 @@ class HotReader:
             length = self._objects.length(address)
         except Misread:
             return None
-        start = self._objects.value(address, 0, MOST_CHARACTERS)
-        return (found.name, length, start if isinstance(start, str | bytes) else None)
+        return (found.name, length, self._objects.value(address, 1, MOST_ITEMS))
 
     def _number(self, address: int) -> object:
         value = self._objects.value(address)

@@ -1,0 +1,31 @@
+"""The same registration; a space must stand between two words, so that there is one way only.
+"""
+
+import re
+import sys
+
+from fastapi import FastAPI
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+app = FastAPI()
+NAME = re.compile(r"^\w+(\s\w+)*\s?$")
+
+
+def is_valid(name):
+    return NAME.match(name) is not None
+
+
+@app.get("/register")
+async def register(name: str = ""):
+    return is_valid(name)
+
+
+@app.get("/ping")
+async def ping():
+    return "pong"
+
+
+labkit.serve(app, OPTIONS)
