@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.packages import read_packages
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
+from spindoctor.probe.vantage import Vantage
 from spindoctor.probe.watcher import ProcessWatch
 from spindoctor.shapes import find_shapes
 
@@ -60,8 +60,7 @@ class Recorder:
         self._notes: list[str] = []
         self._missing: dict[int, str] = {}
         self._own_cpu_s = time.process_time()
-        self._own_cpus = os.sched_getaffinity(0)
-        self.is_pinned = False
+        self._vantage = Vantage()
         self.is_interrupted = False
         self._descriptors: dict[int, DescriptorTable] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
@@ -99,12 +98,13 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._unpin()
+        self._vantage.leave()
         for watch in self._watches:
             watch.close()
 
     def run(self, seconds: float, progress: Progress) -> None:
         """Look until the time is up, the target is gone, or the user interrupts."""
+        self._vantage.hurry()
         with _interruptible(self):
             self._run(seconds, progress)
         self._seconds = time.monotonic() - self._start_s
@@ -122,13 +122,15 @@ class Recorder:
                 progress(now_s / seconds, "looking")
             if now_s >= seconds * HALF_WAY:
                 self._read_descriptors()
-            number = max(number + 1, int((time.monotonic() - self._start_s) / step_s))
+            due = int((time.monotonic() - self._start_s) / step_s)
+            self._vantage.note(is_late=due > number + 1)
+            number = max(number + 1, due)
             time.sleep(max(0.0, number * step_s - (time.monotonic() - self._start_s)))
 
     def _look(self, now_s: float, number: int) -> bool:
         """Look at all members once; False when none is left."""
         if number % LOOKS_BETWEEN_PINS == 1:
-            self._pin()
+            self._follow()
         alive = [watch for watch in self._watches if not watch.ended]
         for watch in alive:
             watch.look(now_s)
@@ -142,25 +144,15 @@ class Recorder:
                 watch.look_at_tasks(now_s)
         return time.monotonic() - before_s
 
-    def _pin(self) -> None:
-        """Share the hot thread's CPU, so that it cannot run while it is read (no torn and no biased looks)."""
+    def _follow(self) -> None:
+        """Share the CPU of the thread that is hottest now."""
         hot = max(self._watches, key=lambda watch: watch.busiest_ns, default=None)
-        cpu = hot.hot_cpu if hot else None
-        with contextlib.suppress(OSError):
-            if cpu is not None and cpu in self._own_cpus:
-                os.sched_setaffinity(0, {cpu})
-                self.is_pinned = True
-            else:
-                os.sched_setaffinity(0, self._own_cpus)
-
-    def _unpin(self) -> None:
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, self._own_cpus)
+        self._vantage.follow(hot.hot_cpu if hot else None)
 
     def _read_descriptors(self) -> None:
         if self._descriptors:
             return
-        self._unpin()
+        self._vantage.roam()
         tables = SocketTables()
         for watch in self._watches:
             try:
@@ -186,7 +178,7 @@ class Recorder:
 
     def recording(self) -> Recording:
         """All that was seen, complete in itself."""
-        self._unpin()
+        self._vantage.leave()
         processes = tuple(self._finish(watch) for watch in self._watches)
         return Recording(
             target=self.target,
@@ -196,7 +188,7 @@ class Recorder:
             processes=processes,
             started_at=self._started_at,
             own_cpu_s=time.process_time() - self._own_cpu_s,
-            is_pinned=self.is_pinned,
+            is_pinned=self._vantage.is_pinned,
             is_interrupted=self.is_interrupted,
             notes=(*self._notes, *(one.ended for one in processes if one.ended)),
         )

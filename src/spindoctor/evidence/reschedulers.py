@@ -40,13 +40,14 @@ def _looks(looked: Iterable[ProcessRecording]) -> int:
 
 
 def _of_process(process: ProcessRecording) -> list[Rescheduler]:
-    slow, both = _slow(process), [*_slow(process), *_quick(process)]
-    queued, seen = _shares(slow), _shares(both)
+    slow, quick = _slow(process), list(_quick(process))
+    both = [*slow, *quick]
+    queued, running, seen = _shares(slow), _shares(quick), _shares(both)
     best = {one: max(queued.get(one, NO_LOOKS), share, key=lambda share: share.low) for one, share in seen.items()}
     most = sorted(best, key=lambda one: best[one].low, reverse=True)[:MOST]
     example = {_identity(one): one for look in both for one in look}
     namer = Namer(process)
-    return [_entry(process, namer, example[one], best[one]) for one in most]
+    return [_entry(process, namer, example[one], best[one], running.get(one, Share(0, len(quick)))) for one in most]
 
 
 def _shares(looks: Sequence[Sequence[Callback]]) -> dict[Identity, Share]:
@@ -77,7 +78,7 @@ def _identity(callback: Callback) -> Identity:
     return (callback.loop, callback.function, callback.file, callback.holder)
 
 
-def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Share) -> Rescheduler:
+def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Share, running: Share) -> Rescheduler:
     states = [task for look in process.task_looks for task in look.tasks if task.address == callback.task]
     stack = _place(process, states, callback)
     thread = next((one for one in process.threads if one.loop and one.loop == callback.loop), None)
@@ -86,6 +87,7 @@ def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Sh
         pid=process.pid,
         tid=thread.tid if thread else process.pid,
         seen=seen,
+        running=running,
         name=name,
         culprit=namer.culprit(stack, thread.tid if thread else None, callback.task),
         is_task=bool(states),

@@ -220,7 +220,10 @@ class Cancellations:
 
 @dataclass(frozen=True, slots=True)
 class Rescheduler:
-    """A task or callback that was running or queued in nearly every slow look at its loop."""
+    """A task or callback that was running or queued in nearly every slow look at its loop.
+
+    `running` is the share of quick looks inside a callback that found it to be this one.
+    """
 
     pid: int
     tid: int
@@ -229,6 +232,7 @@ class Rescheduler:
     culprit: Culprit
     is_task: bool
     steps_at_once: bool
+    running: Share = NO_LOOKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ MIN_CORES = 0.3
 MAX_IO_SHARE = 0.15
 """Honest network work spends a fifth and more of its time in system calls; an empty turn about a twentieth."""
 
+MIN_RUNNING = 0.1
+"""Who keeps a loop awake alone is the one that runs; beside honest traffic still a good part of the time."""
+
 MAX_ONE_CALLBACK = 0.5
 """Where one single run of a callback fills the look, nothing is rescheduled: that is another mechanism."""
 
@@ -75,7 +78,13 @@ def _never_sleeps(loop: Loop) -> bool:
 def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     system_share = loop.system_s / loop.cpu_s if loop.cpu_s else 0.0
     mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
-    return [one for one in mine if one.seen.low >= MIN_SEEN and (one.steps_at_once or system_share < MAX_IO_SHARE)]
+    back = [one for one in mine if one.seen.low >= MIN_SEEN]
+    return [one for one in back if one.steps_at_once or (system_share < MAX_IO_SHARE and _runs(one))]
+
+
+def _runs(one: Rescheduler) -> bool:
+    """Whether it takes a part of the time itself: what is queued by many different tasks at their end does not."""
+    return not one.running.of or one.running.low >= MIN_RUNNING
 
 
 def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
@@ -92,6 +101,9 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         culprits=tuple(one.culprit for one in who if one is not first),
         evidence=(
             Figure("seen", f"looks with {first.name} running or queued", str(first.seen), "", "event loop"),
+            Figure(
+                "running", f"looks inside a callback that were inside {first.name}", str(first.running), "", "stacks"
+            ),
             Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
             Figure(
                 "zero_polls", "polls of the selector with a timeout of zero", str(loop.zero_polls), "", "frame locals"
