@@ -2,7 +2,7 @@
 
 On the CPU of the hot thread that thread cannot run while it is read, so its stack is neither torn nor biased towards
 the moments at which it happens to pause. But on a machine that is short of CPU we would queue there behind it; then it
-is better to run wherever there is room. A look takes well under a millisecond, so it may be urgent where that is allowed.
+is better to run wherever there is room. A look takes well under a millisecond, so it may be urgent where allowed.
 """
 
 from __future__ import annotations
