@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spindoctor.diagnose import judge, rank
+from spindoctor.model.burning import BusyThreads
 from spindoctor.model.facts import Load, Loops, Others, Pools
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Missing, Rule
@@ -91,9 +92,13 @@ def test_several_reasons_are_told_once_each() -> None:
 def test_nothing_is_wrong_only_where_somebody_could_judge() -> None:
     nothing_wrong = next(rule for rule in ALL_RULES if rule.slug == "nothing-wrong")
 
-    healthy = judge({Load: BUSY}, (always("one", Clear("fine")), nothing_wrong), {})
-    blind = judge({Load: BUSY}, (always("one", Unsure("not permitted")), nothing_wrong), {})
-    sick = judge({Load: BUSY}, (always("one", found("warning")), nothing_wrong), {})
+    healthy = judge(facts, (always("one", Clear("fine")), nothing_wrong), {})
+    blind = judge(
+        facts,
+        (always("one", Unsure("not permitted")), nothing_wrong),
+        {},
+    )
+    sick = judge(facts, (always("one", found("warning")), nothing_wrong), {})
 
     assert [type(one["nothing-wrong"]) for one in (healthy, blind, sick)] == [Found, Unsure, Clear]
 

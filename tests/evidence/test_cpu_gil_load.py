@@ -150,6 +150,17 @@ def test_load_counts_requests_tasks_and_connections_to_the_services_ports() -> N
     assert told.cores == pytest.approx(0.2)
 
 
+def test_requests_of_threads_count_and_those_that_a_task_waits_for_count_once() -> None:
+    """Three and one in threads; then two tasks of which one has handed its request to a thread."""
+    first, second = task(1, route=Route("GET", "/a")), task(2, route=Route("GET", "/b"))
+    threads = task_looks({"thread_requests": 3}, {"thread_requests": 1})
+    both = task_looks({"tasks": (first, second), "thread_requests": 1})
+
+    told = [load(recording(one_process(samples=thread_samples([RUNS]), task_looks=looks))) for looks in (threads, both)]
+
+    assert [one.requests for one in told if isinstance(one, Load)] == [2.0, 2.0]
+
+
 def test_without_a_look_the_load_is_unknown() -> None:
     assert isinstance(load(recording(one_process(threads=(main_thread(),)))), Missing)
     assert isinstance(load(at_loop(idle())), Load)

@@ -39,7 +39,11 @@ def load(recording: Recording) -> Load | Missing:
 
 
 def _requests(process: ProcessRecording) -> float:
-    counts = [len({task.address for task in look.tasks if task.route}) for look in process.task_looks]
+    """Requests that tasks or threads work for; where both do, a task waits for its thread, and it is one request."""
+    counts = [
+        max(len({task.address for task in look.tasks if task.route}), look.thread_requests)
+        for look in process.task_looks
+    ]
     return sum(counts) / len(counts) if counts else 0.0
 
 

@@ -110,7 +110,10 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class TaskLook:
-    """One slow look at one process: all tasks (or `task_count` alone where they are too many to read each time)."""
+    """One slow look at one process: all tasks (or `task_count` alone where they are too many to read each time).
+
+    `thread_requests` are the requests that threads without an event loop work for.
+    """
 
     at_s: float
     tasks: tuple[Task, ...] = ()
@@ -118,4 +121,5 @@ class TaskLook:
     callbacks: tuple[Callback, ...] = ()
     scopes: tuple[Scope, ...] = ()
     pools: tuple[Pool, ...] = ()
+    thread_requests: int = 0
     waits: tuple[Wait, ...] = ()

@@ -34,7 +34,7 @@ class TaskReader:
         self._book = TaskBook(interpreter, self._routes)
         self._scopes = ScopeReader(interpreter, self._book.describe)
         self._pools = PoolReader(interpreter)
-        self._asked: dict[int, RawStack] = {}
+        self._asked: dict[int, tuple[RawStack, Route | None]] = {}
 
     def look(
         self,
@@ -87,11 +87,11 @@ class TaskReader:
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
         """The requests that threads work for, by the frames of their stacks; an unchanged stack is asked once."""
-        found: dict[Frame, Route] = {}
-        fresh = [stack for stack in stacks if id(stack) not in self._asked]
-        self._asked = {id(stack): stack for stack in stacks}
-        for stack in fresh:
-            route = self._routes.find(stack.frames)
-            if route:
-                found |= {raw.frame: route for raw in stack.frames}
-        return found
+        known = self._asked
+        self._asked = {id(stack): known.get(id(stack)) or (stack, self._routes.find(stack.frames)) for stack in stacks}
+        fresh = [asked for key, asked in self._asked.items() if key not in known]
+        return {raw.frame: route for stack, route in fresh if route for raw in stack.frames}
+
+    def requests(self, stacks: Iterable[RawStack]) -> int:
+        """How many of these stacks, of which `routes` has been asked, work for a request."""
+        return sum(1 for stack in stacks if self._asked.get(id(stack), (stack, None))[1])

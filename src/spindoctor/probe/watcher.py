@@ -224,8 +224,7 @@ class ProcessWatch:
         self.task_looks.append(replace(look, waits=self._waits(loops, look.pools)))
         self._holders = {}
         self._overdue()
-        if len(self._routes) < MOST_ROUTES:
-            self._routes |= self._tasks.routes(tuple(self._stacks.values()))
+        self._find_requests()
 
     def _waits(self, loops: Sequence[LoopWatch], pools: Sequence[Pool]) -> tuple[Wait, ...]:
         """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""
@@ -252,6 +251,14 @@ class ProcessWatch:
         except Misread as misread:
             self.missed[f"locks: {_reason(misread)}"] += 1
             return ()
+
+    def _find_requests(self) -> None:
+        """Note which requests the threads work for, and how many of those without an event loop do."""
+        found = self._tasks.routes(tuple(self._stacks.values()))
+        if len(self._routes) < MOST_ROUTES:
+            self._routes |= found
+        working = [stack for tid, stack in self._stacks.items() if tid in self._looks and tid not in self._loops]
+        self.task_looks[-1] = replace(self.task_looks[-1], thread_requests=self._tasks.requests(working))
 
     def _overdue(self) -> None:
         now_s = time.monotonic()

@@ -14,11 +14,13 @@ If it was slow a moment ago, look again while it is slow. If it is slow all the 
 A mechanism that did not happen to show during these seconds.
 
 ## Missed alarms
-A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well.
+A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well. A thread
+that burns a core by right is named, not judged.
 """
 
 from __future__ import annotations
 
+from spindoctor.model.burning import BusyThread, BusyThreads, blamed
 from spindoctor.model.facts import Load, Others
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
@@ -27,7 +29,14 @@ IDLE_CORES = 0.02
 """An idle event loop with a few timers stays below 2 % of a core."""
 
 
-def check(load: Load, others: Others) -> Outcome:
+BURNS_CORES = 0.5
+"""Used or queued for outside an event loop: half a core is what someone asks about, and is never passed over."""
+
+MIN_CORES = 0.15
+"""A thread that only queues for a CPU burns nothing."""
+
+
+def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     """Information that all is well, where there was load and nobody else found a fault."""
     faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
     if faults:
@@ -39,26 +48,41 @@ def check(load: Load, others: Others) -> Outcome:
         )
     if not any(isinstance(outcome, Clear | Found) for outcome in others.outcomes.values()):
         return Unsure(f"nothing else could be judged: {', '.join(others.outcomes)}")
-    return Found((_finding(load, others),))
+    burning = [one for one in busy.threads if _burns(one)]
+    told = blamed(others)
+    open_ones = [one for one in burning if (one.pid, one.name) not in told]
+    if open_ones:
+        return Unsure(f"{_names(open_ones)}, and nothing that was found says why; look again for longer (--seconds)")
+    return Found((_finding(load, burning, others),))
+
+
+def _burns(one: BusyThread) -> bool:
+    return not one.is_loop and one.wanted_cores >= BURNS_CORES and one.cores >= MIN_CORES
+
+
+def _names(threads: list[BusyThread]) -> str:
+    return ", ".join(f"thread {one.name} of process {one.pid} uses {one.cores:.2f} cores" for one in threads)
 
 
 def _is_fault(outcome: Outcome) -> bool:
     return isinstance(outcome, Found) and any(finding.severity != "info" for finding in outcome.findings)
 
 
-def _finding(load: Load, others: Others) -> Finding:
+def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
     unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
     cleared = sum(isinstance(outcome, Clear) for outcome in others.outcomes.values())
     return Finding(
-        claim=f"no sign of anything wrong while it worked: {load.cores:.2f} cores, {load.requests:.1f} requests in "
+        claim=f"{_head(burning)}: {load.cores:.2f} cores, {load.requests:.1f} requests in "
         f"progress on average; {cleared} mechanisms looked for and not found",
         severity="info",
-        confidence="medium" if unsure else "high",
+        confidence="medium" if unsure or burning else "high",
         cost=Cost(),
         culprit=Culprit(),
         evidence=(
             Figure("cores", "CPU of the whole service", round(load.cores, 2), "cores", "/proc/PID/task/TID/stat"),
-            Figure("requests", "requests in progress on average", round(load.requests, 1), "requests", "tasks"),
+            Figure(
+                "requests", "requests in progress on average", round(load.requests, 1), "requests", "tasks, threads"
+            ),
             Figure("tasks", "tasks pending at the last look", load.tasks, "tasks", "tasks"),
             Figure(
                 "connections", "established connections to its ports", load.connections, "connections", "/proc/PID/net"
@@ -71,10 +95,16 @@ def _finding(load: Load, others: Others) -> Finding:
     )
 
 
+def _head(burning: list[BusyThread]) -> str:
+    if burning:
+        return f"no fault was found, but {_names(burning)}; whether by right is for you to say"
+    return "no sign of anything wrong while it worked"
+
+
 RULE = Rule(
     slug="nothing-wrong",
     title="Nothing wrong under load",
-    needs=(Load, Others),
+    needs=(Load, BusyThreads, Others),
     check=check,
     page=__doc__,
 )
