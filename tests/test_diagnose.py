@@ -91,6 +91,7 @@ def test_several_reasons_are_told_once_each() -> None:
 
 def test_nothing_is_wrong_only_where_somebody_could_judge() -> None:
     nothing_wrong = next(rule for rule in ALL_RULES if rule.slug == "nothing-wrong")
+    facts = {Load: BUSY, BusyThreads: BusyThreads((), 300, 3.0)}
 
     healthy = judge(facts, (always("one", Clear("fine")), nothing_wrong), {})
     blind = judge(
