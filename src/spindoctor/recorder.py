@@ -13,12 +13,14 @@ from typing import Self
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.evidence.origin import is_user
 from spindoctor.model.frames import Frame
-from spindoctor.model.process import Epoll, Process, Target
+from spindoctor.model.process import Epoll, Machine, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording, SourceWindow
 from spindoctor.model.sample import Missed
 from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
+from spindoctor.probe.family import read_stats
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
+from spindoctor.probe.neighbours import find_neighbours
 from spindoctor.probe.packages import read_packages
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
@@ -65,6 +67,7 @@ class Recorder:
         self._descriptors: dict[int, DescriptorTable] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
         self._machine_before = read_machine(target.hot)
+        self._stats_before = read_stats()
         self._watches = [watch for one in self._members(target) if (watch := self._attach(one))]
         versions = {watch.pid: _version(watch) for watch in self._watches}
         paths = {watch.pid: _sys_path(watch) for watch in self._watches}
@@ -182,7 +185,7 @@ class Recorder:
         processes = tuple(self._finish(watch) for watch in self._watches)
         return Recording(
             target=self.target,
-            machine=machine(self._machine_before, read_machine(self.target.hot)),
+            machine=self._machine(),
             seconds=self._seconds,
             rate_hz=self.rate_hz,
             processes=processes,
@@ -192,6 +195,12 @@ class Recorder:
             is_interrupted=self.is_interrupted,
             notes=(*self._notes, *(one.ended for one in processes if one.ended)),
         )
+
+    def _machine(self) -> Machine:
+        before, after = self._machine_before, read_machine(self.target.hot)
+        family = {one.pid for one in self.target.processes}
+        neighbours = find_neighbours(self._stats_before, read_stats(), family, after.at_s - before.at_s)
+        return replace(machine(before, after), neighbours=neighbours)
 
     def _finish(self, watch: ProcessWatch) -> ProcessRecording:
         seen = watch.finish()

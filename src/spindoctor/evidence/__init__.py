@@ -16,9 +16,11 @@ from spindoctor.evidence.loops import loops
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.evidence.standoffs import standoffs
+from spindoctor.evidence.surroundings import descriptor_uses, memory_use, starvation, throttling
 from spindoctor.model.burning import BusyThreads
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
+from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
 from spindoctor.model.waiting import LockUses, Standoffs
 
 BUILDERS: dict[type, Callable[[Recording], Any]] = {
@@ -30,6 +32,10 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     Pools: pools,
     Standoffs: standoffs,
     LockUses: lock_uses,
+    DescriptorUses: descriptor_uses,
+    Throttling: throttling,
+    Starvation: starvation,
+    MemoryUse: memory_use,
     SharedEpolls: shared_epolls,
     BusyThreads: busy_threads,
     Load: load,

@@ -48,6 +48,15 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A process outside of the family, and the cores it used during the look."""
+
+    pid: int
+    name: str
+    cores: float
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What the kernel gives this family, and how the machine was used during the look.
 
@@ -79,6 +88,8 @@ class Machine:
     cgroup_memory_pressure: float | None = None
     memory_used_bytes: int | None = None
     """What the cgroup with the smallest memory limit uses (None: no limit)."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The busiest processes that are none of the family's; as far as they show."""
 
 
 @dataclass(frozen=True, slots=True)
