@@ -116,3 +116,19 @@ def test_a_pool_that_was_found_twice_in_one_look_counts_once() -> None:
     use = only_pool(recording(one_process(task_looks=task_looks({"pools": (FULL, FULL)}))))
 
     assert use.full == Share(1, 1)
+
+
+def test_a_pool_that_says_whom_it_works_for_counts_no_others() -> None:
+    """Nobody awaits the batch; one task waits for the other pool, by `run_in_executor`, which shows in no chain."""
+    batch = Pool(2, "executor", "batch", size=2, busy=2, queued=9, waiters=())
+    asked = Pool(3, "executor", "asked", size=2, busy=2, queued=1, waiters=(1,))
+    look = {
+        "pools": (batch, asked),
+        "tasks": (task(1, user("ask", 12)), task(2, library("to_thread"), user("ask", 13))),
+    }
+
+    told = pools(recording(one_process(task_looks=task_looks(look))))
+
+    assert isinstance(told, Pools)
+    waiting = {one.pool.name: (one.waiting_tasks, [site.line for site in one.waiters]) for one in told.pools}
+    assert waiting == {"batch": (0, []), "asked": (1, [12])}

@@ -47,7 +47,7 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
     full = sum(1 for one in states if one.busy >= one.size > 0 and one.queued > 0)
     moments = _moments(process, {tid for one in states for tid in one.tids})
     of = len(moments)
-    waiters = _waiting_tasks(process)
+    waiters = _waiting_tasks(process, last)
     holders = group(moments, namer, last.tids[0] if last.tids else 0, of, by_line=True)
     return PoolUse(
         pid=process.pid,
@@ -77,8 +77,11 @@ def _computes(moment: Moment) -> bool:
     return moment.look.waits_for_gil or (moment.look.ran_ns > 0 and moment.look.call is None)
 
 
-def _waiting_tasks(process: ProcessRecording) -> list[Task]:
+def _waiting_tasks(process: ProcessRecording, pool: Pool) -> list[Task]:
+    """The tasks that wait for this pool; where it does not say whom it works for, all that wait for any."""
     last = process.task_looks[-1].tasks
+    if pool.waiters is not None:
+        return [one for one in last if one.address in pool.waiters]
     return [one for one in last if any(frame.function.rpartition(".")[2] in HAND_OVER for frame in one.chain)]
 
 

@@ -96,6 +96,8 @@ class Pool:
     `kind` is "executor", "limiter", "semaphore" or "connections". `busy` of `size` members are in use and
     `queued` callers
     wait. `tids` are kernel ids of the member threads. `is_default` marks the loop's own executor.
+    `waiters` are the tasks that await work of this pool, running or among the first queued; None where that cannot be
+    read.
     """
 
     address: int
@@ -106,6 +108,7 @@ class Pool:
     queued: int
     tids: tuple[int, ...] = ()
     is_default: bool = False
+    waiters: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

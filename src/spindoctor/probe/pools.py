@@ -10,11 +10,15 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool
+from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
 
 WORKER_FILE = "concurrent/futures/thread.py"
 WORKER = "_worker"
 INNER_FRAMES = 3
+MOST_QUEUED = 32
+"""Reading whom a piece of work is for takes some 0.1 ms; the first of a long queue stand for all."""
+
 """A task that waits for a limiter stands in its `acquire`, at most two calls above the future."""
 
 MOST_ALIKE = 3
@@ -56,6 +60,7 @@ class PoolReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._no_limiters: set[str] = set()
+        self._futures = FutureReader(interpreter)
 
     def executors(self, workers: Iterable[Worker], loops: Iterable[int]) -> list[Pool]:
         """Every `ThreadPoolExecutor` with a started thread (Lib/concurrent/futures/thread.py)."""
@@ -100,7 +105,25 @@ class PoolReader:
             queued=queued,
             tids=tuple(worker.tid for worker in workers),
             is_default=is_default,
+            waiters=self._waiters(address, workers),
         )
+
+    def _waiters(self, executor: int, workers: Iterable[Worker]) -> tuple[int, ...] | None:
+        """The tasks that await work of an executor, through the futures of what runs and of what is queued."""
+        queued = list(self._futures.queued_in(executor))[:MOST_QUEUED]
+        running = [future for worker in workers if not worker.is_idle and (future := self._worked_on(worker))]
+        try:
+            found = [task for future in (*running, *queued) for task in self._futures.tasks_awaiting(future)]
+        except Misread:
+            return None
+        return tuple(dict.fromkeys(found))
+
+    def _worked_on(self, worker: Worker) -> int | None:
+        """The future that a thread works for."""
+        try:
+            return self._futures.worked_on(self._interpreter.locals(worker.entry)) if worker.entry else None
+        except Misread:
+            return None
 
     def limiters(self, chains: Iterable[Sequence[RawFrame]], workers: Sequence[Worker]) -> list[Pool]:
         """Objects with a size, members in use and a queue, in whose methods tasks wait."""
