@@ -54,13 +54,17 @@ class Sleeper:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one look gives to find holders in: all stacks and await chains, loops, pools, pthread ids to kernel ids."""
+    """What one look gives to find holders in: all stacks and await chains, loops, pools, pthread ids to kernel ids.
+
+    `owners` are the pthread ids of all threads that can run Python code, also of those whose kernel id is not known.
+    """
 
     stacks: Mapping[int, tuple[RawFrame, ...]]
     chains: Mapping[int, tuple[RawFrame, ...]]
     loops: Sequence[LoopWatch]
     pools: Sequence[Pool]
     idents: Mapping[int, int]
+    owners: Collection[int]
 
 
 class LockReader:
@@ -74,6 +78,7 @@ class LockReader:
         self._contexts = Contexts(interpreter.reader, interpreter.objects)
         self._futures = FutureReader(interpreter)
         self._queues: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
+        self._blocks: dict[int, tuple[tuple[RawFrame, ...], tuple[tuple[RawFrame, int], ...]]] = {}
 
     def look(self, sleepers: Iterable[Sleeper], scene: Scene) -> tuple[Wait, ...]:
         """Every wait that could be read, with its holders where they show."""
@@ -107,7 +112,7 @@ class LockReader:
             target=lock,
             type_name=kind,
             holders=(Party(tid=tid),) if tid else (),
-            is_orphaned=bool(owner) and tid is None,
+            is_orphaned=bool(owner) and owner not in scene.owners,
             has_limit=one.has_limit,
         )
 
@@ -199,6 +204,7 @@ class LockReader:
 
     def _task_waits(self, scene: Scene) -> list[Wait]:
         """Tasks whose innermost frame is a method of an object that is locked and has waiters."""
+        self._blocks = {task: one for task, one in self._blocks.items() if task in scene.chains}
         self._queues = {task: one for task, one in self._queues.items() if task in scene.chains}
         found = []
         for task, frames in scene.chains.items():
@@ -228,10 +234,19 @@ class LockReader:
         parties += [(Party(task=task), frames) for task, frames in scene.chains.items() if _sleeps(frames, running)]
         for party, frames in parties:
             entry = next((raw for raw in frames if _name(raw) not in ENTERS), None)
-            for raw, held in of_frames(self._contexts, frames):
+            for raw, held in self._open_blocks(party, frames):
                 for lock in wanted & {held, *self._behind(held, running)}:
                     found.setdefault(lock, []).append(Hold(party, raw.frame, is_at_entry=raw is entry))
         return found
+
+    def _open_blocks(self, party: Party, frames: tuple[RawFrame, ...]) -> Sequence[tuple[RawFrame, int]]:
+        """What the frames are inside of; of a task that has not moved (the same chain as before) it is known."""
+        if party.task is None:
+            return tuple(of_frames(self._contexts, frames))
+        known = self._blocks.get(party.task)
+        if known is None or known[0] is not frames:
+            known = self._blocks[party.task] = (frames, tuple(of_frames(self._contexts, frames)))
+        return known[1]
 
     def _behind(self, held: int, running: set[int]) -> set[int]:
         """What an object with a block of its own has or is inside of: a condition, a guard, a `contextmanager`."""

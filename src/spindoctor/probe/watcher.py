@@ -69,6 +69,7 @@ class ProcessWatch:
         self._hot = HotWatch(self.interpreter)
         self._holders: dict[int, str] = {}
         self._idents: dict[int, int] = {}
+        self._owners: frozenset[int] = frozenset()
         self._locks = LockReader(self.interpreter)
         self._tasks_seen_at: dict[int, tuple[int, int]] = {}
         self.samples: list[Sample] = []
@@ -135,6 +136,7 @@ class ProcessWatch:
         self._adopt_forked(states, clocks)
         idents = {one.address: one.pthread_id for one in states}
         self._idents = {idents[address]: tid for tid, address in self._states.items() if address in idents}
+        self._owners = frozenset(idents.values())
         self._names |= {
             tids[one.native_id]: one.python_name for one in states if one.native_id in tids and one.python_name
         }
@@ -245,6 +247,7 @@ class ProcessWatch:
             loops=loops,
             pools=pools,
             idents=self._idents,
+            owners=self._owners,
         )
         try:
             return self._locks.look(asleep, scene)
