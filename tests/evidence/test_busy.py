@@ -117,6 +117,22 @@ def test_a_line_that_also_works_is_no_question() -> None:
     assert thread.asks == Share(0, 4)
 
 
+def test_an_endless_loop_with_a_body_asks_nothing() -> None:
+    assert asked_of([(RUN,)] * 4, {20: "    while True:"}).asks == Share(0, 4)
+    assert asked_of([(RUN,)] * 4, {20: "    while True: pass"}).asks == Share(4, 4)
+    assert asked_of([(RUN,)] * 4, {20: "    while not self.stopped:"}).asks == Share(4, 4)
+
+
+def test_looks_inside_a_collection_say_nothing_of_the_loop() -> None:
+    """A collection runs in three of four looks, all at the line where the loop turns."""
+    looks = [HotLook(n / 25, TID, (RUN,), (n,)) for n in range(4)]
+    samples = [Sample(n / 25, (on_cpu(RUN),), is_collecting=n < 3) for n in range(4)]
+
+    thread = told(samples, looks, {20: "    while not self.stopped:"})
+
+    assert thread.asks == Share(1, 1)
+
+
 def test_a_failure_in_every_turn_is_a_question_too() -> None:
     """The line that catches is seen in 3 of 12 looks, the one that fails in the others."""
     stacks = [(user("run", 22),)] * 3 + [(user("run", 21),)] * 9

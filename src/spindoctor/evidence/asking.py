@@ -31,8 +31,10 @@ Counted only where nothing changes and the thread turns; a name alone proves not
 
 WORD = re.compile(r"[A-Za-z][a-z]*")
 CALL = re.compile(r"\b(?!(?:not|and|or|in|is|if|while|elif)\b)([A-Za-z_]\w*)\s*\(")
-NO_BODY = re.compile(r"^\s*((while|if|elif)\b.*:\s*(pass|continue|\.\.\.)?|else:|try:|pass|continue|\.\.\.)\s*(#.*)?$")
-"""A line that does nothing but ask a condition."""
+NO_BODY = re.compile(
+    r"^\s*((while|if|elif)\s+(?!(True|1)\s*:\s*(#.*)?$).*:\s*(pass|continue|\.\.\.)?|pass|continue|\.\.\.)\s*(#.*)?$"
+)
+"""A line that does nothing but ask a condition; `while True:` asks nothing."""
 
 CAN_CALL = re.compile(r"[(\[+*/%@&|^<>~-]|\b(for|import|from|with|in|del|is|yield|await)\b|=")
 """A line without a call, an operator or a loop over something cannot stand in native code."""

@@ -13,6 +13,7 @@ from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.burning import BusyThread, BusyThreads
 from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame
+from spindoctor.model.hot import HotLook
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import ThreadLook
@@ -70,7 +71,7 @@ def _thread(
     still, kept = _still(seen), _kept_gil(seen)
     profile = group([one.moment() for one in seen], namer, use.tid, len(seen))
     still_site = next(iter(group([one.moment() for one in still], namer, use.tid, len(seen), by_line=True)), None)
-    asks = asking([one for one in process.hot_looks if one.tid == use.tid], lines)
+    asks = asking(_own_looks(process, use.tid), lines)
     return BusyThread(
         pid=process.pid,
         tid=use.tid,
@@ -99,6 +100,12 @@ def _thread(
         caught=asks.caught,
         matching=matching(process, use.tid, namer, len(looks)),
     )
+
+
+def _own_looks(process: ProcessRecording, tid: int) -> list[HotLook]:
+    """Looks at what the thread holds while it did its own work: the collector changes nothing, wherever it runs."""
+    collecting = {sample.at_s for sample in process.samples if sample.is_collecting}
+    return [one for one in process.hot_looks if one.tid == tid and one.at_s not in collecting]
 
 
 def _on_cpu(process: ProcessRecording, tid: int) -> list[_Seen]:

@@ -45,8 +45,8 @@ MAX_ASLEEP = 0.1
 MIN_REPEATS = 0.4
 """Lower bound. A computation shows new things in every look; five events a second change a poller's in four of ten."""
 
-MIN_ASKS = 0.6
-"""Lower bound. It asks in nearly every look; a loop that works asks for its end in a small part of them."""
+MIN_ASKS = 0.75
+"""Lower bound. It asks in every look; a loop that works on what cannot be read asks for its end in a part of them."""
 
 MIN_TURNS = 5
 """The stack stood elsewhere five times: it goes round."""
