@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from spindoctor.model import burning, facts, surroundings, waiting
+from spindoctor.model import burning, collector, facts, surroundings, waiting
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Missing, Rule
 from spindoctor.rules import ALL_RULES
@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ANSWERS = {"fires": Found, "quiet": Clear, "unsure": Unsure}
 SHARE = re.compile(r"(\d+) of (\d+)")
 
-KINDS: dict[str, type] = {**vars(facts), **vars(burning), **vars(waiting), **vars(surroundings)}
+KINDS: dict[str, type] = {**vars(facts), **vars(burning), **vars(collector), **vars(waiting), **vars(surroundings)}
 """Kinds of facts by name."""
 
 NO_LOOK = "0 of 300"

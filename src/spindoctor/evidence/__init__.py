@@ -7,6 +7,7 @@ from typing import Any
 
 from spindoctor.evidence.busy import busy_threads
 from spindoctor.evidence.cancellation import cancellations
+from spindoctor.evidence.collecting import collecting
 from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.epolls import shared_epolls
 from spindoctor.evidence.gil import gil_use
@@ -18,6 +19,7 @@ from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.evidence.standoffs import standoffs
 from spindoctor.evidence.surroundings import descriptor_uses, memory_use, starvation, throttling
 from spindoctor.model.burning import BusyThreads
+from spindoctor.model.collector import Collectors
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
@@ -38,6 +40,7 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     MemoryUse: memory_use,
     SharedEpolls: shared_epolls,
     BusyThreads: busy_threads,
+    Collectors: collecting,
     Load: load,
 }
 

@@ -64,6 +64,7 @@ class Candidate:
 class ProcessRecording:
     """All that was seen of one process of the family.
 
+    `collections` counts garbage collections by generation, youngest first (empty: not kept).
     `routes` maps a frame of user code to the request seen there. `debug_loops` are the loops with asyncio's
     debug mode on.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
@@ -80,6 +81,7 @@ class ProcessRecording:
     major_faults: int = 0
     task_looks: tuple[TaskLook, ...] = ()
     hot_looks: tuple[HotLook, ...] = ()
+    collections: tuple[int, ...] = ()
     descriptors: tuple[Descriptor, ...] = ()
     descriptor_limit: int | None = None
     epolls: tuple[Epoll, ...] = ()

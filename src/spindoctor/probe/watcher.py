@@ -67,6 +67,7 @@ class ProcessWatch:
         self._loop_looks: dict[int, LoopLook] = {}
         self._tasks = TaskReader(self.interpreter)
         self._hot = HotWatch(self.interpreter)
+        self._collected = self._read_collections()
         self._holders: dict[int, str] = {}
         self._idents: dict[int, int] = {}
         self._owners: frozenset[int] = frozenset()
@@ -333,6 +334,7 @@ class ProcessWatch:
             major_faults=used.major_faults,
             task_looks=tuple(self.task_looks),
             hot_looks=tuple(self._hot.looks),
+            collections=self._collections(),
             routes=tuple(self._routes.items()),
             ended=self.ended,
         )
@@ -352,6 +354,17 @@ class ProcessWatch:
         ran_ns = sum(look.ran_ns for sample in self.samples for look in sample.threads if look.tid == tid)
         name = self._before[tid].name
         return ThreadUse(tid, self._names.get(tid, name), name, user_s=ran_ns / 1e9)
+
+    def _read_collections(self) -> tuple[int, ...]:
+        """How many garbage collections there have been by generation; empty where that is not kept or not readable."""
+        try:
+            return self.interpreter.collections() or ()
+        except (Misread, DoctorError):
+            return ()
+
+    def _collections(self) -> tuple[int, ...]:
+        """Those since the beginning of the look."""
+        return tuple(now - then for now, then in zip(self._read_collections(), self._collected, strict=False))
 
     def _with_loop(self, use: ThreadUse) -> ThreadUse:
         watch = self._loops.get(use.tid)

@@ -1,0 +1,15 @@
+"""Six orders and five pings a second."""
+
+import sys
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+client = labkit.Client()
+client.wait_until_up("/ping")
+client.steadily("/ping", per_second=5)
+client.insist("/order", per_second=6)
+time.sleep(1)
+labkit.ready()
+client.stay()

@@ -1,0 +1,86 @@
+"""Looks that fell into a garbage collection, joined to the thread that ran it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.model.collector import Collector, Collectors
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.model.share import Share
+
+ASKS = re.compile(r"\bcollect\s*\(")
+"""A line that calls the collector itself."""
+
+
+def collecting(recording: Recording) -> Collectors | Missing:
+    """Every thread that was seen collecting, the one that spent most CPU on it first."""
+    if recording.seconds <= 0 or not recording.looks:
+        return Missing("no look at the threads succeeded")
+    found = [
+        one
+        for process in recording.processes
+        for use in process.threads
+        if (one := _of_thread(process, use, recording.seconds))
+    ]
+    ordered = sorted(found, key=lambda one: one.cores * one.inside.ratio, reverse=True)
+    return Collectors(tuple(ordered), recording.looks)
+
+
+def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float) -> Collector | None:
+    seen = _on_cpu(process.samples, use.tid)
+    inside = [moment for moment, collects in seen if collects]
+    if not inside:
+        return None
+    site = group(inside, Namer(process), use.tid, len(seen), by_line=True)[0]
+    spans = _pauses(seen)
+    return Collector(
+        pid=process.pid,
+        tid=use.tid,
+        name=use.name or use.kernel_name,
+        is_loop=use.loop is not None,
+        cores=use.cpu_s / seconds,
+        inside=Share(len(inside), len(seen)),
+        pauses=len(spans),
+        longest_s=max(span[-1].at_s - span[0].at_s for span in spans),
+        asked=Share(_asked(process, inside), len(inside)),
+        site=site,
+        collections=process.collections,
+    )
+
+
+def _on_cpu(samples: Sequence[Sample], tid: int) -> list[tuple[Moment, bool]]:
+    """Looks at the thread on the CPU, and whether it was collecting: it alone has the GIL while a collection runs."""
+    found = []
+    for sample in samples:
+        look = next((one for one in sample.threads if one.tid == tid), None)
+        if look is not None and _runs(look):
+            collects = sample.is_collecting and look.has_gil
+            found.append((Moment(sample.at_s, look, look.stack, stay=collects), collects))
+    return found
+
+
+def _runs(look: ThreadLook) -> bool:
+    return bool(look.stack) and look.ran_ns > 0 and look.call is None
+
+
+def _pauses(seen: Sequence[tuple[Moment, bool]]) -> list[list[Moment]]:
+    """Unbroken runs of looks inside a collection."""
+    spans: list[list[Moment]] = []
+    was_collecting = False
+    for moment, collects in seen:
+        if collects and was_collecting:
+            spans[-1].append(moment)
+        elif collects:
+            spans.append([moment])
+        was_collecting = collects
+    return spans
+
+
+def _asked(process: ProcessRecording, inside: Sequence[Moment]) -> int:
+    lines = {(one.file, one.first_line + n): text for one in process.sources for n, text in enumerate(one.lines)}
+    texts = (lines.get((moment.stack[0].file, moment.stack[0].line), "") for moment in inside)
+    return sum(1 for text in texts if ASKS.search(text))

@@ -1,0 +1,38 @@
+"""Evidence about the cyclic garbage collector: who runs it, how long, and whether somebody asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.facts import Site
+from spindoctor.model.share import Share
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Collections that ran in one thread.
+
+    `inside` is the share of the thread's looks on the CPU that fell into a collection, `pauses` how many separate ones
+    they were and `longest_s` the longest as far as it was seen. `asked` are those of them at a line that asks for a
+    collection itself. `collections` counts them by generation, youngest first (empty: not kept by this Python).
+    """
+
+    pid: int
+    tid: int
+    name: str
+    is_loop: bool
+    cores: float
+    inside: Share
+    pauses: int
+    longest_s: float
+    asked: Share
+    site: Site
+    collections: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collectors:
+    """All threads that were seen collecting, and how many looks there were at the family."""
+
+    collectors: tuple[Collector, ...]
+    looks: int

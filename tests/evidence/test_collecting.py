@@ -1,0 +1,51 @@
+"""Looks inside garbage collections, joined to the thread that ran them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from recordings import TEN_MS, one_process, recording, user
+
+from spindoctor.evidence.collecting import collecting
+from spindoctor.model.collector import Collector, Collectors
+from spindoctor.model.recording import SourceWindow, ThreadUse
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.model.share import Share
+
+TID = 107
+ORDER = user("order", 31)
+
+
+def told(collects: Sequence[bool], *, has_gil: bool = True, text: str = "") -> tuple[Collector, ...]:
+    """Looks ten milliseconds apart at one thread on the CPU, in some of which a collection ran."""
+    look = ThreadLook(TID, (ORDER,), ran_ns=TEN_MS, has_gil=has_gil)
+    samples = tuple(Sample(n / 100, (look,), is_collecting=one) for n, one in enumerate(collects))
+    source = (SourceWindow(ORDER.file, ORDER.line, ORDER.line, (text,)),) if text else ()
+    threads = (ThreadUse(TID, "worker", "python", user_s=1.5),)
+    found = collecting(recording(one_process(samples=samples, threads=threads, sources=source, collections=(9, 1, 2))))
+    assert isinstance(found, Collectors)
+    return found.collectors
+
+
+def test_collections_are_counted_by_looks_and_by_pauses() -> None:
+    """Two pauses, of three looks (20 ms) and of one, in six looks."""
+    (one,) = told([True, True, True, False, True, False])
+
+    assert (one.inside, one.pauses, one.collections) == (Share(4, 6), 2, (9, 1, 2))
+    assert one.longest_s == pytest.approx(0.02)
+    assert one.cores == pytest.approx(0.5)
+
+
+def test_a_thread_without_the_gil_is_not_the_one_that_collects() -> None:
+    assert told([True, True], has_gil=False) == ()
+
+
+def test_a_collection_that_is_asked_for_shows_by_its_line() -> None:
+    assert told([True, True], text="    gc.collect()")[0].asked == Share(2, 2)
+    assert told([True, True], text="    rows.append({})")[0].asked == Share(0, 2)
+
+
+def test_without_a_look_nothing_is_known() -> None:
+    assert isinstance(collecting(recording(one_process())), Missing)
