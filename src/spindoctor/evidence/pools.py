@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
@@ -19,6 +20,12 @@ HAND_OVER = frozenset({"to_thread", "run_in_executor", "run_sync", "run_in_threa
 
 They show who waits; they never decide whether a pool is full.
 """
+
+FUTURES_FILE = "concurrent/futures/_base.py"
+COLLECTORS = frozenset({"result", "result_iterator", "wait", "as_completed", "_result_or_cancel"})
+"""Functions of the standard library in which a thread waits for the results of work that it handed to a pool."""
+
+MOST_LOOKS = 0.5
 
 MOST_WAITERS = 4
 
@@ -59,7 +66,22 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
         waiting_tasks=len(waiters),
         holders_computing=Share(sum(1 for one in moments if _computes(one)), of),
         held_s=holders[0].longest_s if holders else 0.0,
+        is_batch=not waiters and _is_collected(process, last),
     )
+
+
+def _is_collected(process: ProcessRecording, pool: Pool) -> bool:
+    """Whether a thread that is neither a member nor runs an event loop waits for results, in most looks."""
+    apart = {*pool.tids, *(use.tid for use in process.threads if use.loop is not None)}
+    waits = [
+        any(look.tid not in apart and any(map(_collects, look.stack)) for look in sample.threads)
+        for sample in process.samples
+    ]
+    return bool(waits) and Share(sum(waits), len(waits)).low >= MOST_LOOKS
+
+
+def _collects(frame: Frame) -> bool:
+    return frame.file.endswith(FUTURES_FILE) and frame.function.rpartition(".")[2] in COLLECTORS
 
 
 def _moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:

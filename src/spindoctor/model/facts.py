@@ -248,6 +248,7 @@ class PoolUse:
     """One pool over the look: how often full with callers queued, and what its members do.
 
     `holders` are the places where the members are, `waiters` the tasks that wait for it (by their place).
+    `is_batch`: one thread of this process handed the work in and waits for the results, and no task does.
     """
 
     pid: int
@@ -259,6 +260,7 @@ class PoolUse:
     waiting_tasks: int = 0
     holders_computing: Share = NO_LOOKS
     held_s: float = 0.0
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

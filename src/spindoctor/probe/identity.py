@@ -6,6 +6,7 @@ from spindoctor.probe.failures import gone
 from spindoctor.probe.proc import parse_stat, read_bytes
 
 ZOMBIE = "Z"
+STOPPED = frozenset({"T", "t"})
 
 
 def read_identity(pid: int) -> tuple[int, int]:
@@ -21,6 +22,14 @@ def read_identity(pid: int) -> tuple[int, int]:
     if stat.state == ZOMBIE:
         raise gone(pid)
     return stat.start_ticks, stat.stack_start
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process is stopped: by a signal ("T") or by a debugger ("t")."""
+    try:
+        return parse_stat(read_bytes(f"/proc/{pid}/stat")).state in STOPPED
+    except (OSError, ValueError):
+        return False
 
 
 def read_last_cpu(pid: int, tid: int) -> int:

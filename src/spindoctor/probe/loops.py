@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.sample import LoopLook
+from spindoctor.model.sample import LoopLook, SystemCall
 from spindoctor.probe.interpreter import Interpreter
 
 TURN_FILE = "asyncio/base_events.py"
 HANDLE_FILE = "asyncio/events.py"
 STARTER_FILE = "asyncio/runners.py"
 SELECTOR_FILE = "/selectors.py"
+EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 NO_LIMIT_S = -1.0
 OBJECT_HEAD_BYTES = 16
 """Reference count and type, on builds with a GIL (Include/object.h)."""
@@ -44,8 +45,8 @@ class LoopWatch:
         except Misread:
             return None
 
-    def look(self, frames: Sequence[RawFrame]) -> LoopLook:
-        """Where the loop stands, given its thread's stack (innermost first).
+    def look(self, frames: Sequence[RawFrame], call: SystemCall | None = None) -> LoopLook:
+        """Where the loop stands, given its thread's stack (innermost first) and the system call that it sleeps in.
 
         The thread runs on while its locals are read. Where they have changed by then, the loop has moved on:
         such a look counts as a turn of its own.
@@ -53,7 +54,7 @@ class LoopWatch:
         task = self._current_task()
         turn = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
         if turn is None:
-            return self._look_at_c_loop(frames, task)
+            return self._look_at_c_loop(frames, task, call)
         if turn == 0 or not _is_handle_run(frames[turn - 1]):
             return self._outside(frames[:turn], task)
         mine = self._locals(frames[turn])
@@ -119,8 +120,15 @@ class LoopWatch:
             return NO_LIMIT_S
         return float(value) if isinstance(value, int | float) else None
 
-    def _look_at_c_loop(self, frames: Sequence[RawFrame], task: int | None) -> LoopLook:
-        """A look at a loop no turn of which shows: one written in C, or the standard one between two turns."""
+    def _look_at_c_loop(self, frames: Sequence[RawFrame], task: int | None, call: SystemCall | None) -> LoopLook:
+        """A look at a loop no turn of which shows: one written in C, or the standard one between two turns.
+
+        A loop written in C that sleeps in an epoll is in its selector: no function of Python's waits there without one
+        of its own on the stack (`select`), and what is on the stack then is what started the loop.
+        """
+        if call is not None and call.name in EPOLL_WAITS and not any(_is_select(raw) for raw in frames):
+            self._starter = frames[0].address if frames and self._ready is None else self._starter
+            return LoopLook(self.tid, self.loop, task, polls=True)
         depth = self._start_of_callbacks(frames) if self._ready is None else 0
         if not depth:
             return LoopLook(self.tid, self.loop, task)
@@ -130,16 +138,23 @@ class LoopWatch:
 
     def _start_of_callbacks(self, frames: Sequence[RawFrame]) -> int:
         """How many frames lie above the function that started a loop of which no frame shows."""
-        starters = [index for index, raw in enumerate(frames) if raw.frame.file.endswith(STARTER_FILE)]
-        if starters:
-            return starters[0]
         if self._starter is None:
             self._starter = self._find_starter(frames)
         return next((index for index, raw in enumerate(frames) if raw.address == self._starter), 0)
 
     def _find_starter(self, frames: Sequence[RawFrame]) -> int | None:
-        """The outermost function that has the loop in a local variable: it called the loop's `run_forever`."""
-        return next((raw.address for raw in reversed(frames) if self.loop in self._locals(raw).values()), None)
+        """The function that called the loop's `run_forever`.
+
+        That of `asyncio.run`, else the innermost of an unbroken row of functions that have the loop in a local variable.
+        """
+        runner = next((raw.address for raw in frames if raw.frame.file.endswith(STARTER_FILE)), None)
+        if runner is not None:
+            return runner
+        knows = [self.loop in self._locals(raw).values() for raw in reversed(frames)]
+        if True not in knows:
+            return None
+        last = next((index for index in range(knows.index(True), len(knows)) if not knows[index]), len(knows)) - 1
+        return frames[len(frames) - 1 - last].address
 
     def _holder(self, callback: Sequence[RawFrame]) -> int | None:
         """The `self` of the function that the loop called."""

@@ -72,6 +72,10 @@ class TaskBook:
                 found += [b""] * len(batch)
         return found
 
+    def is_known(self, address: int) -> bool:
+        """Whether the task has not moved since it was described."""
+        return address in self._unmoved
+
     def describe(self, address: int) -> Task | None:
         """The task at `address`; None where there is none or it cannot be read."""
         entry = self._entries[address] if address in self._unmoved else self._enter(address)

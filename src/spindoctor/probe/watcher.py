@@ -23,7 +23,7 @@ from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Pool, Route, TaskLook
 from spindoctor.probe.hot import HotWatch
-from spindoctor.probe.identity import read_identity, read_last_cpu
+from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
 from spindoctor.probe.loops import LoopWatch
@@ -204,7 +204,7 @@ class ProcessWatch:
             stack = self._stacks.get(tid)
             if stack is None or not stack.is_complete:
                 return None
-            found = self._loop_looks[tid] = self._loops[tid].look(stack.frames)
+            found = self._loop_looks[tid] = self._loops[tid].look(stack.frames, self._looks[tid].call)
             if found.holder and found.task is None:
                 self._holders[found.holder] = stack.frames[found.depth - 1].frame.function
         return self._loop_looks[tid]
@@ -342,6 +342,8 @@ class ProcessWatch:
     def _used(self) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
         """What threads and process used; for a process that has ended, what the looks saw its threads use."""
         self.ended = self.ended or self._fate()
+        if not self.ended and is_stopped(self.pid):
+            self.ended = f"Process {self.pid} is stopped and does nothing: `kill -CONT {self.pid}` lets it go on."
         try:
             if not self.ended:
                 uses = thread_use(self._before, read_threads(self.pid), self._names)

@@ -13,13 +13,14 @@ Wait for the event instead of asking for it: `asyncio.Event`, `Condition`, `Queu
 be avoided, poll with a real delay.
 
 ## False alarms
-A loop that is busy with honest requests does not sleep either, but its tasks change from look to look. A single
-connection that sends without pause can keep one task busy; it is only reported where the task steps without waiting for
-anything, or where next to no system time shows that nothing is sent or received.
+A loop that is busy with honest requests does not sleep either, but its tasks change from look to look, and a consumer
+whose queue is never empty waits for it all the same: a task is only reported where it steps without waiting for
+anything, a callback only where it runs itself and next to no system time shows that nothing is sent or received.
 
 ## Missed alarms
 With uvloop the queue of callbacks cannot be read: a storm of plain callbacks shows only through the one that runs.
-A storm in which every step makes a new task under a new name has no one to name.
+A storm in which every step makes a new task under a new name has no one to name, and one of tasks that wake each other
+through futures that are done at once looks like honest work.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     system_share = loop.system_s / loop.cpu_s if loop.cpu_s else 0.0
     mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
     back = [one for one in mine if one.seen.low >= MIN_SEEN]
-    return [one for one in back if one.steps_at_once or (system_share < MAX_IO_SHARE and _runs(one))]
+    return [
+        one for one in back if one.steps_at_once or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one))
+    ]
 
 
 def _runs(one: Rescheduler) -> bool:

@@ -35,6 +35,9 @@ MIN_SHARE = 0.10
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
 
+MIN_BLIND_COMPUTING = 0.3
+"""Where runs cannot be told apart, a loop that computes for a third of the time cannot be cleared either."""
+
 ENDLESS_SHARE = 0.9
 """One run that fills nine tenths of the look and goes on never ended; that is `unyielding-coroutine`."""
 
@@ -51,6 +54,12 @@ def check(loops: Loops) -> Outcome:
     findings = [finding for loop in ending if (finding := _finding(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
+    blind = [loop for loop in ending if loop.turns is None and loop.computing.low >= MIN_BLIND_COMPUTING]
+    if blind:
+        longest = ", ".join(f"{loop.thread} of {loop.pid}: {loop.one_callback_s:.2f} s" for loop in blind)
+        return Unsure(
+            f"the turns of a {blind[0].loop_type} cannot be read; longest time that could be one run: {longest}"
+        )
     return Clear("; ".join(f"{loop.thread} of {loop.pid} computed in long callbacks in {loop.held}" for loop in enough))
 
 

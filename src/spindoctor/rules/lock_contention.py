@@ -13,7 +13,7 @@ lock for each part instead of one for all.
 
 ## False alarms
 A lock that is waited for now and then is normal: it must be so in half of the slow looks, with two waiters on average
-or half a second of waiting. Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a
+or half a second of waiting for a holder that is known. Where nobody is seen to have the lock it is information only. Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a
 lock that is held by whoever waits for the next connection.
 
 ## Missed alarms
@@ -57,7 +57,7 @@ def check(uses: LockUses) -> Outcome:
 
 
 def _is_queue(use: LockUse) -> bool:
-    is_long = use.waiters >= MIN_WAITERS or use.longest_s >= LONG_S
+    is_long = use.waiters >= MIN_WAITERS or (use.longest_s >= LONG_S and use.holder is not None)
     return use.queued.low >= MIN_QUEUED and is_long and not NEXT_CLIENT & set(use.holder_calls)
 
 
@@ -68,7 +68,7 @@ def _finding(use: LockUse) -> Finding:
     does = f" while {_holder(use)}" if use.holder else ""
     return Finding(
         claim=f"{use.waiters:.1f} {who} of pid {use.pid} wait for one {use.type_name} on average{at}{does}",
-        severity="warning",
+        severity="warning" if use.holder else "info",
         confidence="high" if use.holder else "medium",
         cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
         culprit=use.holder or (use.sites[0] if use.sites else Culprit(pid=use.pid)),

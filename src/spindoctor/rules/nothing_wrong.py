@@ -32,6 +32,12 @@ IDLE_CORES = 0.02
 BURNS_CORES = 0.5
 """Used or queued for outside an event loop: half a core is what someone asks about, and is never passed over."""
 
+RESTLESS_CORES = 0.9
+"""A loop that never sleeps uses or queues for all of a core; looks and clocks take a little."""
+
+MIN_REQUESTS = 0.5
+"""A loop that is full without a request in progress in every second look works for nobody that shows."""
+
 MIN_CORES = 0.15
 """A thread that only queues for a CPU burns nothing."""
 
@@ -53,7 +59,19 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     open_ones = [one for one in burning if (one.pid, one.name) not in told]
     if open_ones:
         return Unsure(f"{_names(open_ones)}, and nothing that was found says why; look again for longer (--seconds)")
+    restless = [one for one in busy.threads if _is_restless(one, load)]
+    if restless:
+        unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
+        why = f"; not judged: {', '.join(unsure)}" if unsure else ""
+        return Unsure(f"{_names(restless)} and never rests, with {load.requests:.1f} requests in progress{why}")
     return Found((_finding(load, burning, others),))
+
+
+def _is_restless(one: BusyThread, load: Load) -> bool:
+    """An event loop that burns its core with hardly a request to show for it."""
+    return (
+        one.is_loop and one.wanted_cores >= RESTLESS_CORES and one.cores >= MIN_CORES and load.requests < MIN_REQUESTS
+    )
 
 
 def _burns(one: BusyThread) -> bool:

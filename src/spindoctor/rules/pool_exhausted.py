@@ -62,7 +62,8 @@ def _finding(use: PoolUse) -> Finding:
     site = use.holders[0] if use.holders else None
     where = f", most of them in {site.culprit.function}" if site and site.culprit.function else ""
     return Finding(
-        claim=f"all {use.pool.size} members of {_name(use)} are busy and {use.pool.queued} callers queue{where}",
+        claim=f"all {use.pool.size} members of {_name(use)} are busy and "
+        f"{use.pool.queued} {_queuers(use)} queue{where}",
         severity=_severity(use),
         confidence="high",
         cost=Cost(waiting=use.queued_most, delay_s=use.held_s),
@@ -80,9 +81,13 @@ def _finding(use: PoolUse) -> Finding:
     )
 
 
+def _queuers(use: PoolUse) -> str:
+    return "pieces of a batch" if use.is_batch else "callers"
+
+
 def _severity(use: PoolUse) -> Severity:
     computes = use.holders_computing.low >= COMPUTES
-    if computes and not use.waiting_tasks:
+    if use.is_batch or (computes and not use.waiting_tasks):
         return "info"
     return "critical" if use.held_s >= LONG_HELD_S and not computes else "warning"
 
