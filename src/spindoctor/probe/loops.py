@@ -145,7 +145,7 @@ class LoopWatch:
     def _find_starter(self, frames: Sequence[RawFrame]) -> int | None:
         """The function that called the loop's `run_forever`.
 
-        That of `asyncio.run`, else the innermost of an unbroken row of functions that have the loop in a local variable.
+        That of `asyncio.run`, else the innermost of an unbroken row of functions with the loop in a local variable.
         """
         runner = next((raw.address for raw in frames if raw.frame.file.endswith(STARTER_FILE)), None)
         if runner is not None:

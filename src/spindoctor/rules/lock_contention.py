@@ -13,8 +13,9 @@ lock for each part instead of one for all.
 
 ## False alarms
 A lock that is waited for now and then is normal: it must be so in half of the slow looks, with two waiters on average
-or half a second of waiting for a holder that is known. Where nobody is seen to have the lock it is information only. Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a
-lock that is held by whoever waits for the next connection.
+or half a second of waiting for a holder that is known. Where nobody is seen to have the lock it is information only.
+Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a lock that is held by whoever
+waits for the next connection.
 
 ## Missed alarms
 Locks of C libraries, of databases, and between processes. The holder is known where it holds the lock in a `with`
