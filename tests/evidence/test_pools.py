@@ -7,6 +7,7 @@ from recordings import PID, library, one_process, recording, task, task_looks, t
 
 from spindoctor.evidence.pools import pools
 from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.frames import Frame
 from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import SystemCall, ThreadLook
@@ -132,3 +133,27 @@ def test_a_pool_that_says_whom_it_works_for_counts_no_others() -> None:
     assert isinstance(told, Pools)
     waiting = {one.pool.name: (one.waiting_tasks, [site.line for site in one.waiters]) for one in told.pools}
     assert waiting == {"batch": (0, []), "asked": (1, [12])}
+
+
+def collects(tid: int) -> ThreadLook:
+    """A thread that waits for the result of work that it handed to a pool."""
+    result = Frame("Future.result", "/usr/lib/python3.12/concurrent/futures/_base.py", 451)
+    return ThreadLook(tid, (library("wait"), result, user("handler", 7)), call=SystemCall("futex"))
+
+
+def test_one_thread_that_collects_its_own_work_has_handed_in_a_batch() -> None:
+    use = only_pool(of(FULL, samples=thread_samples(*[[*READS, collects(200)]] * 20)))
+
+    assert use.is_batch
+
+
+def test_several_threads_that_wait_for_results_are_callers() -> None:
+    use = only_pool(of(FULL, samples=thread_samples(*[[*READS, collects(200), collects(201)]] * 20)))
+
+    assert not use.is_batch
+
+
+def test_a_pool_that_nobody_collects_from_serves_callers_elsewhere() -> None:
+    use = only_pool(of(FULL, samples=thread_samples(*[READS] * 20)))
+
+    assert not use.is_batch

@@ -71,10 +71,10 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
 
 
 def _is_collected(process: ProcessRecording, pool: Pool) -> bool:
-    """Whether a thread that is neither a member nor runs an event loop waits for results, in most looks."""
+    """Whether just one thread that is neither a member nor runs an event loop waits for results, in most looks."""
     apart = {*pool.tids, *(use.tid for use in process.threads if use.loop is not None)}
     waits = [
-        any(look.tid not in apart and any(map(_collects, look.stack)) for look in sample.threads)
+        sum(look.tid not in apart and any(map(_collects, look.stack)) for look in sample.threads) == 1
         for sample in process.samples
     ]
     return bool(waits) and Share(sum(waits), len(waits)).low >= MOST_LOOKS
