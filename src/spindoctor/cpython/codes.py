@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from spindoctor.cpython.classes import Classes
@@ -37,7 +38,10 @@ class Code:
 
 
 class Codes:
-    """Decodes code objects. An object enters the cache only if its type is `code` at that moment."""
+    """Decodes code objects. An object enters the cache only if its type is `code` at that moment.
+
+    `folder` is where relative file names are taken to lie (before 3.9 a script keeps the one it was started by).
+    """
 
     def __init__(self, reader: Reader, classes: Classes, texts: Texts, containers: Containers) -> None:
         self._reader = reader
@@ -50,6 +54,7 @@ class Codes:
         self._name = layout["code_object.qualname" if self._is_modern else "code_object.name"]
         self._adaptive = layout["code_object.co_code_adaptive"] if self._is_modern else 0
         self._size = layout["code_object.size"]
+        self.folder = ""
         self.flush()
 
     def flush(self) -> None:
@@ -75,11 +80,15 @@ class Codes:
         return Code(
             address=address,
             function=self._texts.read(word_at(block, self._name)[0], MAX_NAME),
-            file=self._texts.read(word_at(block, layout["code_object.filename"])[0]),
+            file=self._placed(self._texts.read(word_at(block, layout["code_object.filename"])[0])),
             first_line=int_at(block, layout["code_object.firstlineno"])[0],
             start=address + self._adaptive if self._is_modern else 0,
             table=self._octets(table),
         )
+
+    def _placed(self, file: str) -> str:
+        is_relative = bool(file) and file[0] not in "/<"
+        return posixpath.normpath(posixpath.join(self.folder, file)) if is_relative and self.folder else file
 
     def _octets(self, address: int) -> bytes:
         layout = self._reader.layout

@@ -50,6 +50,7 @@ class Interpreter:
         self.runtime_address = runtime
         self._names: dict[tuple[int, int], tuple[str | None, int | None]] = {}
         self._generation = 0
+        self._folder = ""
         self._assemble(layout)
 
     def _assemble(self, layout: Layout) -> None:
@@ -57,6 +58,7 @@ class Interpreter:
         self.layout = layout
         self.reader = reader = Reader(self.memory, layout)
         self.objects = objects = Objects(reader)
+        objects.codes.folder = self._folder
         self._runtime = Runtime(reader, self.runtime_address)
         self._frames = Frames(reader, objects.classes, objects.codes)
         self._stacks = Stacks(reader, self._frames)
@@ -142,6 +144,10 @@ class Interpreter:
         self._stacks.flush()
         self._modules.flush()
         self._names.clear()
+
+    def place_files(self, folder: str) -> None:
+        """Take relative names of source files to lie in this folder."""
+        self._folder = self.objects.codes.folder = folder
 
     # threads and the runtime
 

@@ -28,6 +28,7 @@ from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
+from spindoctor.probe.root import is_own_root
 from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls, ThreadClock, read_native_ids, read_threads, thread_use
 
@@ -54,6 +55,8 @@ class ProcessWatch:
         self.process = process
         self.pid = process.pid
         self.interpreter = Interpreter.attach(process.pid)
+        if is_own_root(process.pid):
+            self.interpreter.place_files(process.cwd)
         self._clock = ThreadClock(process.pid)
         self._calls = ThreadCalls(process.pid)
         self._before = read_threads(process.pid)
