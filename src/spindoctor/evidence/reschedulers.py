@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
@@ -11,8 +11,15 @@ from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
+from spindoctor.model.sample import LoopLook
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import BARE_YIELD, Callback, Task
+
+LOOP_FILE = "asyncio/base_events.py"
+"""Where the methods of the standard loop are; a task's step, written in C, calls `call_soon` there."""
+
+MOST_TORN = 0.2
+"""A task that is read while it runs can show what it waited for a moment before."""
 
 MOST = 5
 """Beyond the five most frequent nobody keeps a loop awake alone."""
@@ -62,14 +69,28 @@ def _slow(process: ProcessRecording) -> list[Sequence[Callback]]:
 
 
 def _quick(process: ProcessRecording) -> Iterable[Sequence[Callback]]:
-    """What each quick look found running, as one callback."""
+    """What each quick look found running, as one callback; looks that cannot say for which task are left out."""
+    coroutines = {_last_name(task.coroutine) for look in process.task_looks for task in look.tasks}
     for sample in process.samples:
         stacks = {look.tid: look.stack for look in sample.threads}
         for loop in sample.loops:
             stack = stacks.get(loop.tid, ())
-            if 0 < loop.depth <= len(stack):
+            if 0 < loop.depth <= len(stack) and not _is_lost(loop, stack[loop.depth - 1], coroutines):
                 frame = stack[loop.depth - 1]
                 yield [Callback(frame.function, frame.file, frame.line, loop.holder, None, loop.task, loop.loop)]
+
+
+def _is_lost(loop: LoopLook, frame: Frame, coroutines: Collection[str]) -> bool:
+    """Whether a task's step shows without the task, which is read a moment later and can be gone by then.
+
+    What runs then is a coroutine's function, or a method of the loop that the step called.
+    """
+    return loop.task is None and (frame.file.endswith(LOOP_FILE) or _last_name(frame.function) in coroutines)
+
+
+def _last_name(function: str) -> str:
+    """A function's own name: before 3.11 frames keep no qualified one."""
+    return function.rpartition(".")[2]
 
 
 def _identity(callback: Callback) -> Identity:
@@ -91,9 +112,14 @@ def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Sh
         name=name,
         culprit=namer.culprit(stack, thread.tid if thread else None, callback.task),
         is_task=bool(states),
-        steps_at_once=any(one.waits_on == BARE_YIELD for one in states)
-        and all(one.waits_on in {None, BARE_YIELD} for one in states),
+        steps_at_once=_gives_way(states),
     )
+
+
+def _gives_way(states: Sequence[Task]) -> bool:
+    """Whether the task merely gives way, or runs, whenever it is looked at; a state can be torn now and then."""
+    waits = sum(one.waits_on not in {None, BARE_YIELD} for one in states)
+    return any(one.waits_on == BARE_YIELD for one in states) and waits <= MOST_TORN * len(states)
 
 
 def _place(process: ProcessRecording, states: Iterable[Task], callback: Callback) -> Stack:
