@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from recordings import PID, callback, library, main_thread, one_process, recording, task, task_looks, user
+from recordings import (
+    PID,
+    callback,
+    inside,
+    library,
+    loop_samples,
+    main_thread,
+    one_process,
+    recording,
+    task,
+    task_looks,
+    user,
+)
 
 from spindoctor.evidence.cancellation import cancellations
 from spindoctor.model.facts import Cancellations
@@ -52,6 +64,16 @@ def test_a_task_that_swallows_is_held_at_the_line_where_it_waits() -> None:
     held = told(*seen).loops[0].tasks[0]
 
     assert (held.cancels, held.requests, held.is_done) == (30_000, 30_100, False)
+    assert (held.stuck, held.library) == (STUCK, library("sleep"))
+
+
+def test_a_line_that_no_chain_shows_is_taken_from_the_stacks_of_the_running_task() -> None:
+    """The slow looks meet it between two awaits; the quick looks meet it at its line twice, elsewhere once."""
+    seen = [{"tasks": (task(7, library("sleep"), requests=count),)} for count in (0, 10_000, 20_000)]
+    quick = [inside(library("sleep"), STUCK, task=7), inside(STUCK, task=7), inside(library("sleep"), STUCK, task=7)]
+
+    held = told(*seen, samples=loop_samples([*quick, inside(user("other", 99), task=8)])).loops[0].tasks[0]
+
     assert (held.stuck, held.library) == (STUCK, library("sleep"))
 
 

@@ -126,6 +126,8 @@ def _held(process: ProcessRecording, task: Task) -> HeldTask:
     ]
     counts = [one.cancel_requests for one in states if one.cancel_requests is not None]
     chain = _usual_chain(states)
+    if not user_frame(chain) and not task.is_done:
+        chain = _seen_running(process, task.address) or chain
     return HeldTask(
         task=task,
         cancels=counts[-1] - counts[0] if counts else None,
@@ -147,6 +149,17 @@ def _usual_chain(states: Iterable[Task]) -> Stack:
     with_user = [(count, chain) for chain, count in chains.items() if user_frame(chain)]
     best = max(with_user, default=None, key=lambda one: one[0])
     return best[1] if best else next(iter(dict(chains.most_common(1))), ())
+
+
+def _seen_running(process: ProcessRecording, task: int) -> Stack:
+    """The stack with user code that the quick looks met most while this task ran; its chain can be hard to catch."""
+    stacks: Counter[Stack] = Counter()
+    for sample in process.samples:
+        running = {loop.tid: loop.depth for loop in sample.loops if loop.task == task and loop.depth}
+        for look in sample.threads:
+            if look.tid in running and user_frame(look.stack[: running[look.tid]]):
+                stacks[look.stack[: running[look.tid]]] += 1
+    return next(iter(dict(stacks.most_common(1))), ())
 
 
 def _loop_thread(process: ProcessRecording, tasks: Iterable[Task]) -> tuple[int, str]:
