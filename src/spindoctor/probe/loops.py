@@ -45,16 +45,17 @@ class LoopWatch:
         except Misread:
             return None
 
-    def look(self, frames: Sequence[RawFrame], call: SystemCall | None = None) -> LoopLook:
+    def look(self, frames: Sequence[RawFrame], call: SystemCall | None = None) -> LoopLook | None:
         """Where the loop stands, given its thread's stack (innermost first) and the system call that it sleeps in.
 
         The thread runs on while its locals are read. Where they have changed by then, the loop has moved on:
-        such a look counts as a turn of its own.
+        such a look counts as a turn of its own. None for a stack of the standard loop that does not reach down to it.
         """
         task = self._current_task()
         turn = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
         if turn is None:
-            return self._look_at_c_loop(frames, task, call)
+            is_cut = self._ready is not None and not any(_is_forever(raw) for raw in frames)
+            return None if is_cut else self._look_at_c_loop(frames, task, call)
         if turn == 0 or not _is_handle_run(frames[turn - 1]):
             return self._outside(frames[:turn], task)
         mine = self._locals(frames[turn])
@@ -195,6 +196,10 @@ class LoopWatch:
 
 def _is_turn(raw: RawFrame) -> bool:
     return raw.frame.function.endswith("_run_once") and raw.frame.file.endswith(TURN_FILE)
+
+
+def _is_forever(raw: RawFrame) -> bool:
+    return raw.frame.function.endswith("run_forever") and raw.frame.file.endswith(TURN_FILE)
 
 
 def _is_handle_run(raw: RawFrame) -> bool:

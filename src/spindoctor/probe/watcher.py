@@ -207,7 +207,11 @@ class ProcessWatch:
             stack = self._stacks.get(tid)
             if stack is None or not stack.is_complete:
                 return None
-            found = self._loop_looks[tid] = self._loops[tid].look(stack.frames, self._looks[tid].call)
+            found = self._loops[tid].look(stack.frames, self._looks[tid].call)
+            if found is None:
+                self.missed["a stack changed while it was read"] += 1
+                return None
+            self._loop_looks[tid] = found
             if found.holder and found.task is None:
                 self._holders[found.holder] = stack.frames[found.depth - 1].frame.function
         return self._loop_looks[tid]
