@@ -19,6 +19,9 @@ MANY_CANCELS_PER_S = 50
 SCOPE_SHAPES = ("yield-in-scope", "scope-entered-by-hand", "yield-in-managed-scope")
 """Shapes of source that can leave a scope open, the likeliest first; in a managed one it is mostly right."""
 
+MET_AGAIN = 3
+"""A short-lived task that is cancelled once is met on its way at most once."""
+
 OFTEN_ON_ITS_WAY = 0.15
 """An orderly cancellation is on its way for one turn of the loop, so one look in thousands meets it; one that is
 re-delivered on every turn was met in a third to a half of the looks, of which 15 % is a safe lower bound."""
@@ -59,6 +62,9 @@ def _scope_loop(process: ProcessRecording, seen: list[Scope]) -> CancelLoop | No
     stuck = [
         one for one in held if one.is_done or _is_hunted(process, one) or (one.cancels is None and not one.is_done)
     ]
+    stuck.sort(
+        key=lambda one: (not one.is_done, not _is_hunted(process, one), one.stuck is None, -one.on_its_way.ratio)
+    )
     is_cancelled = any(scope.is_cancelled for scope in seen) or any(_is_hunted(process, one) for one in stuck)
     if len(seen) < 2 or not stuck or not is_cancelled:  # noqa: PLR2004 - "again" takes two
         return None
@@ -111,7 +117,8 @@ def _hunted(process: ProcessRecording) -> list[HeldTask]:
 def _is_hunted(process: ProcessRecording, held: HeldTask) -> bool:
     """Whether the task is cancelled again and again: by its own count, before 3.11 by what was on its way to it."""
     if held.cancels is None:
-        return not held.is_done and held.on_its_way.low >= OFTEN_ON_ITS_WAY
+        is_again = held.on_its_way.count >= MET_AGAIN and held.on_its_way.low >= OFTEN_ON_ITS_WAY
+        return not held.is_done and is_again
     span_s = process.task_looks[-1].at_s - process.task_looks[0].at_s
     return span_s > 0 and held.cancels / span_s >= MANY_CANCELS_PER_S
 

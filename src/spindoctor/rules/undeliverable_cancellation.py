@@ -48,6 +48,9 @@ SHAPES = {
 MANY_CANCELS = 100
 """A task that is cancelled a hundred times within seconds is not being shut down."""
 
+MET_AGAIN = 3
+"""A short-lived task that is cancelled once is met on its way at most once."""
+
 MIN_ON_ITS_WAY = 0.15
 """Before 3.11 nobody counts: a cancellation that look after look is on its way to one task is not orderly."""
 
@@ -73,7 +76,8 @@ def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
     loop = busy.get((one.pid, one.tid))
     spins = loop is not None and loop.wanted_cores >= BURNS_CORES
     is_counted = any(held.cancels is not None and held.cancels >= MANY_CANCELS for held in one.tasks)
-    is_met = spins and any(held.on_its_way.low >= MIN_ON_ITS_WAY for held in one.tasks)
+    met = [held.on_its_way for held in one.tasks]
+    is_met = spins and any(share.count >= MET_AGAIN and share.low >= MIN_ON_ITS_WAY for share in met)
     return is_counted or is_met or (one.seen.low >= MIN_SEEN and spins)
 
 
