@@ -33,8 +33,8 @@ from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask, Loop, Lo
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
-MIN_SEEN = 0.3
-"""Lower bound of the share of slow looks with the scope: an orderly cancellation is over after one turn."""
+MIN_SEEN = 0.15
+"""Lower bound of the share of slow looks with the scope; 5 of 15 looks. An orderly cancellation is over after one turn."""
 
 MIN_LOOKS = 4
 """Fewer slow looks cannot tell a cancellation that comes back from one that was just being delivered."""
