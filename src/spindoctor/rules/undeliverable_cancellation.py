@@ -34,7 +34,7 @@ from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Foun
 from spindoctor.model.rule import Rule
 
 MIN_SEEN = 0.15
-"""Lower bound of the share of slow looks with the scope; 5 of 15 looks. An orderly cancellation is over after one turn."""
+"""Lower bound of the share of slow looks with the scope: 5 of 15. An orderly cancellation is over after one turn."""
 
 MIN_LOOKS = 4
 """Fewer slow looks cannot tell a cancellation that comes back from one that was just being delivered."""
