@@ -81,7 +81,6 @@ scopes = st.builds(
     MAYBE.map(bool),
     host=st.none() | tasks,
     tasks=some_tasks,
-    related=some_tasks,
 )
 callbacks = st.builds(
     Callback, st.just("tick"), st.just("/srv/app.py"), FEW, MAYBE, st.none(), MAYBE, MAYBE, st.booleans()

@@ -52,6 +52,16 @@ def test_a_done_task_in_a_cancelled_scope_is_held() -> None:
     assert fact.looks == 3
 
 
+def test_other_tasks_of_the_scope_and_those_that_wait_for_it_are_its_siblings() -> None:
+    done, shielded = task(7, state="finished", awaited_by=(9,)), task(8, STUCK, requests=0)
+    look = {"scopes": (scope(done, shielded),), "tasks": (task(9), task(10))}
+
+    fact = told(look, look, look)
+
+    assert [held.task.address for held in fact.loops[0].tasks] == [7]
+    assert {one.address for one in fact.loops[0].related} == {8, 9}
+
+
 def test_a_task_that_swallows_is_held_at_the_line_where_it_waits() -> None:
     """From 100 to 30,100 requests; the chain seen most that has a line of user code wins over one without."""
     seen = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.origin import library_frame, user_frame
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask
@@ -79,9 +79,17 @@ def _scope_loop(process: ProcessRecording, seen: list[Scope]) -> CancelLoop | No
         seen=Share(len(seen), len(looks)),
         tasks=tuple(stuck),
         host=last.host,
-        related=last.related,
+        related=_related(process, last, stuck),
         candidates=_candidates(process),
     )
+
+
+def _related(process: ProcessRecording, scope: Scope, stuck: Sequence[HeldTask]) -> tuple[Task, ...]:
+    """The other tasks of the scope, and those that wait for one that is stuck in it."""
+    told = {held.task.address for held in stuck}
+    awaiting = {address for held in stuck for address in held.task.awaited_by}
+    known = _latest([*(task for task in process.task_looks[-1].tasks if task.address in awaiting), *scope.tasks])
+    return tuple(task for task in known if task.address not in told)
 
 
 def _candidates(process: ProcessRecording) -> tuple[Candidate, ...]:

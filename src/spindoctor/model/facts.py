@@ -194,7 +194,8 @@ class CancelLoop:
     """A cancellation that is delivered over and over on one loop.
 
     `seen` is the share of slow looks in which the callback was running or queued. `scope` is None where the one who
-    cancels could not be identified and only the cancelled task's counter shows it.
+    cancels could not be identified and only the cancelled task's counter shows it. `tasks` keep it going, `related` are
+    the others: those that the scope holds besides, and those that wait for one of them.
     """
 
     pid: int

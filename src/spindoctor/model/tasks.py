@@ -73,8 +73,7 @@ class Scope:
 
     `callback` is the function that comes back; `is_cancelled` and `is_armed` are what its attributes say (None where it
     has none that says so). `host` is the task that entered it, `tasks` those still held by it or by the scopes
-    inside it,
-    `related` tasks that belong to it in another way (started by its host, or awaiting a held one).
+    inside it.
     """
 
     address: int
@@ -85,7 +84,6 @@ class Scope:
     is_shielded: bool | None = None
     host: Task | None = None
     tasks: tuple[Task, ...] = ()
-    related: tuple[Task, ...] = ()
     inner_scopes: int = 0
 
 

@@ -128,9 +128,11 @@ def _culprit(one: CancelLoop, held: HeldTask) -> Culprit:
 
 def _gone(one: CancelLoop) -> str:
     host = f"; the scope was entered by task {one.host.name} ({one.host.coroutine})" if one.host else ""
+    siblings = f"; siblings in it: {len(one.related)}" if one.scope else ""
+    route = "" if one.host and one.host.route else ", and with it the route"
     return (
-        "the task is done, so the line that left the scope is gone from memory; what is left is its coroutine's code"
-        f"{host}; the traceback is in the service's log, where it was logged"
+        f"the task is done, so the line that left the scope is gone from memory{route}; what is left is its coroutine's "
+        f"code{host}{siblings}; the traceback is in the service's log, where it was logged"
     )
 
 
@@ -149,8 +151,9 @@ def _candidates(one: CancelLoop) -> tuple[Culprit, ...]:
 
 
 def _others(one: CancelLoop) -> tuple[Culprit, ...]:
-    tasks = [*(held.task for held in one.tasks[1:]), *one.related]
-    places = [(task, next(iter(task.chain), None) or task.defined) for task in tasks]
+    tasks = [(held.task, "kept in the same scope") for held in one.tasks[1:]]
+    tasks += [(task, "sibling: in the same scope, or waits for the task that is") for task in one.related]
+    places = [(task, note, next(iter(task.chain), None) or task.defined) for task, note in tasks]
     return tuple(
         Culprit(
             pid=one.pid,
@@ -160,9 +163,9 @@ def _others(one: CancelLoop) -> tuple[Culprit, ...]:
             file=frame.file if frame else None,
             line=frame.line if frame else None,
             route=str(task.route) if task.route else None,
-            note="in the same scope",
+            note=note,
         )
-        for task, frame in places
+        for task, note, frame in places
     )
 
 
