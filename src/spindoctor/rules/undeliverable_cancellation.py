@@ -131,8 +131,8 @@ def _gone(one: CancelLoop) -> str:
     siblings = f"; siblings in it: {len(one.related)}" if one.scope else ""
     route = "" if one.host and one.host.route else ", and with it the route"
     return (
-        f"the task is done, so the line that left the scope is gone from memory{route}; what is left is its coroutine's "
-        f"code{host}{siblings}; the traceback is in the service's log, where it was logged"
+        f"the task is done, so the line that left the scope is gone from memory{route}; what is left is its "
+        f"coroutine's code{host}{siblings}; the traceback is in the service's log, where it was logged"
     )
 
 
