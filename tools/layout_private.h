@@ -76,6 +76,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *loop;
+    int pid; /* pid_t, of the process in which the loop runs; a forked child inherits the object */
 } private_running_loop_holder;
 
 typedef struct {

@@ -334,6 +334,7 @@ static void asyncio(void)
     MEMBER("task_object.name", private_task, name);
 #if PY_MINOR_VERSION <= 12
     MEMBER("running_loop_holder.loop", private_running_loop_holder, loop);
+    MEMBER("running_loop_holder.pid", private_running_loop_holder, pid);
 #endif
 #if PY_MINOR_VERSION >= 11
     MEMBER("task_object.num_cancels_requested", private_task, num_cancels_requested);

@@ -103,7 +103,8 @@ def image_blocks(recorded: dict[str, Any]) -> list[tuple[int, bytes]]:
 def interpreter_of(recorded: dict[str, Any], memory: Memory) -> Interpreter:
     """A reader over a recording, with a memory in the place of its own."""
     layout = Layout((3, recorded["minor"]), "x86_64-linux", recorded["offsets"], recorded["constants"], {}, 0)
-    return Interpreter(0, memory, layout, recorded["runtime"], tuple(recorded["told"]["version"]))
+    told = recorded["told"]
+    return Interpreter(0, memory, layout, recorded["runtime"], tuple(told["version"]), told["pid"])
 
 
 def image_case(version: str) -> Case:

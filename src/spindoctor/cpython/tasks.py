@@ -66,6 +66,7 @@ class Tasks:
         holdings: Holdings,
         modules: Modules,
         coroutines: Coroutines,
+        own_pid: int,
     ) -> None:
         self._reader = reader
         self._layout = reader.layout
@@ -77,6 +78,7 @@ class Tasks:
         self._holdings = holdings
         self._modules = modules
         self._coroutines = coroutines
+        self._own_pid = own_pid
 
     def is_task(self, address: int) -> bool:
         """Tell whether there is a task, or an instance of a subclass, at this address."""
@@ -140,9 +142,14 @@ class Tasks:
         inner = self._reader.word(thread + self._layout["thread_state.dict"])
         for key, value in self._dicts.pairs(inner) if inner else ():
             if self._texts.length(key) == len(LOOP_KEY) and self._texts.read(key) == LOOP_KEY:
-                is_held = self._classes.of(value).name in HOLDER_TYPES
-                return self._reader.word(value + self._layout["running_loop_holder.loop"]) if is_held else value
+                return self._held_loop(value) if self._classes.of(value).name in HOLDER_TYPES else value
         return 0
+
+    def _held_loop(self, holder: int) -> int:
+        """Return the loop of a holder; 0 where it was inherited: the loop runs in the process that forked this one."""
+        if self._reader.int32(holder + self._layout["running_loop_holder.pid"]) != self._own_pid:
+            return 0
+        return self._reader.word(holder + self._layout["running_loop_holder.loop"])
 
     def _is_none(self, address: int) -> bool:
         return self._classes.of(address).name == "NoneType"

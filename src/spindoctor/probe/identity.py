@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spindoctor.probe.failures import gone
-from spindoctor.probe.proc import parse_stat, read_bytes
+from spindoctor.probe.proc import parse_stat, parse_status, read_bytes, try_bytes
 
 ZOMBIE = "Z"
 STOPPED = frozenset({"T", "t"})
@@ -22,6 +22,12 @@ def read_identity(pid: int) -> tuple[int, int]:
     if stat.state == ZOMBIE:
         raise gone(pid)
     return stat.start_ticks, stat.stack_start
+
+
+def read_own_pid(pid: int) -> int:
+    """The process's id as it sees it itself: in its innermost pid namespace (`NSpid` in proc_pid_status(5))."""
+    seen = parse_status(try_bytes(f"/proc/{pid}/status")).get("NSpid", "").split()
+    return int(seen[-1]) if seen else pid
 
 
 def is_stopped(pid: int) -> bool:

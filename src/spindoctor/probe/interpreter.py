@@ -27,6 +27,7 @@ from spindoctor.cpython.tasks import RawTask, Tasks
 from spindoctor.cpython.threads import Gil, Runtime, ThreadState
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.probe.elf import Elf, find_asyncio, find_runtime, read_mappings
+from spindoctor.probe.identity import read_own_pid
 from spindoctor.probe.memory import open_memory
 
 PUBLISHED_SINCE = (3, 13)
@@ -43,8 +44,17 @@ class Interpreter:
     Methods raise `Misread` for what cannot be read right now, and `Gone` once the process has ended.
     """
 
-    def __init__(self, pid: int, memory: Memory, layout: Layout, runtime: int, version: tuple[int, int, int]) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what `attach` finds out
+        self,
+        pid: int,
+        memory: Memory,
+        layout: Layout,
+        runtime: int,
+        version: tuple[int, int, int],
+        own_pid: int | None = None,
+    ) -> None:
         self.pid = pid
+        self._own_pid = read_own_pid(pid) if own_pid is None else own_pid
         self.memory = memory
         self.version = version
         self.runtime_address = runtime
@@ -74,6 +84,7 @@ class Interpreter:
             objects.holdings,
             self._modules,
             self._coroutines,
+            self._own_pid,
         )
         self._awaiters = Awaiters(
             reader, objects.classes, objects.containers, objects.attribute_reader, objects.functions

@@ -9,6 +9,7 @@ standard input ends, for a minute at most. Everything but the reporting thread i
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import threading
@@ -140,6 +141,7 @@ def report(loop, current, parents):
     me = threading.get_ident()
     told = {
         "version": list(sys.version_info[:3]),
+        "pid": os.getpid(),
         "values": [coded(name, value) for name, value in VALUES.items()]
         + [coded(name, value) for name, (value, _) in SPECIAL.items()],
         "attributes": {name: [keep(made), own_attributes(twins[name])] for name, made in instances().items()},
