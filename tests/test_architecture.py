@@ -23,12 +23,13 @@ ALLOWED = {
     "rules": {"model", "knowledge"},
     "diagnose": {"model", "rules", "knowledge"},
     "shapes": {"model"},
+    "redact": {"model"},
 }
 """Room -> rooms it may import, besides itself. Rooms that wire (`session`, `recorder`, `cli`) are not listed: all."""
 
 WIRING = {"session", "recorder", "cli", "__main__", "__init__"}
 
-PURE = {"model", "cpython", "evidence", "rules", "diagnose", "report", "shapes"}
+PURE = {"model", "cpython", "evidence", "rules", "diagnose", "report", "shapes", "redact"}
 IMPURE_MODULES = {"os", "time", "socket", "subprocess", "pathlib", "shutil", "tempfile", "threading", "random"}
 IMPURE_CALLS = {"print", "open", "input", "exit"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -176,7 +177,11 @@ def test_debug_shows_the_traceback(spin: Spin, session: FakeSession) -> None:
         (["diagnose", "--sekonds", "3"], "No such option: --sekonds"),
         (["diagnose", "0"], "'PID'"),
         (["diagnose", "me"], "'PID'"),
-        (["diagnose", "--seconds", "0"], "'--seconds'"),
+        (["diagnose", "--seconds", "0"], "'--seconds': 0 is not from 0.1 to 3,600 seconds"),
+        (["diagnose", "--seconds", "nan"], "'--seconds': nan is not from 0.1 to 3,600 seconds"),
+        (["diagnose", "--seconds", "soon"], "'--seconds': soon is not from 0.1 to 3,600 seconds"),
+        (["--json", "diagnose", "42"], "--json goes behind the command: spindoctor diagnose --json"),
+        (["bundle", "a.spinrec"], "Missing option"),
         (["diagnose", "--rate", "100000"], "'--rate'"),
         (["diagnose", "--fail-on", "error"], "'--fail-on'"),
         (["replay"], "Missing argument 'REC'"),
@@ -203,6 +208,67 @@ def test_the_path_to_save_at_is_tried_before_the_look(spin: Spin, session: FakeS
     assert ended.code == 3
     assert "No such file or directory" in ended.err
     assert session.asked == []
+
+
+@pytest.mark.parametrize("path", ["/proc/none.txt", "/sys/none.txt", "/dev/null/none.txt"])
+def test_a_place_where_no_file_can_be_made_is_refused_before_the_look(
+    spin: Spin, session: FakeSession, path: str
+) -> None:
+    """Also by root, to whom permission bits say nothing."""
+    ended = spin("diagnose", "42", "-o", path)
+
+    assert ended.err.startswith(f"spindoctor: cannot write {path}: ")
+    assert "looking" not in ended.err
+    assert (ended.code, session.asked) == (3, [])
+
+
+def test_trying_a_path_leaves_nothing_behind(spin: Spin, session: FakeSession, tmp_path: Path) -> None:
+    session.error = KeyboardInterrupt()
+
+    spin("diagnose", "42", "-o", str(tmp_path / "a.txt"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_services_come_as_json(spin: Spin) -> None:
+    printed = json.loads(spin("--json").out)
+
+    assert printed["format"] == 1
+    assert printed["services"] == []
+    assert printed["processes"] == 7
+
+
+def test_a_redacted_look_is_saved_redacted(spin: Spin, tmp_path: Path) -> None:
+    path = tmp_path / "a.spinrec"
+
+    spin("diagnose", "42", "--redact", "--save", str(path))
+
+    assert store.load(path).target.processes[0].user == "user-1"
+
+
+def test_a_bundle_is_replayed_and_holds_the_reports(spin: Spin, tmp_path: Path) -> None:
+    store.save(RECORDING, tmp_path / "a.spinrec")
+
+    made = spin("bundle", str(tmp_path / "a.spinrec"), "-o", str(tmp_path / "a.zip"))
+    replayed = spin("replay", str(tmp_path / "a.zip"))
+
+    assert (made.code, made.out) == (0, "")
+    assert "redacted: look through report.md before you share it" in made.err
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert {"report.md", "report.json", "recording.spinrec"} <= set(archive.namelist())
+        assert "user-1" in archive.read("report.json").decode()
+        assert "www" not in archive.read("report.json").decode()
+    assert replayed.out.startswith("pid 42 (python app.py), Python 3.12.3")
+    assert (tmp_path / "a.zip").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_archive_that_is_no_bundle_is_said_with_a_hint(spin: Spin, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("other.txt", "text")
+    (tmp_path / "b.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:20])
+
+    assert "is damaged: it is an archive without a recording.spinrec" in spin("replay", str(tmp_path / "a.zip")).err
+    assert "is damaged: it is an archive that does not unpack" in spin("replay", str(tmp_path / "b.zip")).err
 
 
 def test_a_folder_cannot_take_the_report(spin: Spin, tmp_path: Path) -> None:

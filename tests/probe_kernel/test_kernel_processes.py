@@ -144,6 +144,21 @@ def test_another_users_process_is_forbidden_with_a_command_that_helps(as_nobody:
 
 
 @pytest.mark.live
+def test_another_users_process_that_looks_like_no_python_is_said_to_be_none(as_nobody: AsNobody) -> None:
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+
+        def attempt() -> str:
+            with pytest.raises(DoctorError) as refused:
+                read_process(sleeper.pid)
+            return refused.value.problem
+
+        try:
+            assert "does not look like Python, and the kernel does not let us look closer" in as_nobody(attempt)
+        finally:
+            sleeper.kill()
+
+
+@pytest.mark.live
 def test_another_users_process_is_still_described_as_a_relative(as_nobody: AsNobody) -> None:
     victim = os.getpid()
 

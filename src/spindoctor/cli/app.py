@@ -17,6 +17,7 @@ from spindoctor.errors import ExitCode
 COMMANDS = {
     "diagnose": "Look at one live service and say why it burns CPU or is slow.",
     "replay": "Give the report of a saved recording again, without the target.",
+    "bundle": "Make one redacted file to share of a saved recording: the recording and its reports.",
     "explain": "Say what a mechanism is, why it hurts and what to do about it.",
     "completion": "Print the completion script of a shell.",
 }
@@ -72,6 +73,9 @@ def root(
     version: Annotated[  # noqa: ARG001 - acts through its callback
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the services as JSON (docs/json.md); commands have their own --json.")
+    ] = False,
     debug: Annotated[  # noqa: ARG001 - read where the command line ends, which may be before this is called
         bool, typer.Option("--debug", help="Show the traceback of a fault in spindoctor itself.")
     ] = False,
@@ -81,4 +85,6 @@ def root(
     Without a command: the Python services of this machine by the CPU they use.
     """
     if context.invoked_subcommand is None:
-        importlib.import_module("spindoctor.cli.survey").survey()
+        importlib.import_module("spindoctor.cli.survey").survey(as_json=as_json)
+    elif as_json:
+        raise typer.BadParameter(f"--json goes behind the command: spindoctor {context.invoked_subcommand} --json")

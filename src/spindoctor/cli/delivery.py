@@ -7,10 +7,20 @@ from spindoctor.cli.options import Delivery, FailOn
 from spindoctor.cli.streams import Color, is_styled, put, tell, width
 from spindoctor.errors import ExitCode
 from spindoctor.model.outcome import Found, Report
+from spindoctor.model.recording import Recording
 from spindoctor.report import json, markdown, terminal
 
 SEVERITIES = (FailOn.CRITICAL, FailOn.WARNING, FailOn.INFO)
 """Worst first."""
+
+
+def shown(recording: Recording, delivery: Delivery) -> Recording:
+    """The recording as it may be seen: all that is made of it is redacted where that was asked for."""
+    if not delivery.is_redacted:
+        return recording
+    from spindoctor.redact import redact  # noqa: PLC0415 - needed by the option alone
+
+    return redact(recording)
 
 
 def deliver(report: Report, delivery: Delivery) -> ExitCode:

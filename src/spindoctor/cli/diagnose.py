@@ -9,8 +9,20 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.delivery import deliver
-from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Output, Quiet
+from spindoctor.cli.delivery import deliver, shown
+from spindoctor.cli.options import (
+    AsJson,
+    AsMarkdown,
+    Colored,
+    Delivery,
+    Fail,
+    FailOn,
+    Output,
+    Quiet,
+    Rate,
+    Redacted,
+    Seconds,
+)
 from spindoctor.cli.progress import progress
 from spindoctor.cli.streams import Color, tell
 from spindoctor.model.recording import Recording
@@ -30,14 +42,15 @@ def diagnose(
     name: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="The service whose command line has PATTERN in it.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long to look.")] = 3.0,
-    rate: Annotated[float, typer.Option(min=1, max=1000, help="Looks a second.")] = 100.0,
+    seconds: Seconds = 3.0,
+    rate: Rate = 100.0,
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
     output: Output = None,
     save: Annotated[
         Path | None, typer.Option(metavar="REC", help="Keep all that was seen in REC, for `spindoctor replay`.")
     ] = None,
+    redact: Redacted = False,
     fail_on: Fail = FailOn.WARNING,
     quiet: Quiet = False,
     color: Colored = Color.AUTO,
@@ -49,10 +62,10 @@ def diagnose(
     """
     if sum(choice is not None for choice in (pid, port, name)) > 1:
         raise typer.BadParameter("PID, --port and --name exclude each other")
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color)
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, is_redacted=redact)
     for path in filter(None, (save, output)):
         store.check(path)
-    recording = _look(session.find(pid, port, name), seconds, rate, quiet=quiet)
+    recording = shown(_look(session.find(pid, port, name), seconds, rate, quiet=quiet), delivery)
     if save:
         _save(recording, save, quiet=quiet)
     raise typer.Exit(deliver(session.diagnose(recording), delivery))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,10 +23,38 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
+def number_between(least: float, most: float, unit: str) -> Callable[[str | float], float]:
+    """What reads a number from the command line; a usage error says in words which numbers are taken."""
+
+    def read(text: str | float) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise typer.BadParameter(f"{text} is not from {least:g} to {most:,.0f} {unit}")
+        return value
+
+    return read
+
+
+Seconds = Annotated[
+    float, typer.Option(parser=number_between(0.1, 3600, "seconds"), metavar="N", help="How long to look.")
+]
+Rate = Annotated[
+    float, typer.Option(parser=number_between(1, 1000, "looks a second"), metavar="N", help="Looks a second.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md).")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to FILE instead of stdout.")
+]
+Redacted = Annotated[
+    bool,
+    typer.Option(
+        "--redact",
+        help="Hide paths outside the service, users, hosts, request paths, commands and texts in the source.",
+    ),
 ]
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 for findings at least this severe.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
@@ -40,6 +70,7 @@ class Delivery:
     output: Path | None
     fail_on: FailOn
     color: Color
+    is_redacted: bool = False
 
     def __post_init__(self) -> None:
         """A report has one form. Raises a usage error for two."""

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.delivery import deliver
-from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Output
+from spindoctor.cli.delivery import deliver, shown
+from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Output, Redacted
 from spindoctor.cli.streams import Color
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -17,10 +17,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def replay(
-    recording: Annotated[Path, typer.Argument(metavar="REC", help="A file that `spindoctor diagnose --save` wrote.")],
+    recording: Annotated[
+        Path, typer.Argument(metavar="REC", help="A file of `spindoctor diagnose --save` or of `spindoctor bundle`.")
+    ],
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
     output: Output = None,
+    redact: Redacted = False,
     fail_on: Fail = FailOn.WARNING,
     color: Colored = Color.AUTO,
 ) -> None:
@@ -28,5 +31,8 @@ def replay(
 
     Works on any machine. The rules of this spindoctor judge, so a newer one may see more in an old recording.
     """
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color)
-    raise typer.Exit(deliver(session.diagnose(store.load(recording)), delivery))
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, is_redacted=redact)
+    if output:
+        store.check(output)
+    seen = shown(store.load(recording), delivery)
+    raise typer.Exit(deliver(session.diagnose(seen), delivery))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from spindoctor import session
 from spindoctor.cli.streams import Color, is_styled, put, width
-from spindoctor.report.survey import render
+from spindoctor.report import survey as page
+from spindoctor.report import survey_json
 
 
-def survey() -> None:
+def survey(*, as_json: bool = False) -> None:
     """Measures for a second and prints the services by the CPU they use."""
-    put(render(session.survey(), width=width(), color=is_styled(Color.AUTO)))
+    found = session.survey()
+    put(survey_json.render(found) if as_json else page.render(found, width=width(), color=is_styled(Color.AUTO)))

@@ -104,7 +104,7 @@ def read_process(pid: int, *, is_target: bool = True) -> Process:
     stat = _stat(pid)
     if is_target:
         _require_alive(stat)
-        _require_access(pid)
+        _require_access(stat)
         _require_python(stat)
     process = _describe(stat)
     if not is_same(process):
@@ -147,12 +147,18 @@ def is_zombie(stat: Stat) -> bool:
     return stat.state in "ZXx" and stat.threads <= 1
 
 
-def _require_access(pid: int) -> None:
+def _require_access(stat: Stat) -> None:
     """`maps` needs the same right as the memory (PTRACE_MODE_READ_FSCREDS, ptrace(2))."""
+    pid = stat.pid
     try:
         os.close(os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC))
         read_bytes(f"/proc/{pid}/environ")
     except PermissionError as error:
+        if not is_python(pid):
+            raise DoctorError(
+                f"Process {pid} ({stat.name}) does not look like Python, and the kernel does not let us look closer.",
+                "Run `spindoctor` to list the Python processes that run now.",
+            ) from error
         raise forbidden(pid, "the memory") from error
     except OSError as error:
         raise gone(pid) from error

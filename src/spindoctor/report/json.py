@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 def render(report: Report) -> str:
     """The report as one JSON object (RFC 8259: ASCII only, no NaN), ended by a line break."""
-    return json.dumps(_finite(plain(report)), indent=2, allow_nan=False) + "\n"
+    return json.dumps(finite(plain(report)), indent=2, allow_nan=False) + "\n"
 
 
 def plain(report: Report) -> Json:
@@ -110,10 +110,10 @@ def _figure(figure: Figure) -> Json:
     }
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """JSON has no word for NaN or infinity; None is "not known"."""
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from spindoctor.errors import DoctorError
 from spindoctor.model.recording import FORMAT, Recording
+from spindoctor.store import bundles
 from spindoctor.store.files import check, unusable, write
 from spindoctor.store.interning import DamagedError, decode, encode
 
-__all__ = ["MAGIC", "check", "load", "save", "write"]
+__all__ = ["MAGIC", "check", "load", "packed", "save", "write"]
 
 MAGIC = b"SPINREC\n"
 NUMBER_BYTES = 4
@@ -38,28 +39,41 @@ def save(recording: Recording, path: Path) -> None:
 
     Raises `DoctorError` where the path cannot be written or the recording is larger than `load` would accept.
     """
+    write(path, packed(recording), mode=PRIVATE)
+
+
+def packed(recording: Recording) -> bytes:
+    """A recording as the bytes of a file. Raises `DoctorError` where it is larger than `load` would accept."""
     body = encode(recording)
     if len(body) > MOST_BYTES:
         raise DoctorError(
             f"the recording is too large to save: {len(body):,} bytes", "look for a shorter time: --seconds"
         )
-    write(path, MAGIC + FORMAT.to_bytes(NUMBER_BYTES) + zlib.compress(body, LEVEL), mode=PRIVATE)
+    return MAGIC + FORMAT.to_bytes(NUMBER_BYTES) + zlib.compress(body, LEVEL)
 
 
 def load(path: Path) -> Recording:
-    """Reads a recording.
+    """Reads a recording, or the one in a bundle.
 
     Raises `DoctorError` for a file that cannot be read, is none of ours, is newer than this spindoctor, or is damaged.
     """
     try:
-        with path.open("rb") as file:
-            _check_head(file.read(len(MAGIC) + NUMBER_BYTES), path)
-            packed = file.read(MOST_BYTES)
-        return decode(_unpacked(packed))
+        return _loaded(path)
     except OSError as error:
         raise unusable("read", path, error) from error
     except DamagedError as error:
         raise DoctorError(f"{path} is damaged: {error}", ANEW) from error
+
+
+def _loaded(path: Path) -> Recording:
+    length = len(MAGIC) + NUMBER_BYTES
+    with path.open("rb") as file:
+        data = file.read(length)
+        data = (
+            bundles.read(path, length + MOST_BYTES) if data.startswith(bundles.MAGIC) else data + file.read(MOST_BYTES)
+        )
+    _check_head(data[:length], path)
+    return decode(_unpacked(data[length:]))
 
 
 def _check_head(head: bytes, path: Path) -> None:

@@ -40,18 +40,30 @@ def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
 def check(path: Path) -> None:
     """Raises `DoctorError` where `path` cannot be written, before the work whose result is meant for it.
 
-    It tells the usual mistakes (no such folder, no permission, a folder's name); `write` may still fail.
+    A file is made beside it and removed again: no permission bits tell of a read-only file system or a full one.
     """
-    folder = path.resolve().parent
-    reason = None
-    if path.is_dir():
-        reason = errno.EISDIR
-    elif not folder.is_dir():
-        reason = errno.ENOENT
-    elif not os.access(path if path.exists() and not path.is_file() else folder, os.W_OK):
-        reason = errno.EACCES
-    if reason:
-        raise unusable("write", path, OSError(reason, os.strerror(reason)))
+    try:
+        if path.is_dir():
+            raise _refused(errno.EISDIR)
+        if path.exists() and not path.is_file():
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            return
+        if not path.resolve().parent.is_dir():
+            raise _refused(errno.ENOENT)
+        _try(path.resolve())
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise unusable("write", path, error) from error
+
+
+def _refused(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def _try(path: Path) -> None:
+    fresh = _beside(path)
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    fresh.unlink()
 
 
 def unusable(verb: str, path: Path, error: OSError) -> DoctorError:
@@ -62,7 +74,7 @@ def unusable(verb: str, path: Path, error: OSError) -> DoctorError:
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fresh = _beside(path)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -72,3 +84,7 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         with suppress(OSError):
             fresh.unlink()
         raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")

@@ -1,0 +1,42 @@
+"""`spindoctor bundle`: one file to share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spindoctor import session, store
+from spindoctor.cli.options import Quiet
+from spindoctor.cli.streams import tell
+from spindoctor.errors import ExitCode
+from spindoctor.redact import redact
+from spindoctor.report import json, markdown
+from spindoctor.store import bundles
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def bundle(
+    recording: Annotated[Path, typer.Argument(metavar="REC", help="A file that `spindoctor diagnose --save` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, a ZIP archive.")],
+    quiet: Quiet = False,
+) -> None:
+    """Make one redacted file to share of a saved recording: the recording and its reports.
+
+    Whoever gets it reads report.md, or gives `spindoctor replay FILE` the rules' answers anew. Nothing in it is
+    unredacted. Exit code: 0 written, 2 wrong usage, 3 a file that cannot be read or written.
+    """
+    store.check(output)
+    safe = redact(store.load(recording))
+    report = session.diagnose(safe)
+    reports = {
+        "report.md": markdown.render(report),
+        "report.json": json.render(report),
+    }
+    bundles.save(safe, reports, output)
+    if not quiet:
+        tell(f"made {output} ({output.stat().st_size:,} bytes), redacted: look through report.md before you share it")
+    raise typer.Exit(ExitCode.NOTHING_FOUND)

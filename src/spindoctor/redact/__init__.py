@@ -1,0 +1,132 @@
+"""A recording without what its owner would not show to strangers, in which all else can still be judged.
+
+It is the recording that is made harmless, never a report: every report of a redacted recording is one by construction,
+and so is every form that it is written in. Each text in the model has its treatment in `TREATMENTS`; a text that has
+none becomes `***`. What is a name is replaced by a pseudonym, the same one everywhere, so that what belonged together
+still does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from spindoctor.model.recording import Recording, SourceWindow
+from spindoctor.model.tasks import Route
+from spindoctor.redact.commands import redact_command
+from spindoctor.redact.names import Names
+from spindoctor.redact.paths import Paths
+from spindoctor.redact.sentences import Sentences, shape_of_pattern
+from spindoctor.redact.sources import redact_source
+from spindoctor.redact.walk import HIDDEN, Treatment, rebuild, texts
+
+TREATMENTS: dict[str, str] = {
+    "Callback.file": "file",
+    "Callback.function": "code",
+    "Callback.holder_type": "code",
+    "Candidate.file": "file",
+    "Candidate.function": "code",
+    "Candidate.shape": "ours",
+    "Descriptor.kind": "ours",
+    "Descriptor.path": "data",
+    "Frame.file": "file",
+    "Frame.function": "code",
+    "HotLook.caught": "code",
+    "Match.pattern": "pattern",
+    "Missed.why": "sentence",
+    "Neighbour.name": "name",
+    "Pool.kind": "ours",
+    "Pool.name": "name",
+    "Process.command": "command",
+    "Process.cwd": "file",
+    "Process.environment": "nothing",
+    "Process.executable": "file",
+    "Process.name": "name",
+    "Process.python": "ours",
+    "Process.role": "ours",
+    "Process.sys_path": "file",
+    "Process.user": "user",
+    "ProcessRecording.ended": "sentence",
+    "ProcessRecording.missing": "sentence",
+    "ProcessRecording.packages": "ours",
+    "Recording.notes": "sentence",
+    "Scope.callback": "code",
+    "Scope.type_name": "code",
+    "Socket.local": "address",
+    "Socket.protocol": "ours",
+    "Socket.remote": "address",
+    "Socket.state": "ours",
+    "SystemCall.name": "ours",
+    "Target.made_by": "ours",
+    "Task.coroutine": "code",
+    "Task.name": "name",
+    "Task.state": "ours",
+    "Task.waits_on": "code",
+    "ThreadUse.kernel_name": "name",
+    "ThreadUse.loop_type": "code",
+    "ThreadUse.name": "name",
+    "Wait.kind": "ours",
+    "Wait.type_name": "code",
+}
+"""What happens to each text of the model: `Class.field` to the name of a treatment. "ours" is what we or the kernel
+chose from a fixed set, with the names and versions of packages; "code" are names in source code."""
+
+
+def redact(recording: Recording) -> Recording:
+    """The recording with paths outside of the service, users, hosts, requests' paths, commands and literals hidden.
+
+    Names in code, files inside the service, packages, ports, pids and all figures stay. Judged by the rules it gives
+    the same verdict. Pure; a recording redacted twice is as good as one redacted once.
+    """
+    users = frozenset(process.user for process in recording.target.processes)
+    paths = Paths(recording.target.processes, users)
+    names = Names(users)
+    kept = texts(recording, {name for name, treatment in TREATMENTS.items() if treatment == "code"})
+    names.learn(kept)
+    names.learn(paths.code(file) for file in texts(recording, {"Frame.file", "Callback.file", "Candidate.file"}))
+    names.learn(name for one in recording.processes for name, _ in one.packages)
+    sentences = Sentences(names)
+    treatments: dict[str, Treatment] = {
+        "ours": str,
+        "code": names.code,
+        "name": names.words,
+        "file": paths.code,
+        "data": paths.data,
+        "address": lambda text: names.address(text) or paths.data(text),
+        "pattern": shape_of_pattern,
+        "sentence": sentences.scrub,
+        "user": lambda text: names.pseudonym("user", text),
+        "nothing": lambda _: HIDDEN,
+    }
+    wholes: dict[type, Any] = {
+        Route: lambda route: _route(route, names),
+        SourceWindow: lambda window: _window(window, paths),
+    }
+    safe = rebuild(recording, {name: treatments.get(kind) for name, kind in TREATMENTS.items()}, wholes)
+    return replace(safe, target=replace(safe.target, processes=_processes(recording, safe, names, paths)))
+
+
+def _processes(recording: Recording, safe: Recording, names: Names, paths: Paths) -> tuple[Any, ...]:
+    """The processes with what is treated as a whole: command lines, and the names of variables, which are dropped."""
+    modules = frozenset(
+        part.removesuffix(".py") for file in texts(recording, {"Frame.file"}) for part in paths.code(file).split("/")
+    )
+    pairs = zip(recording.target.processes, safe.target.processes, strict=True)
+    return tuple(
+        replace(after, command=redact_command(before.command, names, paths, modules), environment=())
+        for before, after in pairs
+    )
+
+
+def _route(route: Route, names: Names) -> Route:
+    """A route by its pattern in the code; where none is known, by the words of its path that are words of the code."""
+    method = route.method if route.method.isalpha() and route.method.isupper() else HIDDEN
+    if route.template:
+        template = route.template.partition("?")[0]
+        return Route(method, template, template)
+    return Route(method, names.words(route.path.partition("?")[0].partition("#")[0]))
+
+
+def _window(window: SourceWindow, paths: Paths) -> SourceWindow:
+    lines = redact_source(window.lines, window.line - window.first_line)
+    return replace(window, file=paths.code(window.file), lines=lines)

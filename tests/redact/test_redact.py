@@ -1,0 +1,152 @@
+"""Nothing that was planted survives redaction in any form, and the verdict stays the same."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from planted import HOME, SECRETS, a_recording
+from typer.testing import CliRunner
+
+from spindoctor import session, store
+from spindoctor.cli.app import app
+from spindoctor.model.frames import Frame
+from spindoctor.model.outcome import Found, Report
+from spindoctor.model.recording import Recording
+from spindoctor.model.tasks import Route
+from spindoctor.redact import TREATMENTS, redact
+from spindoctor.redact.walk import text_fields
+from spindoctor.report import json, markdown, terminal
+
+WHOLE = {"Route", "SourceWindow"}
+"""Classes that are treated as a whole."""
+
+FORMS: dict[str, Callable[[Report, Recording], str]] = {
+    "terminal": lambda report, _: terminal.render(report, width=200),
+    "json": lambda report, _: json.render(report),
+    "markdown": lambda report, _: markdown.render(report),
+    "recording": lambda _, recording: zlib.decompress(store.packed(recording)[12:]).decode("utf-8", "replace"),
+    "representation": lambda _, recording: repr(recording),
+}
+
+
+def survivors(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret.lower() in text.lower()]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_planted_secret_survives_in_any_form(form: str) -> None:
+    safe = redact(a_recording())
+
+    text = FORMS[form](session.diagnose(safe), safe)
+
+    assert survivors(text) == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_planted_secrets_would_be_seen(form: str) -> None:
+    """The recording is worth redacting: each form shows some of them as it is."""
+    recording = a_recording()
+
+    assert survivors(FORMS[form](session.diagnose(recording), recording))
+
+
+def test_every_secret_is_planted() -> None:
+    assert set(survivors(repr(a_recording()))) == set(SECRETS)
+
+
+@pytest.mark.parametrize("arguments", [("--json",), ("--markdown",), (), ("-o", "FILE"), ("--json", "-o", "FILE")])
+def test_no_planted_secret_survives_on_the_command_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    store.save(a_recording(), tmp_path / "a.spinrec")
+    file = tmp_path / "out"
+    given = [str(file) if one == "FILE" else one for one in arguments]
+
+    ended = CliRunner().invoke(app, ["replay", str(tmp_path / "a.spinrec"), "--redact", *given])
+
+    text = file.read_text() if file.exists() else ended.stdout
+    assert len(text) > 1000
+    assert survivors(text + ended.stderr) == []
+
+
+def test_the_verdict_is_the_same() -> None:
+    recording = a_recording()
+    open_report, safe_report = session.diagnose(recording), session.diagnose(redact(recording))
+
+    assert safe_report.ranking == open_report.ranking
+    assert len(open_report.ranking) > 1
+    for slug, outcome in open_report.outcomes.items():
+        assert type(safe_report.outcomes[slug]) is type(outcome)
+        if isinstance(outcome, Found):
+            found = safe_report.outcomes[slug]
+            assert isinstance(found, Found)
+            assert [one.severity for one in found.findings] == [one.severity for one in outcome.findings]
+            assert [one.culprit.line for one in found.findings] == [one.culprit.line for one in outcome.findings]
+
+
+def test_what_a_reader_needs_stays() -> None:
+    text = terminal.render(session.diagnose(redact(a_recording())), width=200)
+
+    assert "/service-2/plugin.py:7 in charge" in text
+    assert "return '***'" in text
+
+
+def test_every_text_of_the_model_has_a_treatment() -> None:
+    """A new field of text is hidden until somebody says what is to be done with it; this tells that somebody."""
+    fields = {name for name in text_fields() if name.partition(".")[0] not in WHOLE}
+
+    assert fields == set(TREATMENTS)
+
+
+def test_a_recording_redacted_twice_is_as_good_as_once() -> None:
+    once = redact(a_recording())
+
+    assert redact(once) == once
+
+
+def test_the_same_host_has_the_same_pseudonym_everywhere() -> None:
+    safe = redact(a_recording()).processes[0]
+    sockets = [one.socket for one in safe.descriptors if one.socket]
+
+    assert sockets[0].local == "host-1:8000"
+    assert sockets[0].remote == "host-2:5432"
+    assert safe.threads[2].name == "name-12_monitor_host-1"
+    assert sockets[3].local == "127.0.0.1:9000"
+
+
+def test_files_of_one_folder_stay_in_one_folder() -> None:
+    files = [one.path for one in redact(a_recording()).processes[0].descriptors if "folder-" in one.path]
+
+    folders = {path.rpartition("/")[0] for path in files}
+    assert len(folders) == 2
+    assert len(set(files)) == 991
+
+
+def test_a_route_keeps_the_words_of_the_code_and_templates_keep_all() -> None:
+    tasks = redact(a_recording()).processes[0].task_looks[0].tasks
+
+    assert str(tasks[0].route) == "GET /name-13/name-6/name-14"
+    assert tasks[1].route == Route("GET", "/pay/{name}", "/pay/{name}")
+
+
+def test_a_command_keeps_program_module_options_and_small_numbers() -> None:
+    command = redact(a_recording()).target.processes[0].command
+
+    assert command == (
+        "/service/.venv/bin/python", "-m", "views", "--port", "8000", "--password", "***", "--token=***", "-p***",
+        "--dsn", "***", "***", "/service/run.py", "--pin", "***", "***",
+    )  # fmt: skip
+
+
+def test_a_service_in_a_shared_folder_has_no_folder_of_its_own() -> None:
+    """A process that stands in / or in somebody's home makes not everything there a part of the service."""
+    recording = a_recording()
+    homeless = replace(recording.target.processes[0], cwd="/home/jdoe", sys_path=())
+    moved = replace(recording, target=replace(recording.target, processes=(homeless,)))
+
+    safe = redact(moved)
+
+    assert safe.processes[0].samples[0].threads[0].stack[2] == Frame("slow_report", "/***/views.py", 41)
+    assert HOME not in repr(safe)
