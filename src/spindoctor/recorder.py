@@ -51,7 +51,7 @@ Progress = Callable[[float, str], None]
 class Recorder:
     """Looks at a family of processes; a context manager that leaves nothing behind."""
 
-    def __init__(self, target: Target, asked: int, rate_hz: float) -> None:
+    def __init__(self, target: Target, asked: int, rate_hz: float, *, asks_routes: bool = False) -> None:
         """Attach to the members.
 
         Raises:
@@ -59,6 +59,7 @@ class Recorder:
         """
         self.rate_hz = rate_hz
         self._asked = asked
+        self._asks_routes = asks_routes
         self._notes: list[str] = []
         self._missing: dict[int, str] = {}
         self._own_cpu_s = time.process_time()
@@ -88,7 +89,7 @@ class Recorder:
 
     def _attach(self, process: Process) -> ProcessWatch | None:
         try:
-            return ProcessWatch(process)
+            return ProcessWatch(process, asks_routes=self._asks_routes)
         except DoctorError as error:
             if process.pid == self._asked:
                 raise

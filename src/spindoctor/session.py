@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spindoctor.model.outcome import Look, ProcessLine, Report
+from spindoctor.model.profile import Profile
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.survey import Survey
 
@@ -17,8 +18,17 @@ Progress = Callable[[float, str], None]
 """Called with the share of the look that is done (0 to 1) and what is being done."""
 
 
-def look(pid: int, *, seconds: float = 3.0, rate_hz: float = 100.0, progress: Progress | None = None) -> Recording:
+def look(
+    pid: int,
+    *,
+    seconds: float = 3.0,
+    rate_hz: float = 100.0,
+    progress: Progress | None = None,
+    asks_routes: bool = False,
+) -> Recording:
     """Look at the service that `pid` belongs to, `rate_hz` times a second for `seconds`; nothing is stopped or written.
+
+    With `asks_routes` every look also asks for the request that a thread works for, at about 0.1 ms of ours each.
 
     A KeyboardInterrupt ends the look early; what was seen so far is returned with `is_interrupted`.
 
@@ -29,7 +39,7 @@ def look(pid: int, *, seconds: float = 3.0, rate_hz: float = 100.0, progress: Pr
     from spindoctor.recorder import Recorder  # noqa: PLC0415
 
     target = find_family(pid)
-    with Recorder(target, pid, rate_hz) as recorder:
+    with Recorder(target, pid, rate_hz, asks_routes=asks_routes) as recorder:
         recorder.run(seconds, progress or _silent)
         return recorder.recording()
 
@@ -60,6 +70,13 @@ def diagnose(recording: Recording) -> Report:
         notes=recording.notes,
         titles={rule.slug: rule.title for rule in ALL_RULES},
     )
+
+
+def profile(recording: Recording) -> Profile:
+    """The stacks of a recording, weighted by time: what flame graphs and traces are made of."""
+    from spindoctor.evidence.profile import profile as weigh  # noqa: PLC0415
+
+    return weigh(recording)
 
 
 def _look_facts(recording: Recording) -> Look:

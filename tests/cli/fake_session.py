@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 from spindoctor.errors import DoctorError, ExitCode
+from spindoctor.evidence.profile import profile
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, Report, Severity, Unsure
 from spindoctor.model.process import Machine, Process, Target
+from spindoctor.model.profile import Profile
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.survey import Survey
 
@@ -40,6 +42,7 @@ class FakeSession(ModuleType):
     recording: Recording = RECORDING
     error: BaseException | None = None
     asked: list[object] = field(default_factory=list)
+    asked_routes: bool = False
 
     def __post_init__(self) -> None:
         super().__init__("spindoctor.session")
@@ -49,14 +52,24 @@ class FakeSession(ModuleType):
         return pid or 42
 
     def look(
-        self, pid: int, *, seconds: float, rate_hz: float, progress: Callable[[float, str], None] | None = None
+        self,
+        pid: int,
+        *,
+        seconds: float,
+        rate_hz: float,
+        progress: Callable[[float, str], None] | None = None,
+        asks_routes: bool = False,
     ) -> Recording:
         self.asked.append((pid, seconds, rate_hz))
+        self.asked_routes = asks_routes
         if progress:
             progress(0.0, "looking")
         if self.error:
             raise self.error
         return self.recording
+
+    def profile(self, recording: Recording) -> Profile:
+        return profile(recording)
 
     def survey(self) -> Survey:
         return Survey(1.0, MACHINE, processes=7)

@@ -16,6 +16,8 @@ from spindoctor.errors import ExitCode
 
 COMMANDS = {
     "diagnose": "Look at one live service and say why it burns CPU or is slow.",
+    "record": "Write the stacks of one live service to a file: a flame graph, or a form that other tools read.",
+    "export": "Write the stacks of a saved recording to a file, in every form that `record` knows, without the target.",
     "replay": "Give the report of a saved recording again, without the target.",
     "bundle": "Make one redacted file to share of a saved recording: the recording and its reports.",
     "explain": "Say what a mechanism is, why it hurts and what to do about it.",

@@ -17,11 +17,15 @@ from spindoctor.cli.options import (
     Delivery,
     Fail,
     FailOn,
+    Named,
     Output,
+    Pid,
+    Port,
     Quiet,
     Rate,
     Redacted,
     Seconds,
+    one_target,
 )
 from spindoctor.cli.progress import progress
 from spindoctor.cli.streams import Color, tell
@@ -32,16 +36,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def diagnose(
-    pid: Annotated[
-        int | None,
-        typer.Argument(metavar="PID", min=1, show_default=False, help="The process. Without: the busiest service."),
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The service that listens on this TCP port.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help="The service whose command line has PATTERN in it.")
-    ] = None,
+    pid: Pid = None,
+    port: Port = None,
+    name: Named = None,
     seconds: Seconds = 3.0,
     rate: Rate = 100.0,
     as_json: AsJson = False,
@@ -60,8 +57,7 @@ def diagnose(
     Reads only: nothing is loaded into the service, and it is never stopped. Exit code: 0 nothing found, 1 found,
     2 wrong usage, 3 could not look, 4 a fault in spindoctor, 130 interrupted (what was seen is reported).
     """
-    if sum(choice is not None for choice in (pid, port, name)) > 1:
-        raise typer.BadParameter("PID, --port and --name exclude each other")
+    one_target(pid, port, name)
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, is_redacted=redact)
     for path in filter(None, (save, output)):
         store.check(path)

@@ -44,6 +44,12 @@ Seconds = Annotated[
 Rate = Annotated[
     float, typer.Option(parser=number_between(1, 1000, "looks a second"), metavar="N", help="Looks a second.")
 ]
+Pid = Annotated[
+    int | None,
+    typer.Argument(metavar="PID", min=1, show_default=False, help="The process. Without: the busiest service."),
+]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The service that listens on this TCP port.")]
+Named = Annotated[str | None, typer.Option(metavar="PATTERN", help="The service whose command line has PATTERN in it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md).")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 Output = Annotated[
@@ -76,3 +82,9 @@ class Delivery:
         """A report has one form. Raises a usage error for two."""
         if self.as_json and self.as_markdown:
             raise typer.BadParameter("--json and --markdown exclude each other")
+
+
+def one_target(*choices: object) -> None:
+    """Raises a usage error where a target is named in more than one way."""
+    if sum(choice is not None for choice in choices) > 1:
+        raise typer.BadParameter("PID, --port and --name exclude each other")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.model.frames import Stack
+from spindoctor.model.tasks import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ThreadLook:
     `ran_ns` is the CPU time it used since the look before (0: it did not run, so its stack is no sample of CPU).
     `call` is the system call it waits in, None while it runs. `waits_for_gil` is True only where the futex it waits on
     is the GIL's own. `is_complete` is False for a stack that does not end at the thread's first function.
+    `route` is the request that it works for, where that was asked for in every look.
     `instruction` is where in its code the innermost frame stands (None: no frame, or not read in this look).
     """
 
@@ -33,6 +35,7 @@ class ThreadLook:
     has_gil: bool = False
     is_complete: bool = True
     instruction: int | None = None
+    route: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,14 +46,15 @@ MAIN_THREAD = "MainThread"
 class ProcessWatch:
     """One process under observation. Not for more than one thread of ours."""
 
-    def __init__(self, process: Process) -> None:
-        """Attach.
+    def __init__(self, process: Process, *, asks_routes: bool = False) -> None:
+        """Attach. With `asks_routes` every look at a stack asks for the request that it works for.
 
         Raises:
             DoctorError: the process is gone, its memory is closed to us, or its Python is not one we know.
         """
         self.process = process
         self.pid = process.pid
+        self._asks_routes = asks_routes
         self.interpreter = Interpreter.attach(process.pid)
         if is_own_root(process.pid):
             self.interpreter.place_files(process.cwd)
@@ -192,6 +193,7 @@ class ProcessWatch:
             has_gil=bool(gil.holder) and gil.holder == self._states.get(tid),
             is_complete=stack.is_complete,
             instruction=stack.frames[0].instruction if stack.frames else None,
+            route=self._tasks.route(stack) if self._asks_routes and stack.frames else None,
         )
 
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
@@ -200,7 +202,7 @@ class ProcessWatch:
         has_gil = bool(gil.holder) and gil.holder == self._states.get(tid)
         if not last.ran_ns and last.has_gil == has_gil:
             return last
-        return ThreadLook(tid, last.stack, 0, last.call, last.waits_for_gil, has_gil, last.is_complete)
+        return replace(last, ran_ns=0, has_gil=has_gil, instruction=None)
 
     def _loop_look(self, tid: int, *, is_fresh: bool) -> LoopLook | None:
         if is_fresh or tid not in self._loop_looks:

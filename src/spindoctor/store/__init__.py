@@ -16,7 +16,7 @@ from spindoctor.store import bundles
 from spindoctor.store.files import check, unusable, write
 from spindoctor.store.interning import DamagedError, decode, encode
 
-__all__ = ["MAGIC", "check", "load", "packed", "save", "write"]
+__all__ = ["MAGIC", "PRIVATE", "check", "load", "packed", "save", "write"]
 
 MAGIC = b"SPINREC\n"
 NUMBER_BYTES = 4

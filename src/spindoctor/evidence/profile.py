@@ -1,0 +1,242 @@
+"""Samples to weighted stacks: a thread's stack without the loop's machinery, a task's with those who await it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.profile import NS, ON_CPU, Lane, Profile, Spot, State, marker
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.sample import LoopLook, Sample, ThreadLook
+from spindoctor.model.tasks import Task, TaskLook
+
+TURN = "_run_once"
+"""The standard loop's function that takes one turn; what it calls besides callbacks is the loop's own work."""
+
+WORKER = ("_worker", "concurrent/futures/thread.py")
+"""The standard executor's loop: a member that has nothing above it waits for work."""
+
+MOST_AWAITERS = 32
+"""Tasks above a task: longer rows than this are a mistake of ours or of the service, and end here."""
+
+TASKS = "tasks"
+"""The name of the lane of suspended tasks."""
+
+
+def profile(recording: Recording) -> Profile:
+    """Every look at every thread and task as a weighted stack."""
+    lanes = [lane for process in recording.processes for lane in _lanes(recording, process)]
+    hot = recording.target.process(recording.target.hot)
+    command = " ".join(part.rpartition("/")[2] or part for part in hot.command) if hot else ""
+    return Profile(
+        title=f"pid {recording.target.hot}" + (f" ({command})" if command else ""),
+        seconds=recording.seconds,
+        rate_hz=recording.rate_hz,
+        started_at=recording.started_at,
+        lanes=tuple(sorted(lanes, key=lambda lane: lane.cpu_s, reverse=True)),
+        looks=recording.looks,
+        missed=recording.missed,
+        is_interrupted=recording.is_interrupted,
+    )
+
+
+def _lanes(recording: Recording, process: ProcessRecording) -> Iterator[Lane]:
+    scene = _Scene(process, recording.rate_hz or 1.0)
+    spots = scene.spots()
+    uses = {use.tid: use for use in process.threads}
+    role = next((one.role for one in recording.target.processes if one.pid == process.pid), "")
+    label = f"pid {process.pid}" + (f" ({role})" if role else "")
+    for tid, found in spots.items():
+        use = uses.get(tid)
+        name = (use.name or use.kernel_name) if use else "thread that ended"
+        cpu_s = use.cpu_s if use else 0.0
+        yield Lane(process.pid, tid, name, label, cpu_s, tuple(_with_cpu(found, cpu_s)))
+    waiting = tuple(scene.task_spots())
+    if waiting:
+        yield Lane(process.pid, None, TASKS, label, 0.0, waiting)
+
+
+def _with_cpu(spots: Sequence[Spot], cpu_s: float) -> Iterator[Spot]:
+    """Looks that met the thread on a CPU stand for their time, but all together for no more CPU than it used.
+
+    They are never made to stand for more: what ran between the looks is not known by its stack.
+    """
+    met_s = sum(spot.seconds for spot in spots if spot.state in ON_CPU)
+    scale = min(1.0, cpu_s / met_s) if met_s else 0.0
+    for spot in spots:
+        yield replace(spot, cpu_ns=int(spot.seconds * scale * NS)) if spot.state in ON_CPU else spot
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    process: ProcessRecording
+    rate_hz: float
+
+    def spots(self) -> dict[int, list[Spot]]:
+        """The looks at each thread, by kernel id."""
+        found: dict[int, list[Spot]] = {}
+        families = _Families(self.process.task_looks)
+        before_s = None
+        for sample in self.process.samples:
+            seconds = sample.at_s - before_s if before_s is not None else 1 / self.rate_hz
+            before_s = sample.at_s
+            loops = {loop.tid: loop for loop in sample.loops}
+            tasks = families.at(sample.at_s)
+            for look in sample.threads:
+                spot = self._spot(sample, look, loops.get(look.tid), seconds, tasks)
+                found.setdefault(look.tid, []).append(spot)
+        return found
+
+    def _spot(
+        self, sample: Sample, look: ThreadLook, loop: LoopLook | None, seconds: float, tasks: Mapping[int, Task]
+    ) -> Spot:
+        state = state_of(look, loop, seconds)
+        task = _same(tasks.get(loop.task), look.stack[: loop.depth]) if loop and loop.task and loop.depth else None
+        stack = _cut(look.stack, loop)
+        return Spot(
+            at_s=sample.at_s,
+            seconds=seconds,
+            state=state,
+            stack=_below(task, stack, tasks) if task else _named(stack, loop),
+            route=_route(look, task),
+            coroutine=task.coroutine if task else _running_coroutine(look, loop),
+            task=loop.task if loop else None,
+            detail=detail_of(look, state, is_collecting=sample.is_collecting),
+        )
+
+    def task_spots(self) -> Iterator[Spot]:
+        """The looks at each task that was suspended."""
+        looks = self.process.task_looks
+        for number, look in enumerate(looks):
+            seconds = look.at_s - looks[number - 1].at_s if number else look.at_s
+            tasks = {task.address: task for task in look.tasks if not task.is_done}
+            for task in tasks.values():
+                if task.chain and seconds > 0:
+                    yield self._task_spot(look.at_s, seconds, task, tasks)
+
+    def _task_spot(self, at_s: float, seconds: float, task: Task, tasks: Mapping[int, Task]) -> Spot:
+        return Spot(
+            at_s=at_s,
+            seconds=seconds,
+            state="await",
+            stack=_below(task, tuple(reversed(task.chain)), tasks),
+            route=str(task.route) if task.route else None,
+            coroutine=task.coroutine,
+            task=task.address,
+            detail=f"awaits {task.waits_on}" if task.waits_on else "",
+        )
+
+
+def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.0) -> State:
+    """What a thread was doing at one look, `seconds` after the one before.
+
+    A loop in its selector that was not asleep all through the look was about to sleep or has just woken, or spins. It
+    spins where it used more than half of the time on a CPU: then it was rather running than asleep.
+    """
+    if look.waits_for_gil:
+        return "gil"
+    if look.call is None:
+        if loop and loop.polls and look.ran_ns < seconds * NS / 2:
+            return "idle"
+        if look.has_gil:
+            return "python"
+        return "native" if look.ran_ns else "ready"
+    is_idle = bool(loop and loop.polls) or is_idle_worker(look.stack)
+    return "idle" if is_idle else "call"
+
+
+def is_idle_worker(stack: Stack) -> bool:
+    """Whether a thread of the standard executor waits for work: nothing stands above its own loop."""
+    return bool(stack) and stack[0].function == WORKER[0] and stack[0].file.endswith(WORKER[1])
+
+
+def detail_of(look: ThreadLook, state: State, *, is_collecting: bool = False) -> str:
+    """What a thread waits in or for, or what it does besides its functions; "" where the stack says it all."""
+    if state == "gil":
+        return "waits for the GIL"
+    if state == "ready":
+        return "ready to run"
+    if state == "python" and is_collecting:
+        return "garbage collection"
+    return f"asleep in {look.call.name}" if look.call else ""
+
+
+def _cut(stack: Stack, loop: LoopLook | None) -> Stack:
+    """The stack, outermost first, without the machinery of the event loop that called it."""
+    if loop is None:
+        return tuple(reversed(stack))
+    if loop.depth:
+        return tuple(reversed(stack[: loop.depth]))
+    turn = next((place for place, frame in enumerate(stack) if frame.function.endswith(TURN)), len(stack))
+    return tuple(reversed(stack[:turn]))
+
+
+def _named(stack: Stack, loop: LoopLook | None) -> Stack:
+    """A stack under what called it: the loop itself, or a task that no slow look has met."""
+    if loop is None:
+        return stack
+    if not loop.depth:
+        return (marker("event loop"), *stack)
+    return (marker(f"task {stack[0].function}"), *stack) if loop.task and stack else stack
+
+
+def _running_coroutine(look: ThreadLook, loop: LoopLook | None) -> str | None:
+    """The function of the task that runs, where the loop says that one does."""
+    return look.stack[loop.depth - 1].function if loop and loop.task and 0 < loop.depth <= len(look.stack) else None
+
+
+def _route(look: ThreadLook, task: Task | None) -> str | None:
+    """The request that was read together with the stack, else that of its task."""
+    route = look.route or (task.route if task else None)
+    return str(route) if route else None
+
+
+def _same(task: Task | None, running: Stack) -> Task | None:
+    """The task, where the frames that run can be its own: addresses are used again within a second."""
+    if task is None or not running:
+        return None
+    if not task.chain:
+        return task if task.coroutine.rpartition(".")[2] == running[-1].function.rpartition(".")[2] else None
+    first, outer = task.chain[-1], running[-1]
+    return task if (first.file, first.function) == (outer.file, outer.function) else None
+
+
+def _below(task: Task, own: Stack, tasks: Mapping[int, Task]) -> Stack:
+    """A task's own frames under those of the tasks that await it, each row of frames under its task's name."""
+    parts: list[Frame] = [marker(f"task {task.coroutine}"), *own]
+    seen = {task.address}
+    above = _awaiter(task, tasks, seen)
+    while above is not None and len(seen) < MOST_AWAITERS:
+        parts = [marker(f"task {above.coroutine}"), *reversed(above.chain), *parts]
+        seen.add(above.address)
+        above = _awaiter(above, tasks, seen)
+    return tuple(parts)
+
+
+def _awaiter(task: Task, tasks: Mapping[int, Task], seen: set[int]) -> Task | None:
+    """The first of the tasks that await this one; there is seldom another."""
+    known = (tasks.get(address) for address in task.awaited_by if address not in seen)
+    return next((one for one in known if one and not one.is_done), None)
+
+
+class _Families:
+    """The tasks by address as the slow look nearest in time knew them."""
+
+    def __init__(self, looks: tuple[TaskLook, ...]) -> None:
+        self._looks = looks
+        self._place = 0
+        self._tasks: dict[int, Mapping[int, Task]] = {}
+
+    def at(self, at_s: float) -> Mapping[int, Task]:
+        """Asked in the order of time."""
+        if not self._looks:
+            return {}
+        while self._place + 1 < len(self._looks) and self._is_nearer(self._place + 1, at_s):
+            self._place += 1
+        if self._place not in self._tasks:
+            self._tasks = {self._place: {task.address: task for task in self._looks[self._place].tasks}}
+        return self._tasks[self._place]
+
+    def _is_nearer(self, place: int, at_s: float) -> bool:
+        return abs(self._looks[place].at_s - at_s) <= abs(self._looks[self._place].at_s - at_s)

@@ -1,0 +1,75 @@
+"""What the script of the flame graph reads: looks with equal stacks added up, everything named by its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from spindoctor.model.frames import Frame
+from spindoctor.model.profile import STATES, Lane, Profile, Spot
+from spindoctor.report.profile.tables import StackTree, Table
+from spindoctor.report.words import safe, sentence
+
+LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/python3\d+t?\.zip/")
+"""Where installers and the interpreter put code: it is drawn paler than the user's own."""
+
+MS = 1000
+ORDER = list(STATES)
+
+Json = dict[str, Any]
+Key = tuple[int, int, int, int, int, int]
+
+
+def content(after: Profile, before: Profile | None = None) -> Json:
+    """Tables and rows.
+
+    A row is [lane, route, task, state, detail, node, milliseconds] and, where two recordings are compared, the
+    milliseconds before; both are for one second of looking then. -1 is "none".
+    """
+    names: Table[str] = Table()
+    lanes: Table[tuple[str, str]] = Table()
+    tree = StackTree()
+    totals: dict[Key, list[float]] = {}
+    for column, profile in enumerate([after, before] if before else [after]):
+        scale = MS / profile.seconds if before and profile.seconds else MS
+        for lane, spot in _spots(profile):
+            place = lanes.place((lane.process, lane.title if not before else lane.name))
+            key = _key(place, spot, names, tree)
+            totals.setdefault(key, [0.0, 0.0])[column] += spot.weight_s * scale
+    return {
+        "title": sentence(after.title),
+        "seconds": 1 if before else after.seconds,
+        "compares": before is not None,
+        "states": [[state, STATES[state]] for state in ORDER],
+        "lanes": [[safe(part) for part in lane] for lane in lanes],
+        "frames": [_frame(frame, names) for frame in tree.frames],
+        "nodes": [part for node in tree.nodes for part in node],
+        "names": [safe(name) for name in names],
+        "rows": [[*key, *_rounded(total, compares=before is not None)] for key, total in totals.items()],
+    }
+
+
+def _spots(profile: Profile) -> Iterator[tuple[Lane, Spot]]:
+    return ((lane, spot) for lane in profile.lanes for spot in lane.spots)
+
+
+def _key(lane: int, spot: Spot, names: Table[str], tree: StackTree) -> Key:
+    return (
+        lane,
+        names.place(spot.route) if spot.route else -1,
+        names.place(spot.coroutine) if spot.coroutine else -1,
+        ORDER.index(spot.state),
+        names.place(spot.detail) if spot.detail else -1,
+        tree.place(spot.stack),
+    )
+
+
+def _frame(frame: Frame, names: Table[str]) -> list[int]:
+    """Function, file, line, and whose it is: 0 the user's, 1 a library's, 2 no function at all."""
+    whose = 2 if not frame.file else 1 if LIBRARY.search(frame.file) or frame.file.startswith("<") else 0
+    return [names.place(frame.function), names.place(frame.file), frame.line, whose]
+
+
+def _rounded(total: list[float], *, compares: bool) -> list[float]:
+    return [round(value, 3) for value in total[: 2 if compares else 1]]

@@ -1,0 +1,165 @@
+"""The Firefox Profiler's processed profile (profiler.firefox.com), version 48: newer versions upgrade it themselves.
+
+https://github.com/firefox-devtools/profiler/blob/main/docs-developer/processed-profile-format.md and
+CHANGELOG-formats.md beside it. Times are milliseconds; tables are columns.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from spindoctor.model.frames import Frame
+from spindoctor.model.profile import STATES, Lane, Profile, Spot, State
+from spindoctor.report.profile.tables import StackTree, Table
+from spindoctor.report.words import safe
+
+FORMAT = 48
+MS = 1000
+NS_IN_US = 1000
+COLORS: dict[State, str] = {
+    "python": "yellow",
+    "native": "orange",
+    "ready": "magenta",
+    "gil": "red",
+    "call": "blue",
+    "idle": "transparent",
+    "await": "lightblue",
+}
+OTHER = len(COLORS)
+"""The profiler wants a grey category for what belongs to none."""
+
+Json = dict[str, Any]
+
+
+def render(profile: Profile) -> bytes:
+    """A profile that the Firefox Profiler opens from a file."""
+    content = {
+        "meta": _meta(profile),
+        "libs": [],
+        "pages": [],
+        "counters": [],
+        "profilerOverhead": [],
+        "threads": [_thread(lane) for lane in profile.lanes],
+    }
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _meta(profile: Profile) -> Json:
+    colored = [*((STATES[state], color) for state, color in COLORS.items()), ("Other", "grey")]
+    return {
+        "categories": [{"name": name, "color": color, "subcategories": ["Other"]} for name, color in colored],
+        "debug": False,
+        "extensions": {"baseURL": [], "id": [], "length": 0, "name": []},
+        "interval": MS / profile.rate_hz if profile.rate_hz else 1,
+        "markerSchema": [],
+        "preprocessedProfileVersion": FORMAT,
+        "processType": 0,
+        "product": safe(profile.title),
+        "importedFrom": "spindoctor",
+        "sampleUnits": {"eventDelay": "ms", "threadCPUDelta": "µs", "time": "ms"},
+        "sourceCodeIsNotOnSearchfox": True,
+        "doesNotUseFrameImplementation": True,
+        "usesOnlyOneStackType": True,
+        "stackwalk": 0,
+        "startTime": profile.started_at * MS,
+        "symbolicated": True,
+        "version": 24,
+    }
+
+
+def _thread(lane: Lane) -> Json:
+    """Suspended tasks are a thread of their own, whose looks lie side by side."""
+    strings: Table[str] = Table()
+    tree = StackTree()
+    samples, states = _samples(lane, tree)
+    functions: Table[tuple[str, str]] = Table()
+    frames = [(functions.place((frame.function, frame.file)), frame) for frame in tree.frames]
+    return {
+        "name": safe(lane.name),
+        "isMainThread": lane.tid == lane.pid,
+        "processName": safe(lane.process),
+        "processType": "default",
+        "pid": str(lane.pid),
+        "tid": str(lane.tid) if lane.tid is not None else f"{lane.pid} {lane.name}",
+        "processStartupTime": 0,
+        "processShutdownTime": None,
+        "registerTime": 0,
+        "unregisterTime": None,
+        "pausedRanges": [],
+        "markers": {key: [] for key in ("category", "data", "endTime", "name", "phase", "startTime")} | {"length": 0},
+        "nativeSymbols": {key: [] for key in ("address", "functionSize", "libIndex", "name")} | {"length": 0},
+        "resourceTable": {key: [] for key in ("lib", "name", "host", "type")} | {"length": 0},
+        "samples": samples,
+        "stackTable": _stacks(tree, states),
+        "frameTable": _frames(frames),
+        "funcTable": _functions(functions, strings),
+        "stringArray": list(strings),
+    }
+
+
+def _samples(lane: Lane, tree: StackTree) -> tuple[Json, dict[int, int]]:
+    """The samples, and of each node the category of the first look that ended in it."""
+    order = list(COLORS)
+    states: dict[int, int] = {}
+    stacks: list[int | None] = []
+    for spot in lane.spots:
+        node = tree.place(_path(spot))
+        states.setdefault(node, order.index(spot.state))
+        stacks.append(node if node >= 0 else None)
+    return {
+        "length": len(stacks),
+        "stack": stacks,
+        "time": [round(spot.at_s * MS, 3) for spot in lane.spots],
+        "weight": [round(spot.seconds * MS, 3) for spot in lane.spots],
+        "weightType": "tracing-ms",
+        "threadCPUDelta": [spot.cpu_ns // NS_IN_US for spot in lane.spots],
+    }, states
+
+
+def _path(spot: Spot) -> tuple[Frame, ...]:
+    """A state is a category of its own, and a category belongs to a stack: each state has its own innermost frame."""
+    return (*spot.path, Frame(f"({STATES[spot.state]})", "", 0))
+
+
+def _stacks(tree: StackTree, states: dict[int, int]) -> Json:
+    nodes = list(tree.nodes)
+    return {
+        "length": len(nodes),
+        "prefix": [parent if parent >= 0 else None for parent, _ in nodes],
+        "frame": [frame for _, frame in nodes],
+        "category": [states.get(place, OTHER) for place in range(len(nodes))],
+        "subcategory": [0] * len(nodes),
+    }
+
+
+def _frames(frames: list[tuple[int, Frame]]) -> Json:
+    many = len(frames)
+    return {
+        "length": many,
+        "address": [-1] * many,
+        "inlineDepth": [0] * many,
+        "category": [None] * many,
+        "subcategory": [None] * many,
+        "func": [function for function, _ in frames],
+        "nativeSymbol": [None] * many,
+        "innerWindowID": [None] * many,
+        "implementation": [None] * many,
+        "line": [frame.line or None for _, frame in frames],
+        "column": [None] * many,
+    }
+
+
+def _functions(functions: Table[tuple[str, str]], strings: Table[str]) -> Json:
+    pairs = list(functions)
+    many = len(pairs)
+    return {
+        "length": many,
+        "name": [strings.place(safe(name)) for name, _ in pairs],
+        "isJS": [False] * many,
+        "relevantForJS": [False] * many,
+        "resource": [-1] * many,
+        "fileName": [strings.place(safe(file)) if file else None for _, file in pairs],
+        "lineNumber": [None] * many,
+        "columnNumber": [None] * many,
+    }

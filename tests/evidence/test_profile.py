@@ -1,0 +1,156 @@
+"""Looks become weighted stacks, and none of them stands for more than was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from recordings import (
+    LOOP,
+    PID,
+    SELECT,
+    Seen,
+    at_loop,
+    idle,
+    inside,
+    main_thread,
+    one_process,
+    recording,
+    spinning,
+    task,
+    task_looks,
+    thread_samples,
+    user,
+)
+
+from spindoctor.evidence.profile import profile
+from spindoctor.model.frames import Frame
+from spindoctor.model.profile import Profile, Spot
+from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.sample import LoopLook, SystemCall, ThreadLook
+from spindoctor.model.tasks import Route, Task
+
+WORKER = Frame("_worker", "/usr/lib/python3.12/concurrent/futures/thread.py", 81)
+
+
+def spots(found: Profile) -> list[Spot]:
+    return [spot for lane in found.lanes for spot in lane.spots]
+
+
+def names(spot: Spot) -> list[str]:
+    return [frame.function for frame in spot.stack]
+
+
+def with_tasks(seen: Recording, *tasks: Task) -> Recording:
+    (process,) = seen.processes
+    return replace(seen, processes=(replace(process, task_looks=task_looks({"tasks": tasks})),))
+
+
+def test_a_callback_stands_without_the_loops_machinery() -> None:
+    (spot,) = spots(profile(at_loop(inside(user("inner"), user("outer")), user_s=1.0)))
+
+    assert names(spot) == ["outer", "inner"]
+    assert spot.state == "native"
+
+
+def test_who_awaits_a_task_stands_above_it() -> None:
+    waiting = task(7, user("leaf"), user("top"), awaited_by=(8,))
+    parent = task(8, user("gather"), user("serve"))
+    seen = at_loop(inside(user("deep"), user("leaf"), user("top"), task=7), user_s=1.0)
+
+    main = profile(with_tasks(seen, waiting, parent)).lanes[0]
+
+    assert names(main.spots[0]) == ["[task work]", "serve", "gather", "[task work]", "top", "leaf", "deep"]
+
+
+def test_two_tasks_that_await_each_other_end_the_row() -> None:
+    one, two = task(7, user("one"), awaited_by=(8,)), task(8, user("two"), awaited_by=(7,))
+    looks = task_looks({"tasks": (one, two)}, {"tasks": (one, two)})
+
+    (lane,) = profile(recording(one_process(task_looks=looks))).lanes
+
+    assert [names(spot) for spot in lane.spots] == [
+        ["[task work]", "two", "[task work]", "one"],
+        ["[task work]", "one", "[task work]", "two"],
+    ]
+
+
+def test_a_task_at_a_reused_address_is_not_taken_for_the_one_that_runs() -> None:
+    other = task(7, user("leaf"), user("another_request"), awaited_by=(8,), route=Route("GET", "/other"))
+    seen = at_loop(inside(user("top"), task=7), user_s=1.0)
+
+    spot = profile(with_tasks(seen, other, task(8, user("parent")))).lanes[0].spots[0]
+
+    assert names(spot) == ["[task top]", "top"]
+    assert spot.route is None
+
+
+def test_the_route_that_was_read_with_the_stack_comes_first() -> None:
+    thread, loop = inside(user("top"), task=7)
+    seen = at_loop((replace(thread, route=Route("GET", "/orders")), loop), user_s=1.0)
+
+    assert spots(profile(seen))[0].route == "GET /orders"
+
+
+def test_looks_on_a_cpu_stand_for_no_more_cpu_than_the_thread_used() -> None:
+    seen = at_loop(*(inside(user("top")) for _ in range(10)), user_s=0.02)
+
+    lane = profile(seen).lanes[0]
+
+    assert lane.met_s == pytest.approx(0.02)
+    assert sum(spot.seconds for spot in lane.spots) == pytest.approx(0.1)
+
+
+def test_looks_on_a_cpu_are_never_made_to_stand_for_more_than_their_time() -> None:
+    lane = profile(at_loop(inside(user("top")), idle(), user_s=2.5)).lanes[0]
+
+    assert lane.met_s == pytest.approx(0.01)
+    assert lane.cpu_s == 2.5
+
+
+def in_selector(ran_ns: int) -> Seen:
+    return ThreadLook(PID, (SELECT,), ran_ns=ran_ns), LoopLook(PID, LOOP, polls=True, poll_timeout_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"),
+    [
+        (inside(user("top"), gil=True), "gil"),
+        (inside(user("top"), call="recvfrom"), "call"),
+        (inside(user("top"), ran_ns=0), "ready"),
+        (inside(user("top")), "native"),
+        (idle(), "idle"),
+        (spinning(0.5), "native"),
+        (in_selector(9_000_000), "native"),
+        (in_selector(1_000_000), "idle"),
+    ],
+)
+def test_the_state_of_a_loops_thread(seen: Seen, state: str) -> None:
+    """A loop that spins in its selector runs; one that was met between waking and sleeping does not."""
+    assert spots(profile(at_loop(seen, user_s=1.0)))[0].state == state
+
+
+@pytest.mark.parametrize(("stack", "state"), [((WORKER,), "idle"), ((user("job"), WORKER), "call")])
+def test_an_executors_thread_is_idle_only_without_work(stack: tuple[Frame, ...], state: str) -> None:
+    look = ThreadLook(7, stack, call=SystemCall("futex"))
+    seen = recording(one_process(samples=thread_samples([look]), threads=(ThreadUse(7, "pool_0", "python"),)))
+
+    assert spots(profile(seen))[0].state == state
+
+
+def test_a_suspended_task_stands_for_the_time_since_the_slow_look_before() -> None:
+    waiting = task(7, user("leaf"), user("top"), waits_on="_asyncio.Future", route=Route("GET", "/slow"))
+    process = one_process(
+        samples=(), threads=(main_thread(),), task_looks=task_looks({"tasks": (waiting,)}, {"tasks": (waiting,)})
+    )
+
+    (lane,) = profile(recording(process)).lanes
+
+    assert [(spot.at_s, spot.seconds, spot.route) for spot in lane.spots] == [(0.25, 0.25, "GET /slow")]
+    assert lane.spots[0].path[-1].function == "[awaits _asyncio.Future]"
+
+
+def test_a_thread_that_ended_keeps_its_looks() -> None:
+    seen = recording(one_process(samples=thread_samples([ThreadLook(9, (user("top"),), ran_ns=1)])))
+
+    assert [lane.name for lane in profile(seen).lanes] == ["thread that ended"]
