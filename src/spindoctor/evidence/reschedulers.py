@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
+from spindoctor.evidence.circles import LOOP_FILE, circles
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.facts import Rescheduler, Reschedulers
@@ -14,9 +15,6 @@ from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import BARE_YIELD, Callback, Task
-
-LOOP_FILE = "asyncio/base_events.py"
-"""Where the methods of the standard loop are; a task's step, written in C, calls `call_soon` there."""
 
 MOST_TORN = 0.2
 """A task that is read while it runs can show what it waited for a moment before."""
@@ -39,7 +37,11 @@ def reschedulers(recording: Recording) -> Reschedulers | Missing:
         return Missing("no look at the event loop's queue succeeded")
     entries = [entry for process in looked for entry in _of_process(process)]
     ranked = sorted(entries, key=lambda one: one.seen.ratio, reverse=True)
-    return Reschedulers(tuple(ranked), looks=max((one.seen.of for one in entries), default=_looks(looked)))
+    return Reschedulers(
+        tuple(ranked),
+        looks=max((one.seen.of for one in entries), default=_looks(looked)),
+        circles=tuple(circle for process in looked for circle in circles(process)),
+    )
 
 
 def _looks(looked: Iterable[ProcessRecording]) -> int:

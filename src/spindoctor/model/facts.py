@@ -237,11 +237,31 @@ class Rescheduler:
 
 
 @dataclass(frozen=True, slots=True)
+class Circle:
+    """The few coroutines whose steps fill a loop: tasks that wake each other, or one another's successors.
+
+    `share` is the part of the quick looks inside a callback that found a step of one of them, `incoming` the part that
+    found the loop's own handling of its sockets, `serving` the part of the steps that worked for a request.
+    `members` are the places of the coroutines, the most frequent first, a library's only where there is no other;
+    `tasks` is how many tasks were seen.
+    """
+
+    pid: int
+    tid: int
+    members: tuple[Culprit, ...]
+    share: Share
+    incoming: Share
+    serving: Share
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reschedulers:
     """Who keeps coming back, most often seen first."""
 
     entries: tuple[Rescheduler, ...]
     looks: int
+    circles: tuple[Circle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,19 @@ be avoided, poll with a real delay.
 ## False alarms
 A loop that is busy with honest requests does not sleep either, but its tasks change from look to look, and a consumer
 whose queue is never empty waits for it all the same: a task is only reported where it steps without waiting for
-anything, a callback only where it runs itself and next to no system time shows that nothing is sent or received.
+anything, a callback only where it runs itself and next to no system time shows that nothing is sent or received. A task
+that gives way between long pieces of work spends its time in the work and not in the loop's machinery.
 
 ## Missed alarms
 With uvloop the queue of callbacks cannot be read: a storm of plain callbacks shows only through the one that runs.
-A storm in which every step makes a new task under a new name has no one to name, and one of tasks that wake each other
-through futures that are done at once looks like honest work.
+Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
+they look like honest work.
 """
 
 from __future__ import annotations
 
-from spindoctor.model.facts import Cancellations, Loop, Loops, Rescheduler, Reschedulers
-from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.facts import Cancellations, Circle, Loop, Loops, Rescheduler, Reschedulers
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
 MIN_LOOKS = 6
@@ -51,6 +52,23 @@ MAX_ONE_CALLBACK = 0.5
 """Where one single run of a callback fills the look, nothing is rescheduled: that is another mechanism."""
 
 
+MIN_MACHINERY = 0.03
+"""A step that does next to nothing costs no more than the loop's own work for it; at 3 % it is thirty times as long,
+and that is work."""
+
+MIN_STEPS = 30
+"""Steps of a circle: 30 of 30 bound its share at 89 %."""
+
+MIN_CIRCLE = 0.85
+"""Who wakes each other without end leaves little room for anything else."""
+
+MAX_INCOMING = 0.05
+"""A loop that serves its sockets is met in their callbacks in a tenth of the looks."""
+
+MAX_SERVING = 0.5
+"""Where the callbacks of sockets cannot be told (a loop written in C), steps that work for requests are work."""
+
+
 def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations) -> Outcome:
     """Found for each loop that never sleeps because the same task or callback keeps coming back."""
     taken = {(one.pid, one.tid) for one in cancellations.loops}
@@ -59,10 +77,34 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
         return Unsure(
             f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)"
         )
-    findings = [finding for loop in awake if (finding := _finding(loop, _of(loop, reschedulers)))]
+    findings = [finding for loop in awake if (finding := _judge(loop, reschedulers))]
     if findings:
         return Found(tuple(findings))
     return Clear(_looked_at(loops))
+
+
+def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
+    if _works(loop):
+        return None
+    circle = next((one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
+    alone = _finding(loop, _of(loop, reschedulers))
+    return alone or (_in_circle(loop, circle) if circle and _is_closed(circle, loop) else None)
+
+
+def _works(loop: Loop) -> bool:
+    """Whether the loop is awake because its callbacks work for long: next to no time goes into calling them."""
+    return loop.spinning.ratio < MIN_MACHINERY
+
+
+def _is_closed(circle: Circle, loop: Loop) -> bool:
+    """Whether these tasks fill the loop and nothing shows that what they do comes from outside."""
+    from_outside = circle.incoming.ratio > MAX_INCOMING or _system_share(loop) >= MAX_IO_SHARE
+    serves = loop.turns is None and circle.serving.ratio > MAX_SERVING
+    return circle.share.of >= MIN_STEPS and circle.share.low >= MIN_CIRCLE and not from_outside and not serves
+
+
+def _system_share(loop: Loop) -> float:
+    return loop.system_s / loop.cpu_s if loop.cpu_s else 0.0
 
 
 def _looked_at(loops: Loops) -> str:
@@ -77,7 +119,7 @@ def _never_sleeps(loop: Loop) -> bool:
 
 
 def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
-    system_share = loop.system_s / loop.cpu_s if loop.cpu_s else 0.0
+    system_share = _system_share(loop)
     mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
     back = [one for one in mine if one.seen.low >= MIN_SEEN]
     return [
@@ -107,17 +149,7 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
             Figure(
                 "running", f"looks inside a callback that were inside {first.name}", str(first.running), "", "stacks"
             ),
-            Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
-            Figure(
-                "zero_polls", "polls of the selector with a timeout of zero", str(loop.zero_polls), "", "frame locals"
-            ),
-            Figure(
-                "loop_cores",
-                f"CPU of the loop's thread {loop.thread}",
-                round(loop.cores, 2),
-                "cores",
-                "/proc/PID/task/TID/stat",
-            ),
+            *_of_loop(loop),
         ),
         fix=(
             "Wait for what it polls for (asyncio.Event, Condition, Queue.get(), a future) instead of asking on every "
@@ -126,6 +158,50 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         now=("The spin ends when this task or callback ends; a restart ends it too.",),
         explains="the core that is burned, and a little delay for everything else on this loop",
         would_change="a second look in which other tasks run and this one is missing",
+    )
+
+
+def _in_circle(loop: Loop, circle: Circle) -> Finding:
+    names = " and ".join(dict.fromkeys(one.function or "a task" for one in circle.members))
+    many = f"{circle.tasks} tasks" if circle.tasks > 1 else "a task"
+    return Finding(
+        claim=f"{many} in {names} run again turn after turn with next to nothing coming in from outside, so the loop "
+        f"of {loop.thread} never sleeps; {loop.cores:.2f} cores go into it",
+        severity="critical",
+        confidence="medium",
+        cost=Cost(cores=loop.cores, loop_share=1 - loop.idle.ratio),
+        culprit=_first(circle),
+        culprits=tuple(one for one in circle.members if one is not _first(circle)),
+        evidence=(
+            Figure("steps", f"looks inside a callback that were inside {names}", str(circle.share), "", "stacks"),
+            Figure("incoming", "looks inside a callback that served a socket", str(circle.incoming), "", "stacks"),
+            Figure(
+                "system_share", "of the loop's CPU in system calls", round(_system_share(loop), 2), "", "/proc/PID/stat"
+            ),
+            *_of_loop(loop),
+        ),
+        against=("each of these tasks waits for something, which is there at once: work in memory looks the same",),
+        fix=(
+            "Find out what they wake each other for: an event that is set again at once, a time-out that has passed, a "
+            "notice that answers a notice; wait for a change from outside, or pause between two rounds.",
+        ),
+        now=("The spin ends when one of these tasks ends; a restart ends it too.",),
+        explains="the core that is burned, and a little delay for everything else on this loop",
+        would_change="a second look in which other tasks run and these are missing",
+    )
+
+
+def _first(circle: Circle) -> Culprit:
+    """The most frequent place that a line is known of."""
+    return next((one for one in circle.members if one.line is not None), circle.members[0])
+
+
+def _of_loop(loop: Loop) -> tuple[Figure, ...]:
+    source = "/proc/PID/task/TID/stat"
+    return (
+        Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
+        Figure("zero_polls", "polls of the selector with a timeout of zero", str(loop.zero_polls), "", "frame locals"),
+        Figure("loop_cores", f"CPU of the loop's thread {loop.thread}", round(loop.cores, 2), "cores", source),
     )
 
 
