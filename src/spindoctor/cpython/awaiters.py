@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from spindoctor.cpython.attributes import Attributes
 from spindoctor.cpython.classes import Classes
 from spindoctor.cpython.containers import Containers
-from spindoctor.cpython.functions import Functions
+from spindoctor.cpython.functions import BUILT_IN, Functions
 from spindoctor.cpython.reader import Reader
 from spindoctor.cpython.tasks import TASK_TYPE
 from spindoctor.errors import Misread
@@ -94,7 +94,7 @@ class Awaiters:
         kind = self._classes.of(callback).name
         if kind == "TaskWakeupMethWrapper":
             yield self._reader.word(callback + self._layout["task_wakeup.task"])
-        elif kind in {"builtin_function_or_method", "method"}:
+        elif kind == "method" or kind in BUILT_IN:
             holder = self._functions.bound_to(callback, kind)
             if holder:
                 yield self._parent_of(holder) if kind == "method" else holder

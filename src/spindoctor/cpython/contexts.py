@@ -17,6 +17,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.functions import BUILT_IN
 from spindoctor.cpython.objects import Objects
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
@@ -37,7 +38,7 @@ MOST_REFERENCES = 4
 """A bound method on a value stack has one or two; a freed one none, or a link of the allocator in that place."""
 
 LEAVES = ("__exit__", "__aexit__")
-BOUND = frozenset({"method", "builtin_function_or_method"})
+BOUND = frozenset({"method", *BUILT_IN})
 UNBOUND = frozenset({"function", "method_descriptor", "wrapper_descriptor"})
 
 

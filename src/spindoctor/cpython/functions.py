@@ -11,6 +11,10 @@ from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 
+BUILT_IN = frozenset({"builtin_function_or_method", "builtin_method"})
+"""Types of what is written in C and may be bound; `PyCMethodObject` (3.9+), which is told its class, begins as the
+other does (Include/cpython/methodobject.h)."""
+
 MAX_WRAPPERS = 16
 MAX_CELLS = 64
 
@@ -59,7 +63,7 @@ class Functions:
         if kind == "function":
             code = self._codes.at(self._member(address, "function_object.func_code"))
             return Function(code.definition, address, holder)
-        if kind == "builtin_function_or_method":
+        if kind in BUILT_IN:
             name = self._reader.c_string(self._reader.word(self._member(address, "c_function_object.m_ml")))
             return Function(Frame(name, "", 0), address, self._member(address, "c_function_object.m_self") or None)
         return Function(Frame(kind, "", 0), address, holder)

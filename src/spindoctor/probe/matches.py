@@ -1,8 +1,10 @@
 """The regular expression that a frame is matching, found among the operands of the call it is in.
 
 Matching is done in C, which has no frame of its own. While it lasts, the evaluation stack of the frame that called it
-holds the method, the pattern and the arguments: `[method, pattern, subject, ...]`, or a method bound to the pattern
-(Python/ceval.c, CALL and its forms; Modules/_sre/sre.h, `PatternObject`).
+holds the method, the pattern and the arguments: `[method, pattern, subject, ...]`, or a method bound to the pattern. A
+loop over `finditer` holds its iterator there, which calls a method bound to a scanner, which knows pattern and subject
+(Python/ceval.c, CALL and FOR_ITER; Objects/iterobject.c, `calliterobject`; Modules/_sre/sre.h, `PatternObject`,
+`ScannerObject`, `SRE_STATE`).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 
 from spindoctor.cpython.classes import BYTES, TEXT
 from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.functions import BUILT_IN
 from spindoctor.errors import Misread
 from spindoctor.model.hot import Match
 from spindoctor.probe.interpreter import Interpreter
@@ -23,10 +26,17 @@ MOST_ARGUMENTS = 3
 PATTERN_MEMBER = 48
 """`pattern` of `PatternObject`: a variable-sized object's head (24 bytes), `groups`, `groupindex`, `indexgroup`."""
 
+CALLABLE_MEMBER = 16
+"""`it_callable` of `calliterobject`, behind the object's head."""
+
+SCANNER_PATTERN, SCANNER_SUBJECT = 16, 56
+"""`pattern` of `ScannerObject`, and `string` of the `SRE_STATE` behind it: after ptr, beginning, start and end."""
+
 MOST_CHARACTERS = 300
 MOST_SUBJECT_CHARACTERS = 4096
 PATTERN_TYPE = "Pattern"
-METHODS = frozenset({"method_descriptor", "builtin_function_or_method"})
+SCANNER_TYPE = "SRE_Scanner"
+METHODS = frozenset({"method_descriptor", *BUILT_IN})
 
 
 class MatchReader:
@@ -45,12 +55,27 @@ class MatchReader:
         """
         operands = self._interpreter.operands(raw, MOST_OPERANDS)
         kinds = [self._kind(address) for address in operands]
-        for place, kind in enumerate(kinds):
-            if kind.rpartition(".")[2] == PATTERN_TYPE and place and kinds[place - 1] in METHODS:
-                return self._match(operands[place], operands[place + 1 :])
-            if kind == "builtin_function_or_method" and (pattern := self._bound_pattern(operands[place])):
-                return self._match(pattern, operands[place + 1 :])
-        return None
+        found = (self._called(operands[place:], kinds[place:]) for place in range(len(operands)))
+        return next((match for match in found if match), None)
+
+    def _called(self, operands: Sequence[int], kinds: Sequence[str]) -> Match | None:
+        """The match that the first of these operands makes, if it is what is called or iterated over."""
+        if kinds[0] == "callable_iterator":
+            return self._of_holder(self._holder(self._interpreter.reader.word(operands[0] + CALLABLE_MEMBER)), ())
+        if kinds[0] in METHODS and len(kinds) > 1 and self._is_re(kinds[1]):
+            return self._of_holder(operands[1], operands[2:])
+        return self._of_holder(self._holder(operands[0]), operands[1:]) if kinds[0] in BUILT_IN else None
+
+    def _of_holder(self, holder: int, arguments: Sequence[int]) -> Match | None:
+        """The match that a pattern or a scanner makes; None where the object is neither."""
+        kind = self._kind(holder)
+        if kind.endswith(SCANNER_TYPE):
+            words = [self._interpreter.reader.word(holder + at) for at in (SCANNER_PATTERN, SCANNER_SUBJECT)]
+            return self._match(words[0], words[1:])
+        return self._match(holder, arguments) if self._is_re(kind) else None
+
+    def _is_re(self, kind: str) -> bool:
+        return kind.rpartition(".")[2] in {PATTERN_TYPE, SCANNER_TYPE}
 
     def _kind(self, address: int) -> str:
         try:
@@ -58,12 +83,12 @@ class MatchReader:
         except Misread:
             return ""
 
-    def _bound_pattern(self, method: int) -> int | None:
+    def _holder(self, method: int) -> int:
+        """What a method is bound to; 0 where it is to nothing."""
         try:
-            holder = self._objects.function(method).holder
+            return self._objects.function(method).holder or 0
         except Misread:
-            return None
-        return holder if holder and self._kind(holder).rpartition(".")[2] == PATTERN_TYPE else None
+            return 0
 
     def _match(self, pattern: int, arguments: Sequence[int]) -> Match | None:
         texts = [one for one in arguments[:MOST_ARGUMENTS] if one and self._is_text(one)]

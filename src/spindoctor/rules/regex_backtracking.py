@@ -19,8 +19,7 @@ Many short matches on end, or one of a very long text, are honest work: the subj
 time that goes by is out of proportion to its length.
 
 ## Missed alarms
-Matches of less than 30 ms of CPU. Matches that an iterator of matches (`finditer`) makes, and engines that keep
-their patterns in objects of another kind than `Pattern`.
+Matches of less than 30 ms of CPU, and engines that keep their patterns in objects of another kind than `Pattern`.
 """
 
 from __future__ import annotations
