@@ -11,7 +11,7 @@ define pytest
 	  exit $$status; }
 endef
 
-.PHONY: help demo test check test-live test-lab lab clean
+.PHONY: help demo test check test-live test-lab test-formats lab clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make check      ruff and mypy"
 	@echo "make test-live  tests that look at real processes"
 	@echo "make test-lab   the lab's services, sick and cured, on the Pythons of this machine"
+	@echo "make test-formats  other tools' readers, from npm, on the files that record and export write"
 	@echo "make lab        list the lab's cases; CASE=slug/variant starts one (ARGS='--cured --python 3.12')"
 	@echo "make clean      remove what the targets above made in this folder"
 
@@ -48,7 +49,10 @@ check: $(STAMP)
 test-live: $(STAMP)
 	$(call pytest,-m live)
 
-test-lab: $(STAMP)
+test-test-formats: $(STAMP)
+	$(call pytest,-m formats tests/formats)
+
+lab: $(STAMP)
 	$(call pytest,-m lab tests/lab)
 
 lab: $(STAMP)

@@ -52,18 +52,18 @@ def _events(lane: Lane) -> Iterator[Event]:
 
 
 def _thread(lane: Lane, tid: int) -> Iterator[Event]:
-    """What stays from one look to the next is one event."""
+    """What stays from one look to the next is one event; of those that begin and end together the outermost is first."""
     row: list[Open] = []
+    done: list[tuple[int, Event]] = []
     end_s = 0.0
     for spot in lane.spots:
         begin_s = max(end_s, spot.at_s - spot.seconds)
-        kept = _common([frame for frame, _ in row], spot.path) if begin_s - end_s < spot.seconds else 0
-        for frame, since_s in reversed(row[kept:]):
-            yield _complete(lane, tid, frame, since_s, end_s)
+        kept = _common([frame for frame, _ in row], spot.path)
+        done += [(depth, _complete(lane, tid, *row[depth], end_s)) for depth in range(kept, len(row))]
         row = [*row[:kept], *((frame, begin_s) for frame in spot.path[kept:])]
         end_s = spot.at_s
-    for frame, since_s in reversed(row):
-        yield _complete(lane, tid, frame, since_s, end_s)
+    done += [(depth, _complete(lane, tid, *one, end_s)) for depth, one in enumerate(row)]
+    yield from (event for _, event in sorted(done, key=lambda one: (one[1]["ts"], one[0])))
 
 
 def _common(row: Sequence[Frame], path: Sequence[Frame]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from spindoctor.model.frames import Frame
 from spindoctor.model.profile import STATES, Lane, Profile, Spot, State
-from spindoctor.report.profile.tables import StackTree, Table
+from spindoctor.report.profile.tables import Table
 from spindoctor.report.words import safe
 
 FORMAT = 48
@@ -26,10 +26,12 @@ COLORS: dict[State, str] = {
     "idle": "transparent",
     "await": "lightblue",
 }
-OTHER = len(COLORS)
-"""The profiler wants a grey category for what belongs to none."""
+CATEGORIES = list(COLORS)
+"""States in the order of their categories; a grey one for what has none comes last, as the profiler wants it."""
 
 Json = dict[str, Any]
+Node = tuple[int | None, int, int]
+"""Parent, frame, category."""
 
 
 def render(profile: Profile) -> bytes:
@@ -71,10 +73,11 @@ def _meta(profile: Profile) -> Json:
 def _thread(lane: Lane) -> Json:
     """Suspended tasks are a thread of their own, whose looks lie side by side."""
     strings: Table[str] = Table()
-    tree = StackTree()
-    samples, states = _samples(lane, tree)
+    nodes: Table[Node] = Table()
+    frames: Table[Frame] = Table()
+    samples = _samples(lane, nodes, frames)
     functions: Table[tuple[str, str]] = Table()
-    frames = [(functions.place((frame.function, frame.file)), frame) for frame in tree.frames]
+    placed = [(functions.place((frame.function, frame.file)), frame) for frame in frames]
     return {
         "name": safe(lane.name),
         "isMainThread": lane.tid == lane.pid,
@@ -87,26 +90,23 @@ def _thread(lane: Lane) -> Json:
         "registerTime": 0,
         "unregisterTime": None,
         "pausedRanges": [],
-        "markers": {key: [] for key in ("category", "data", "endTime", "name", "phase", "startTime")} | {"length": 0},
-        "nativeSymbols": {key: [] for key in ("address", "functionSize", "libIndex", "name")} | {"length": 0},
-        "resourceTable": {key: [] for key in ("lib", "name", "host", "type")} | {"length": 0},
+        "markers": _empty("category", "data", "endTime", "name", "phase", "startTime"),
+        "nativeSymbols": _empty("address", "functionSize", "libIndex", "name"),
+        "resourceTable": _empty("lib", "name", "host", "type"),
         "samples": samples,
-        "stackTable": _stacks(tree, states),
-        "frameTable": _frames(frames),
+        "stackTable": _stacks(nodes),
+        "frameTable": _frames(placed),
         "funcTable": _functions(functions, strings),
         "stringArray": list(strings),
     }
 
 
-def _samples(lane: Lane, tree: StackTree) -> tuple[Json, dict[int, int]]:
-    """The samples, and of each node the category of the first look that ended in it."""
-    order = list(COLORS)
-    states: dict[int, int] = {}
-    stacks: list[int | None] = []
-    for spot in lane.spots:
-        node = tree.place(_path(spot))
-        states.setdefault(node, order.index(spot.state))
-        stacks.append(node if node >= 0 else None)
+def _empty(*columns: str) -> Json:
+    return {"length": 0, **{column: [] for column in columns}}
+
+
+def _samples(lane: Lane, nodes: Table[Node], frames: Table[Frame]) -> Json:
+    stacks = [_node(spot, nodes, frames) for spot in lane.spots]
     return {
         "length": len(stacks),
         "stack": stacks,
@@ -114,21 +114,24 @@ def _samples(lane: Lane, tree: StackTree) -> tuple[Json, dict[int, int]]:
         "weight": [round(spot.seconds * MS, 3) for spot in lane.spots],
         "weightType": "tracing-ms",
         "threadCPUDelta": [spot.cpu_ns // NS_IN_US for spot in lane.spots],
-    }, states
+    }
 
 
-def _path(spot: Spot) -> tuple[Frame, ...]:
-    """A state is a category of its own, and a category belongs to a stack: each state has its own innermost frame."""
-    return (*spot.path, Frame(f"({STATES[spot.state]})", "", 0))
+def _node(spot: Spot, nodes: Table[Node], frames: Table[Frame]) -> int | None:
+    """The node of a stack. A category belongs to a node, so the same stack in another state has nodes of its own."""
+    category = CATEGORIES.index(spot.state)
+    node: int | None = None
+    for frame in spot.path:
+        node = nodes.place((node, frames.place(frame), category))
+    return node
 
 
-def _stacks(tree: StackTree, states: dict[int, int]) -> Json:
-    nodes = list(tree.nodes)
+def _stacks(nodes: Table[Node]) -> Json:
     return {
         "length": len(nodes),
-        "prefix": [parent if parent >= 0 else None for parent, _ in nodes],
-        "frame": [frame for _, frame in nodes],
-        "category": [states.get(place, OTHER) for place in range(len(nodes))],
+        "prefix": [parent for parent, _, _ in nodes],
+        "frame": [frame for _, frame, _ in nodes],
+        "category": [category for _, _, category in nodes],
         "subcategory": [0] * len(nodes),
     }
 
