@@ -17,7 +17,7 @@ OURS = ("package.json", "package-lock.json", "read_pprof.mjs", "read_trace.mjs")
 
 @pytest.fixture(scope="session")
 def readers() -> Path:
-    """The folder in which node finds them. Stops with a sentence where npm is missing or its registry cannot be reached."""
+    """The folder in which node finds them. Fails where npm is missing or reaches no registry."""
     if not shutil.which("npm"):
         pytest.fail("npm is missing: apt-get install nodejs npm")
     digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in OURS)).hexdigest()[:12]

@@ -52,7 +52,7 @@ def _events(lane: Lane) -> Iterator[Event]:
 
 
 def _thread(lane: Lane, tid: int) -> Iterator[Event]:
-    """What stays from one look to the next is one event; of those that begin and end together the outermost is first."""
+    """What stays from one look to the next is one event; of those that begin together the outermost is first."""
     row: list[Open] = []
     done: list[tuple[int, Event]] = []
     end_s = 0.0
