@@ -68,6 +68,13 @@ def test_a_module_or_a_script_only_starts_things() -> None:
     assert user_frame((library("run"),)) is None
 
 
+def test_a_console_script_that_called_a_library_is_no_place_to_look_at() -> None:
+    console = user("<module>", file="/srv/venv/bin/gunicorn")
+
+    assert user_frame((library("run"), console)) is None
+    assert user_frame((console,)) == console
+
+
 def test_the_library_frame_is_what_the_users_line_called() -> None:
     recv, request = library("recv"), library("request")
 

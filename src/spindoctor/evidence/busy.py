@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from spindoctor.evidence.asking import Asking, asking, can_call
 from spindoctor.evidence.matching import matching
-from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.evidence.sites import Moment, Namer, group, own_part
 from spindoctor.model.burning import BusyThread, BusyThreads
 from spindoctor.model.facts import Site
-from spindoctor.model.frames import Frame
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import HotLook
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
@@ -29,12 +29,14 @@ Instruction = tuple[Frame, int | None]
 class _Seen:
     """One look at a thread on the CPU.
 
-    `run` counts unbroken runs of looks at one instruction. `holds_up`: another thread waited for the GIL that this one
-    had; `switches` is how often the GIL had changed hands by then.
+    `own` is the part of its stack that belongs to what it does itself. `run` counts unbroken runs of looks at one
+    instruction. `holds_up`: another thread waited for the GIL that this one had; `switches` is how often the GIL had
+    changed hands by then.
     """
 
     at_s: float
     look: ThreadLook
+    own: Stack
     run: int
     holds_up: bool
     switches: int
@@ -44,7 +46,7 @@ class _Seen:
         return (self.look.stack[0], self.look.instruction)
 
     def moment(self) -> Moment:
-        return Moment(self.at_s, self.look, self.look.stack, self.run)
+        return Moment(self.at_s, self.look, self.own or self.look.stack[:1], self.run)
 
 
 def busy_threads(recording: Recording) -> BusyThreads | Missing:
@@ -120,7 +122,7 @@ def _on_cpu(process: ProcessRecording, tid: int) -> list[_Seen]:
         last = where
         if look is not None and runs:
             waits = look.has_gil and any(one.waits_for_gil for one in sample.threads if one.tid != tid)
-            found.append(_Seen(sample.at_s, look, run, waits, sample.gil_switches))
+            found.append(_Seen(sample.at_s, look, own_part(sample, look), run, waits, sample.gil_switches))
     return found
 
 

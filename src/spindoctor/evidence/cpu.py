@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.evidence.sites import Moment, Namer, group, own_part
 from spindoctor.model.facts import CpuUse, ProcessCpu, Site, ThreadCpu
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
-from spindoctor.model.sample import Sample
 
 WORTH_A_PLACE_CORES = 0.02
 """Below 2 % of a core a thread has too few looks on the CPU (6 in 3 s at 100/s) to name a place."""
@@ -73,12 +72,8 @@ def running_moments(process: ProcessRecording, tid: int) -> list[Moment]:
     are on the stack all the time and say nothing.
     """
     return [
-        Moment(sample.at_s, look, look.stack[: _depth(sample, tid, len(look.stack))], stay=number)
+        Moment(sample.at_s, look, own_part(sample, look), stay=number)
         for number, sample in enumerate(process.samples)
         for look in sample.threads
         if look.tid == tid and look.stack
     ]
-
-
-def _depth(sample: Sample, tid: int, whole: int) -> int:
-    return next((loop.depth for loop in sample.loops if loop.tid == tid), whole)

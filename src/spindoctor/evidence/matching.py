@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.evidence.sites import Moment, Namer, group, own_part
 from spindoctor.model.burning import Matching
 from spindoctor.model.hot import HotLook
 from spindoctor.model.recording import ProcessRecording
@@ -60,7 +60,7 @@ def _stays(looks: Sequence[HotLook]) -> list[list[HotLook]]:
 def _inside(process: ProcessRecording, tid: int, stay: Sequence[HotLook]) -> list[Moment]:
     """The quick looks at the thread between the first and the last look of a stay."""
     return [
-        Moment(sample.at_s, look, look.stack, stay=stay[0].at_s)
+        Moment(sample.at_s, look, own_part(sample, look), stay=stay[0].at_s)
         for sample in process.samples
         if stay[0].at_s <= sample.at_s <= stay[-1].at_s
         for look in sample.threads

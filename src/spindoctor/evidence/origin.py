@@ -25,10 +25,15 @@ def is_user(frame: Frame) -> bool:
 
 
 def user_frame(stack: Stack) -> Frame | None:
-    """The innermost frame of user code, module level and console scripts only where there is nothing else."""
+    """The innermost frame of user code, module level and console scripts only where there is nothing else.
+
+    A console script that has called a library is no place to look at: it starts a server and says nothing of its work.
+    """
     mine = [frame for frame in stack if is_user(frame)]
-    inside = [frame for frame in mine if frame.function != "<module>" and not ENTRY.search(frame.file)]
-    return next(iter(inside or mine), None)
+    named = [frame for frame in mine if frame.function != "<module>"]
+    inside = [frame for frame in named if not ENTRY.search(frame.file)]
+    started = [frame for frame in mine if frame == stack[0] or not ENTRY.search(frame.file)]
+    return next(iter(inside or named or started), None)
 
 
 def library_frame(stack: Stack) -> Frame | None:

@@ -11,7 +11,7 @@ from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
-from spindoctor.model.sample import ThreadLook
+from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.share import Share
 
 MOST_SITES = 8
@@ -27,6 +27,15 @@ class Moment:
     stack: Stack
     stay: object
     task: int | None = None
+
+
+def own_part(sample: Sample, look: ThreadLook) -> Stack:
+    """What a thread itself does: of one that runs an event loop the callback, of any other its whole stack.
+
+    The functions that started a loop are on its stack all the time and say nothing.
+    """
+    depth = next((loop.depth for loop in sample.loops if loop.tid == look.tid), len(look.stack))
+    return look.stack[:depth]
 
 
 class Namer:
