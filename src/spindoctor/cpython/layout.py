@@ -96,7 +96,7 @@ def complete_layout(layout: Layout, table: bytes, version_word: int) -> Layout:
         if name != "cookie"
     }
     if values["free_threaded"]:
-        raise refusal("This is a free-threaded build of CPython")
+        raise refusal("It runs a free-threaded build of CPython")
     if values["version"] >> 16 != version_word >> 16:
         raise refusal(f"The published layout is for version {values['version']:#x}, not {version_word:#x}")
     _check(values)

@@ -22,6 +22,7 @@ from spindoctor.probe.root import TargetRoot
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
+NAMED = re.compile(r"python(\d\.\d+)")
 LIBRARY = re.compile(r"/libpython3(\.\d+)?t?d?\.so[.0-9]*$")
 ASYNCIO = re.compile(r"/_asyncio\.[^/]*so$")
 MUSL = re.compile(r"/(ld-musl-|libc\.musl-)")
@@ -93,7 +94,14 @@ def find_runtime(pid: int, mappings: dict[str, Mapping], memory: Memory) -> Elf:
         elf = read_elf(pid, mapping, memory)
         if "_PyRuntime" in elf.symbols or ".PyRuntime" in elf.sections:
             return elf
-    raise refusal(f"Process {pid} runs no CPython that can be recognised")
+    raise refusal(f"Process {pid} runs {_named(mappings)}")
+
+
+def _named(mappings: dict[str, Mapping]) -> str:
+    """What the files that a process has mapped say of its interpreter, where nothing in them is known."""
+    versions = (NAMED.search(path) for path in mappings)
+    named = next((found[1] for found in versions if found), None)
+    return f"Python {named}, whose memory is not known" if named else "no CPython that can be recognised"
 
 
 def _candidates(pid: int, mappings: dict[str, Mapping]) -> Iterator[Mapping]:

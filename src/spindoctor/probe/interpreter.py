@@ -25,7 +25,7 @@ from spindoctor.cpython.reader import Reader
 from spindoctor.cpython.stacks import RawStack, Stacks
 from spindoctor.cpython.tasks import RawTask, Tasks
 from spindoctor.cpython.threads import Gil, Runtime, ThreadState
-from spindoctor.errors import DoctorError, Misread
+from spindoctor.errors import DoctorError, Forbidden, Gone, Misread
 from spindoctor.probe.elf import Elf, find_asyncio, find_runtime, read_mappings
 from spindoctor.probe.identity import read_own_pid
 from spindoctor.probe.memory import open_memory
@@ -109,6 +109,10 @@ class Interpreter:
             return cls._attach(pid, memory, elf, " ".join([elf.path, *mappings]))
         except Misread as misread:
             raise refusal(f"The interpreter of process {pid} cannot be read: {misread}") from misread
+        except (Gone, Forbidden):
+            raise
+        except DoctorError as error:
+            raise DoctorError(f"Process {pid} was refused. {error.problem}", error.hint) from error
 
     @classmethod
     def _attach(cls, pid: int, memory: Memory, elf: Elf, paths: str) -> Interpreter:
@@ -140,7 +144,7 @@ class Interpreter:
             if exact[:2] == version:
                 found.version = exact
                 return found
-        raise refusal(f"The version of the CPython in process {pid} cannot be told")
+        raise refusal("The version of its CPython cannot be told")
 
     def hex_version(self) -> tuple[int, int, int]:
         """Return `sys.hexversion` as (major, minor, micro)."""
