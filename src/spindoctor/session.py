@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spindoctor.model.outcome import Look, ProcessLine, Report
+from spindoctor.model.outcome import Found, Look, ProcessLine, Report
+from spindoctor.model.pictures import Pictures
 from spindoctor.model.profile import Profile
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.survey import Survey
@@ -77,6 +78,15 @@ def profile(recording: Recording) -> Profile:
     from spindoctor.evidence.profile import profile as weigh  # noqa: PLC0415
 
     return weigh(recording)
+
+
+def pictures(recording: Recording, report: Report) -> Pictures:
+    """What a page shows of the recording beside its report: the pictures that prove the first finding."""
+    from spindoctor.evidence.pictures import pictures as draw  # noqa: PLC0415
+
+    first = (report.outcomes.get(slug) for slug in report.ranking[:1])
+    culprit = next((answer.findings[0].culprit for answer in first if isinstance(answer, Found)), None)
+    return draw(recording, culprit)
 
 
 def _look_facts(recording: Recording) -> Look:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
+from spindoctor.cli.delivery import page
 from spindoctor.cli.options import Quiet
 from spindoctor.cli.streams import tell
 from spindoctor.errors import ExitCode
@@ -26,15 +27,16 @@ def bundle(
 ) -> None:
     """Make one redacted file to share of a saved recording: the recording and its reports.
 
-    Whoever gets it reads report.md, or gives `spindoctor replay FILE` the rules' answers anew. Nothing in it is
+    Whoever gets it opens report.html in a browser, or `spindoctor replay FILE` to have it judged anew. Nothing in it is
     unredacted. Exit code: 0 written, 2 wrong usage, 3 a file that cannot be read or written.
     """
     store.check(output)
     safe = redact(store.load(recording))
     report = session.diagnose(safe)
     reports = {
-        "report.md": markdown.render(report),
-        "report.json": json.render(report),
+        "report.html": page(safe, report),
+        "report.md": markdown.render(report).encode("utf-8", "backslashreplace"),
+        "report.json": json.render(report).encode(),
     }
     bundles.save(safe, reports, output)
     if not quiet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spindoctor import store
+from spindoctor import session, store
 from spindoctor.cli.options import Delivery, FailOn
 from spindoctor.cli.streams import Color, is_styled, put, tell, width
 from spindoctor.errors import ExitCode
@@ -23,8 +23,14 @@ def shown(recording: Recording, delivery: Delivery) -> Recording:
     return redact(recording)
 
 
-def deliver(report: Report, delivery: Delivery) -> ExitCode:
-    """Writes the report to stdout or to its file; the exit code that it stands for. Raises `DoctorError`."""
+def deliver(recording: Recording, delivery: Delivery) -> ExitCode:
+    """Judges a recording and writes the report to stdout or to its file, and as a page where one is asked for.
+
+    Returns the exit code that the report stands for. Raises `DoctorError`.
+    """
+    report = session.diagnose(recording)
+    if delivery.html:
+        store.write(delivery.html, page(recording, report))
     text = _rendered(report, delivery)
     if report.look.ended:
         tell(f"{report.look.ended} What was seen until then follows.")
@@ -34,6 +40,13 @@ def deliver(report: Report, delivery: Delivery) -> ExitCode:
     else:
         put(text)
     return status(report, delivery.fail_on)
+
+
+def page(recording: Recording, report: Report) -> bytes:
+    """The report as a page for a browser."""
+    from spindoctor.report import html  # noqa: PLC0415 - needed by the option alone
+
+    return html.render(report, session.pictures(recording, report)).encode("utf-8", "backslashreplace")
 
 
 def status(report: Report, fail_on: FailOn) -> ExitCode:

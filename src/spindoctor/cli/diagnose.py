@@ -17,6 +17,7 @@ from spindoctor.cli.options import (
     Delivery,
     Fail,
     FailOn,
+    Html,
     Named,
     Output,
     Pid,
@@ -44,6 +45,7 @@ def diagnose(
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
     output: Output = None,
+    html: Html = None,
     save: Annotated[
         Path | None, typer.Option(metavar="REC", help="Keep all that was seen in REC, for `spindoctor replay`.")
     ] = None,
@@ -58,13 +60,13 @@ def diagnose(
     2 wrong usage, 3 could not look, 4 a fault in spindoctor, 130 interrupted (what was seen is reported).
     """
     one_target(pid, port, name)
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color, is_redacted=redact)
-    for path in filter(None, (save, output)):
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, redact)
+    for path in filter(None, (save, output, html)):
         store.check(path)
     recording = shown(_look(session.find(pid, port, name), seconds, rate, quiet=quiet), delivery)
     if save:
         _save(recording, save, quiet=quiet)
-    raise typer.Exit(deliver(session.diagnose(recording), delivery))
+    raise typer.Exit(deliver(recording, delivery))
 
 
 def _look(pid: int, seconds: float, rate: float, *, quiet: bool) -> Recording:

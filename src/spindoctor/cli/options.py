@@ -55,6 +55,9 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to FILE instead of stdout.")
 ]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser to FILE, too.")
+]
 Redacted = Annotated[
     bool,
     typer.Option(
@@ -76,6 +79,7 @@ class Delivery:
     output: Path | None
     fail_on: FailOn
     color: Color
+    html: Path | None = None
     is_redacted: bool = False
 
     def __post_init__(self) -> None:

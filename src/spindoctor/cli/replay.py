@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from spindoctor import session, store
+from spindoctor import store
 from spindoctor.cli.delivery import deliver, shown
-from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Output, Redacted
+from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Html, Output, Redacted
 from spindoctor.cli.streams import Color
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -23,6 +23,7 @@ def replay(
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
     output: Output = None,
+    html: Html = None,
     redact: Redacted = False,
     fail_on: Fail = FailOn.WARNING,
     color: Colored = Color.AUTO,
@@ -31,8 +32,8 @@ def replay(
 
     Works on any machine. The rules of this spindoctor judge, so a newer one may see more in an old recording.
     """
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color, is_redacted=redact)
-    if output:
-        store.check(output)
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, redact)
+    for path in filter(None, (output, html)):
+        store.check(path)
     seen = shown(store.load(recording), delivery)
-    raise typer.Exit(deliver(session.diagnose(seen), delivery))
+    raise typer.Exit(deliver(seen, delivery))

@@ -132,12 +132,14 @@ def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.
     """What a thread was doing at one look, `seconds` after the one before.
 
     A loop in its selector that was not asleep all through the look was about to sleep or has just woken, or spins. It
-    spins where it used more than half of the time on a CPU: then it was rather running than asleep.
+    spins where it used more than half of the time on a CPU: then it was rather running than asleep. One that gave its
+    selector no time has work to do: where it did not run it got no CPU.
     """
     if look.waits_for_gil:
         return "gil"
-    if look.call is None:
-        if loop and loop.polls and look.ran_ns < seconds * NS / 2:
+    polls_at_once = bool(loop and loop.polls and loop.poll_timeout_s == 0)
+    if look.call is None or polls_at_once:
+        if loop and loop.polls and not polls_at_once and look.ran_ns < seconds * NS / 2:
             return "idle"
         if look.has_gil:
             return "python"

@@ -24,14 +24,13 @@ NO_TIME = (1980, 1, 1, 0, 0, 0)
 """The least that the format can hold: when a bundle was made is nobody's business."""
 
 
-def save(recording: Recording, reports: Mapping[str, str], path: Path) -> None:
+def save(recording: Recording, reports: Mapping[str, bytes], path: Path) -> None:
     """Writes a recording with its reports (by file name), all of it or nothing. Raises `DoctorError`."""
     from spindoctor.store import packed  # noqa: PLC0415 - that module opens bundles, too
 
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
-        for name, text in reports.items():
-            data = text.encode("utf-8", "backslashreplace")
+        for name, data in reports.items():
             archive.writestr(zipfile.ZipInfo(name, NO_TIME), data, zipfile.ZIP_DEFLATED)
         archive.writestr(zipfile.ZipInfo(RECORDING, NO_TIME), packed(recording), zipfile.ZIP_STORED)
     write(path, made.getvalue(), mode=PRIVATE)
