@@ -12,7 +12,7 @@ import pytest
 import spindoctor
 from spindoctor.cli.endings import run
 
-WIRED = ("diagnose", "replay", "survey", "bundle", "record", "export", "forms")
+WIRED = ("diagnose", "replay", "survey", "bundle", "record", "export", "forms", "delivery")
 """The commands that import the session."""
 
 

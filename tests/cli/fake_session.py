@@ -13,6 +13,7 @@ from types import ModuleType
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.evidence.profile import profile
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, Report, Severity, Unsure
+from spindoctor.model.pictures import Pictures
 from spindoctor.model.process import Machine, Process, Target
 from spindoctor.model.profile import Profile
 from spindoctor.model.recording import ProcessRecording, Recording
@@ -73,6 +74,10 @@ class FakeSession(ModuleType):
 
     def survey(self) -> Survey:
         return Survey(1.0, MACHINE, processes=7)
+
+    def pictures(self, recording: Recording, report: Report) -> Pictures:
+        del recording, report
+        return Pictures(None, None, None)
 
     def diagnose(self, recording: Recording) -> Report:
         return replace(self.report, target=recording.target)

@@ -19,7 +19,7 @@ from spindoctor.model.recording import Recording
 from spindoctor.model.tasks import Route
 from spindoctor.redact import TREATMENTS, redact
 from spindoctor.redact.walk import text_fields
-from spindoctor.report import json, markdown, terminal
+from spindoctor.report import flame, html, json, markdown, terminal
 
 WHOLE = {"Route", "SourceWindow"}
 """Classes that are treated as a whole."""
@@ -28,6 +28,8 @@ FORMS: dict[str, Callable[[Report, Recording], str]] = {
     "terminal": lambda report, _: terminal.render(report, width=200),
     "json": lambda report, _: json.render(report),
     "markdown": lambda report, _: markdown.render(report),
+    "html": lambda report, recording: html.render(report, session.pictures(recording, report)),
+    "flame": lambda _, recording: flame.page(session.profile(recording)).decode(),
     "recording": lambda _, recording: zlib.decompress(store.packed(recording)[12:]).decode("utf-8", "replace"),
     "representation": lambda _, recording: repr(recording),
 }

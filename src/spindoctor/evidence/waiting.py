@@ -67,7 +67,7 @@ class _Scene:
         awaited = {target for targets in self._edges.values() for target in targets}
         tops = [key for key in self._sizes if key not in awaited]
         reached: set[Key] = set()
-        for key in [*tops, *sorted(self._edges)]:
+        for key in [*tops, *sorted(self._sizes)]:
             if key not in reached:
                 yield self._node(key, self._sizes[key], (), reached)
 
