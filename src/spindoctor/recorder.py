@@ -12,6 +12,7 @@ from typing import Self
 
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.evidence.origin import is_user
+from spindoctor.knowledge import debug_paths
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Epoll, Machine, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording, SourceWindow
@@ -65,6 +66,7 @@ class Recorder:
         self._own_cpu_s = time.process_time()
         self._vantage = Vantage()
         self.is_interrupted = False
+        self._has_settings = False
         self._descriptors: dict[int, DescriptorTable] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
         self._machine_before = read_machine(target.hot)
@@ -126,6 +128,7 @@ class Recorder:
                 progress(now_s / seconds, "looking")
             if now_s >= seconds * HALF_WAY:
                 self._read_descriptors()
+                self._read_settings()
             due = int((time.monotonic() - self._start_s) / step_s)
             self._vantage.note(is_late=due > number + 1)
             number = max(number + 1, due)
@@ -167,6 +170,14 @@ class Recorder:
             self._descriptors[watch.pid] = table
             self._epolls[watch.pid] = read_epolls(watch.pid, table.descriptors)
         self._compare_epolls()
+
+    def _read_settings(self) -> None:
+        if self._has_settings:
+            return
+        self._has_settings = True
+        for watch in self._watches:
+            if not watch.ended:
+                watch.read_settings(debug_paths(), lambda file: bool(file) and is_user(Frame("", file, 0)))
 
     def _compare_epolls(self) -> None:
         every = [epoll for epolls in self._epolls.values() for epoll in epolls]
@@ -275,7 +286,7 @@ def _windows(seen: ProcessRecording, candidates: Sequence[Candidate], sources: S
 def _candidates(watch: ProcessWatch, sources: SourceReader) -> tuple[Candidate, ...]:
     """Places in the loaded source of the user that have the shape of a known mistake."""
     found: list[Candidate] = []
-    mine = watch.module_files(lambda file: is_user(Frame("", file, 0)))
+    mine = watch.imported.files(lambda file: is_user(Frame("", file, 0)))
     for file in mine[:MOST_SOURCES]:
         read = sources.read(file)
         if read and len(read[0]) <= MOST_SOURCE_LINES:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from spindoctor.model import burning, collector, facts, surroundings, waiting
+from spindoctor.model import burning, collector, facts, settings, surroundings, waiting
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Missing, Rule
 from spindoctor.rules import ALL_RULES
@@ -25,7 +25,11 @@ HERE = Path(__file__).resolve().parent
 ANSWERS = {"fires": Found, "quiet": Clear, "unsure": Unsure}
 SHARE = re.compile(r"(\d+) of (\d+)")
 
-KINDS: dict[str, type] = {**vars(facts), **vars(burning), **vars(collector), **vars(waiting), **vars(surroundings)}
+KINDS: dict[str, type] = {
+    name: kind
+    for module in (facts, burning, collector, waiting, surroundings, settings)
+    for name, kind in vars(module).items()
+}
 """Kinds of facts by name."""
 
 NO_LOOK = "0 of 300"

@@ -16,12 +16,14 @@ from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.loops import loops
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
+from spindoctor.evidence.settings import dev_settings
 from spindoctor.evidence.standoffs import standoffs
 from spindoctor.evidence.surroundings import descriptor_uses, memory_use, starvation, throttling
 from spindoctor.model.burning import BusyThreads
 from spindoctor.model.collector import Collectors
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
+from spindoctor.model.settings import DevSettings
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
 from spindoctor.model.waiting import LockUses, Standoffs
 
@@ -41,6 +43,7 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     SharedEpolls: shared_epolls,
     BusyThreads: busy_threads,
     Collectors: collecting,
+    DevSettings: dev_settings,
     Load: load,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -40,3 +41,31 @@ def _is_affected(installed: str | None, ranges: list[str]) -> bool:
     except InvalidVersion:
         return False
     return any(SpecifierSet(one, prereleases=True).contains(version) for one in ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """A reloader by the marks it leaves: an option on a program's command line, an environment name, a thread's name.
+
+    `program` is a part of the command line without which the option means something else, empty for any. `thread` is
+    the beginning of the kernel's name of a native thread, `polls` whether it asks for the state of files again and
+    again.
+    """
+
+    name: str
+    program: str = ""
+    options: tuple[str, ...] = ()
+    environment: str = ""
+    thread: str = ""
+    polls: bool = False
+
+
+def reloads() -> tuple[Reload, ...]:
+    """The reloaders that are known by name."""
+    found = _table("settings").get("reload", [])
+    return tuple(Reload(**{**one, "options": tuple(one.get("options", ()))}) for one in found)
+
+
+def debug_paths() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Modules, and the attributes by which an application's debug setting is reached in them."""
+    return tuple((one["module"], tuple(one["path"])) for one in _table("settings").get("debug", []))

@@ -8,6 +8,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
 from spindoctor.model.sample import Missed, Sample
+from spindoctor.model.switches import Switch, WatchedFiles
 from spindoctor.model.tasks import Route, TaskLook
 
 FORMAT = 1
@@ -65,8 +66,7 @@ class ProcessRecording:
     """All that was seen of one process of the family.
 
     `collections` counts garbage collections by generation, youngest first (empty: not kept).
-    `routes` maps a frame of user code to the request seen there. `debug_loops` are the loops with asyncio's
-    debug mode on.
+    `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
     came to an end while it was looked at (None: it did not); its figures end then.
     """
@@ -89,6 +89,8 @@ class ProcessRecording:
     routes: tuple[tuple[Frame, Route], ...] = ()
     sources: tuple[SourceWindow, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    watched_files: tuple[WatchedFiles, ...] = ()
     has_gil: bool = True
     missing: tuple[tuple[str, str], ...] = ()
     ended: str | None = None

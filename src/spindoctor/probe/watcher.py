@@ -8,7 +8,6 @@ all along.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +23,13 @@ from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, Thread
 from spindoctor.model.tasks import Pool, Route, TaskLook
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
+from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.root import is_own_root
+from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls, ThreadClock, read_native_ids, read_threads, thread_use
 
@@ -83,6 +84,8 @@ class ProcessWatch:
         self._routes: dict[Frame, Route] = {}
         self._identity = read_identity(process.pid)
         self.ended: str | None = None
+        self._settings = SettingsReader(self.interpreter)
+        self.imported = Imported(self.interpreter)
 
     def look(self, at_s: float) -> None:
         """Make one look; a failed one is counted in `missed`."""
@@ -265,6 +268,15 @@ class ProcessWatch:
             self.missed[f"locks: {_reason(misread)}"] += 1
             return ()
 
+    def read_settings(self, paths: Sequence[Path], is_wanted: Callable[[str], bool]) -> None:
+        """Note the development settings that are on: known ones, and those of objects in modules that are wanted."""
+        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._looks}
+        modules = self.imported.names_of(is_wanted)
+        try:
+            self._settings.read(self._loops.values(), stacks, self.process.environment, paths, modules)
+        except Gone:
+            self.ended = self._fate()
+
     def _find_requests(self) -> None:
         """Note which requests the threads work for, and how many of those without an event loop do."""
         found = self._tasks.routes(tuple(self._stacks.values()))
@@ -296,31 +308,6 @@ class ProcessWatch:
         """CPU that the busiest thread used since the look before."""
         return max((look.ran_ns for look in self._looks.values()), default=0)
 
-    def module_files(self, is_wanted: Callable[[str], bool]) -> tuple[str, ...]:
-        """The files of imported modules for which `is_wanted`; a package that is not wanted is not searched further."""
-        packages: dict[str, list[str]] = {}
-        for name in self._module_names():
-            packages.setdefault(name.partition(".")[0], []).append(name)
-        found: list[str] = []
-        for top, names in packages.items():
-            if top not in sys.stdlib_module_names and is_wanted(self._module_file(top)):
-                found.extend(self._module_file(name) for name in names)
-        return tuple(file for file in dict.fromkeys(found) if is_wanted(file))
-
-    def _module_names(self) -> tuple[str, ...]:
-        try:
-            return self.interpreter.module_names()
-        except (Misread, DoctorError):
-            return ()
-
-    def _module_file(self, name: str) -> str:
-        """The file of a module; empty where it has none or cannot be read."""
-        try:
-            address = self.interpreter.module_contents(name).get("__file__")
-            return self.interpreter.objects.text(address) if address else ""
-        except (Misread, DoctorError):
-            return ""
-
     def close(self) -> None:
         """Close what is kept open."""
         self._clock.close()
@@ -345,6 +332,8 @@ class ProcessWatch:
             hot_looks=tuple(self._hot.looks),
             collections=self._collections(),
             routes=tuple(self._routes.items()),
+            switches=self._settings.found,
+            watched_files=self._settings.watched_files,
             ended=self.ended,
         )
 

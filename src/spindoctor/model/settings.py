@@ -1,0 +1,59 @@
+"""Evidence about development settings that are on in production, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.facts import Site
+from spindoctor.model.frames import Frame
+from spindoctor.model.recording import Candidate
+from spindoctor.model.share import NO_LOOKS, Share
+
+
+@dataclass(frozen=True, slots=True)
+class DevSetting:
+    """One setting that is on in one process.
+
+    `kind` is "asyncio debug", "reloader" or "application debug". `inside` are the looks at the thread on the CPU that
+    fell into the setting's own work, of which the thread used `cores` in all. `site` is the user's code seen there
+    most. `turned_on` and `candidates` are where the source turns it on. `files` is how many files a reloader polls.
+    """
+
+    kind: str
+    pid: int
+    shown_by: str
+    thread: str | None = None
+    inside: Share = NO_LOOKS
+    thread_cores: float = 0.0
+    site: Site | None = None
+    turned_on: Frame | None = None
+    candidates: tuple[Candidate, ...] = ()
+    files: int = 0
+
+    @property
+    def cores(self) -> float:
+        """What the setting's own work costs, in cores."""
+        return self.inside.ratio * self.thread_cores
+
+
+@dataclass(frozen=True, slots=True)
+class StartedAs:
+    """How one process was started: command line, names in its environment, and its threads with their CPU in cores.
+
+    `has_children`: another process of the family is its child.
+    """
+
+    pid: int
+    command: tuple[str, ...]
+    environment: tuple[str, ...]
+    threads: tuple[tuple[str, float], ...] = ()
+    has_children: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DevSettings:
+    """All settings that were seen, the costliest first; `loops` is how many event loops were asked."""
+
+    settings: tuple[DevSetting, ...]
+    processes: tuple[StartedAs, ...]
+    loops: int = 0
