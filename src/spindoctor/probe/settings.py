@@ -88,7 +88,7 @@ class SettingsReader:
 
     def _of_modules(self, modules: Iterable[str]) -> list[Switch]:
         """Objects in these modules whose own `debug` is on, or that hold a dict in which it is."""
-        found: list[Switch] = []
+        found: dict[int, Switch] = {}
         for module in modules:
             try:
                 contents = list(self._interpreter.module_contents(module).items())[:MOST_OBJECTS]
@@ -97,8 +97,8 @@ class SettingsReader:
             for name, address in contents:
                 where = self._debug_of(address)
                 if where:
-                    found.append(Switch("application debug", f"{module}.{name}{where} is True"))
-        return found
+                    found.setdefault(address, Switch("application debug", f"{module}.{name}{where} is True"))
+        return list(found.values())
 
     def _watched(self, stacks: Stacks) -> list[WatchedFiles]:
         """The threads that keep the modification times of source files."""

@@ -56,6 +56,8 @@ TREATMENTS: dict[str, str] = {
     "Socket.protocol": "ours",
     "Socket.remote": "address",
     "Socket.state": "ours",
+    "Switch.kind": "ours",
+    "Switch.shown_by": "sentence",
     "SystemCall.name": "ours",
     "Target.made_by": "ours",
     "Task.coroutine": "code",
@@ -67,6 +69,8 @@ TREATMENTS: dict[str, str] = {
     "ThreadUse.name": "name",
     "Wait.kind": "ours",
     "Wait.type_name": "code",
+    "WatchedFiles.example": "file",
+    "WatchedFiles.name": "code",
 }
 """What happens to each text of the model: `Class.field` to the name of a treatment. "ours" is what we or the kernel
 chose from a fixed set, with the names and versions of packages; "code" are names in source code."""

@@ -112,7 +112,8 @@ def _known(settings: DevSettings) -> list[Finding]:
     found = [finding for process in settings.processes for one in known for finding in _marks(process, one)]
     plain = knowledge.Reload("a plain option", options=tuple(RELOADS))
     parents = [one for one in settings.processes if one.has_children]
-    return (found or [finding for process in parents for finding in _marks(process, plain)])[:1]
+    found = found or [finding for process in parents for finding in _marks(process, plain)]
+    return sorted(found, key=lambda one: -one.cost.cores)[:1]
 
 
 def _marks(process: StartedAs, one: knowledge.Reload) -> Iterator[Finding]:
