@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from cases import HERE, started
 from interpreters import python
 
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.libuv import turn_clock
 
 pytestmark = pytest.mark.live
+
+LIFE_MS = 60_000
+"""The target ends by itself after this."""
 
 
 @pytest.mark.parametrize("version", ["3.12", "3.14"])
@@ -22,8 +28,12 @@ def test_tasks_on_uvloop_are_read(version: str) -> None:
         chain = found.coroutine_chain(task.coroutine)
         asked = found.running_loops(), found.asyncgens(told["loop"]), found.awaited_by(told["task"])
         names = found.objects.type_names(told["loop"])
+        clock = turn_clock(found.reader, told["loop"])
+        began_ms = clock.now_ms() if clock else None
 
     assert asked == ({thread.address: told["loop"]}, None, (told["main"],))
     assert "uvloop.loop.Loop" in names
+    assert began_ms is not None
+    assert 0 <= time.monotonic() * 1000 - began_ms < LIFE_MS
     assert (task.name, task.state, task.loop) == ("inner", "pending", told["loop"])
     assert [raw.frame.function for raw in chain.frames] == ["inner", "sleep"]

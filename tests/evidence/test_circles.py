@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from recordings import Seen, inside, library, loop_samples, main_thread, one_process, task, task_looks, user
+from recordings import Seen, inside, library, loop_samples, main_thread, one_process, spinning, task, task_looks, user
 
 from spindoctor.evidence.circles import circles
 from spindoctor.model.facts import Circle
 from spindoctor.model.frames import Frame
-from spindoctor.model.share import Share
+from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import Route
 
 READ_READY = Frame("_SelectorSocketTransport._read_ready", "/usr/lib/python3.12/asyncio/selector_events.py", 960)
@@ -31,10 +31,18 @@ def test_tasks_of_two_coroutines_that_fill_the_loop_are_a_circle() -> None:
         inside(right, task=2, turn=2.0),
         inside(left, task=1, turn=3.0),
         inside(READ_READY, turn=4.0),
+        spinning(5.0),
     )
 
     assert (circle.share, circle.incoming, circle.tasks) == (Share(3, 4), Share(1, 4), 2)
     assert [(one.function, one.line) for one in circle.members] == [("left", 14), ("right", 20)]
+
+
+def test_a_loop_without_a_queue_in_sight_does_not_show_what_it_does_for_its_sockets() -> None:
+    """A loop written in C: its calls for sockets look like any callback."""
+    (circle,) = found(inside(user("left"), task=1, turn=1.0), inside(library("data_received"), turn=2.0))
+
+    assert circle.incoming == NO_LOOKS
 
 
 def test_looks_that_hide_whose_step_it_is_are_left_out() -> None:

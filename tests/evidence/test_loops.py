@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from recordings import at_loop, idle, inside, library, main_thread, one_process, recording, spinning, user
 
@@ -84,6 +86,15 @@ def test_without_turns_a_look_outside_ends_a_run() -> None:
 
     assert loop.one_callback == Share(1, 10)
     assert loop.held == Share(0, 10)
+
+
+def test_calls_for_different_connections_in_one_turn_are_different_runs() -> None:
+    """A loop written in C reads from many sockets in one turn; the protocol that it calls tells them apart."""
+    looks = [inside(HANDLER, turn=1.0) for _ in range(4)]
+    calls = [(thread, replace(loop, holder=number)) for number, (thread, loop) in enumerate(looks)]
+
+    assert only_loop(at_loop(*calls)).held == Share(0, 4)
+    assert only_loop(at_loop(*looks)).held == Share(4, 4)
 
 
 def test_the_longest_run_of_one_callback_is_measured() -> None:

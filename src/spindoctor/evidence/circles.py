@@ -17,7 +17,7 @@ from spindoctor.model.facts import Circle
 from spindoctor.model.frames import Stack
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, ThreadUse
-from spindoctor.model.share import Share
+from spindoctor.model.share import NO_LOOKS, Share
 
 LOOP_FILE = "asyncio/base_events.py"
 """Where the methods of the standard loop are; a task's step, written in C, calls `call_soon` there."""
@@ -89,10 +89,16 @@ def _circle(process: ProcessRecording, thread: ThreadUse, steps: Sequence[_Step]
             if code in mine or not mine
         ),
         share=Share(len(inside), len(steps)),
-        incoming=Share(sum(step.is_incoming for step in steps), len(steps)),
+        incoming=_incoming(process, thread.tid, steps),
         serving=Share(sum(step.task in serving for step in inside), len(inside)),
         tasks=len({step.task for step in inside if step.task}),
     )
+
+
+def _incoming(process: ProcessRecording, tid: int, steps: Sequence[_Step]) -> Share:
+    """No looks at all for a loop written in C: what it does for its sockets looks like any callback."""
+    shows = any(loop.ready is not None for sample in process.samples for loop in sample.loops if loop.tid == tid)
+    return Share(sum(step.is_incoming for step in steps), len(steps)) if shows else NO_LOOKS
 
 
 def _place(namer: Namer, tid: int, steps: Sequence[_Step]) -> Culprit:

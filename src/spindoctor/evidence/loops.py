@@ -19,7 +19,7 @@ MIN_HOLD_S = 0.015
 callback can be 10 ms of work; 15 ms cannot be two short callbacks that happen to look alike."""
 
 MIN_BLIND_HOLD_S = 0.1
-"""The same where turns cannot be read (uvloop), so that two steps of one task look like one: a task that is stepping in
+"""The same where turns cannot be read, so that two steps of one task look like one: a task that is stepping in
 six looks of ten is met in ten looks on end once in 170 tries."""
 
 
@@ -37,9 +37,12 @@ class _Seen:
 
     @property
     def stay(self) -> object:
-        """What is the same as long as one callback runs."""
+        """What is the same as long as one callback runs.
+
+        A loop written in C serves many connections in one turn, with calls that leave no handle to tell them by.
+        """
         if self.loop.turn is not None:
-            return (self.loop.turn, self.loop.callback)
+            return (self.loop.turn, self.loop.callback, self.loop.task, self.loop.holder)
         return (self.loop.task, self.loop.callback, self.loop.holder)
 
     def moment(self) -> Moment:
@@ -152,7 +155,7 @@ def _one_callback(looks: Sequence[_Seen]) -> list[_Seen]:
 def _runs_inside(looks: Sequence[_Seen]) -> list[list[_Seen]]:
     """Unbroken runs of looks inside one callback.
 
-    Unbroken, because without turns (uvloop) one task's many short steps have the same `stay`, and only the looks at the
+    Unbroken, because without turns one task's many short steps have the same `stay`, and only the looks at the
     loop's machinery between them tell them apart.
     """
     runs = itertools.groupby(looks, key=lambda look: look.stay if look.is_inside else None)

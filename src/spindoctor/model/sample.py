@@ -44,7 +44,7 @@ class LoopLook:
 
     `polls` is True while the loop is in its selector; `poll_timeout_s` is what it gave the selector (0: do not wait,
     -1: wait without limit, None: not readable). `turn` changes with every turn of the loop (negative: it moved on while
-    it was read) and `callback` with every callback inside a turn (None: not readable, as with uvloop). `holder` is the
+    it was read) and `callback` with every callback inside a turn (None: not readable). `holder` is the
     address of the `self` of the callback that runs. `ready` is the number of callbacks waiting to run; `overdue_s` how
     late the first timer is.
     """

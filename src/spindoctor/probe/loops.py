@@ -2,8 +2,7 @@
 
 The standard loop is written in Python: its `_run_once` takes one turn and keeps the turn's end time and the handle that
 runs in local variables (Lib/asyncio/base_events.py). A loop written in C (uvloop) shows no frame of its own; its
-callbacks
-begin above the function that started it.
+callbacks begin above the function that started it, and libuv's clock tells one turn from the next.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.sample import LoopLook, SystemCall
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.libuv import turn_clock
 
 TURN_FILE = "asyncio/base_events.py"
 HANDLE_FILE = "asyncio/events.py"
@@ -36,6 +36,7 @@ class LoopWatch:
         self.loop = loop
         self.type_name = self._objects.type_name(loop)
         self._ready = self._attribute("_ready")
+        self._clock = turn_clock(interpreter.reader, loop) if self._ready is None else None
         self._starter: int | None = None
         self._moved = 0
 
@@ -135,7 +136,16 @@ class LoopWatch:
             return LoopLook(self.tid, self.loop, task)
         outermost = frames[depth - 1]
         holder = self._holder(frames[:depth])
-        return LoopLook(self.tid, self.loop, task, callback=outermost.address, holder=holder, depth=depth)
+        turn = self._clock.now_ms() if self._clock else None
+        return LoopLook(
+            self.tid,
+            self.loop,
+            task,
+            turn=None if turn is None else float(turn),
+            callback=outermost.address,
+            holder=holder,
+            depth=depth,
+        )
 
     def _start_of_callbacks(self, frames: Sequence[RawFrame]) -> int:
         """How many frames lie above the function that started a loop of which no frame shows."""

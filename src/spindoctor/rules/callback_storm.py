@@ -99,7 +99,7 @@ def _works(loop: Loop) -> bool:
 def _is_closed(circle: Circle, loop: Loop) -> bool:
     """Whether these tasks fill the loop and nothing shows that what they do comes from outside."""
     from_outside = circle.incoming.ratio > MAX_INCOMING or _system_share(loop) >= MAX_IO_SHARE
-    serves = loop.turns is None and circle.serving.ratio > MAX_SERVING
+    serves = not circle.incoming.of and circle.serving.ratio > MAX_SERVING
     return circle.share.of >= MIN_STEPS and circle.share.low >= MIN_CIRCLE and not from_outside and not serves
 
 

@@ -16,8 +16,8 @@ A loop that is busy with many short callbacks is saturated by right and is not r
 of at least 15 ms counts.
 
 ## Missed alarms
-Work just below 15 ms a callback. With uvloop the turns of the loop cannot be read, and a callback is told from the next
-by its task alone, so the confidence is lower.
+Work just below 15 ms a callback. Where a loop shows no turns (neither the standard one nor libuv's), a callback is told
+from the next by its task alone, so the confidence is lower.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ Either way the loop is held for as long as was looked.
 
 ## Missed alarms
 A run that began while it was looked, and fills less than nine tenths of the look, is told as a long computation.
-With uvloop the turns of the loop cannot be read: there one task must be inside the same callback look after look.
+Where a loop shows no turns (neither the standard one nor libuv's), one task must be inside the same callback look after
+look.
 """
 
 from __future__ import annotations
