@@ -76,3 +76,12 @@ def test_steps_of_tasks_with_a_request_serve() -> None:
 def test_a_loop_without_a_step_has_no_circle() -> None:
     assert found(inside(READ_READY, turn=1.0)) == []
     assert circles(one_process(threads=(main_thread(),))) == []
+
+
+def test_a_place_without_a_line_is_not_named_where_there_is_one_with_a_line() -> None:
+    """Instructions that clean up after a `try` have no line."""
+    nowhere, wait = user("poll", 0), user("poll", 12)
+
+    (circle,) = found(*(inside(frame, task=1, turn=float(turn)) for turn, frame in enumerate((nowhere, nowhere, wait))))
+
+    assert [one.line for one in circle.members] == [12]

@@ -146,6 +146,17 @@ def test_an_endless_run_is_placed_at_the_line_seen_most() -> None:
     assert site.culprit.line == 21
 
 
+def test_a_computation_is_placed_at_a_line_where_any_look_has_one() -> None:
+    """Instructions that clean up after a `try` have no line; where no look has one, none is named."""
+    nowhere, known = user("handle", 0), user("handle", 12)
+
+    some = only_loop(at_loop(*[inside(nowhere, turn=1.0)] * 3, inside(known, turn=1.0)))
+    none = only_loop(at_loop(*[inside(nowhere, turn=1.0)] * 3))
+
+    assert [site.culprit.line for site in some.holds] == [12]
+    assert [site.culprit.line for site in none.holds] == [None]
+
+
 def test_waits_are_kept_apart_by_line_and_computations_are_not() -> None:
     lines = (10, 10, 11)
     waiting = only_loop(at_loop(*[inside(user("handler", line), turn=1.0, call="recvfrom") for line in lines]))

@@ -102,7 +102,13 @@ def _incoming(process: ProcessRecording, tid: int, steps: Sequence[_Step]) -> Sh
 
 
 def _place(namer: Namer, tid: int, steps: Sequence[_Step]) -> Culprit:
-    """The stack with user code seen most; without one, the coroutine itself."""
-    mine = Counter((step.stack, step.task) for step in steps if user_frame(step.stack))
-    (stack, task), _ = (mine or Counter((step.stack, step.task) for step in steps)).most_common(1)[0]
+    """The stack with a line of user code seen most; without one, the coroutine itself."""
+    seen = Counter((step.stack, step.task) for step in steps)
+    stack, task = max(seen, key=lambda one: (_line(one[0]) > 0, seen[one]))
     return namer.culprit(stack, tid, task)
+
+
+def _line(stack: Stack) -> int:
+    """The line of user code; 0 for a library's, and for instructions that have none."""
+    mine = user_frame(stack)
+    return mine.line if mine else 0

@@ -60,7 +60,7 @@ class Namer:
             task=known.name if known else None,
             function=shown.function if shown else None,
             file=shown.file if shown else None,
-            line=shown.line if shown else None,
+            line=shown.line or None if shown else None,
             route=self.route(stack, task),
             library_frame=place(beneath) if beneath else None,
         )
@@ -91,8 +91,14 @@ def _key(stack: Stack, *, by_line: bool) -> tuple[str, str, int] | None:
     return (frame.file, frame.function, frame.line if by_line else 0) if frame else None
 
 
+def _has_line(key: tuple[str, str, int] | None) -> bool:
+    """Whether a place has a line: instructions that clean up after a `try` or `with` have none."""
+    return bool(key and key[2])
+
+
 def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
-    line = Counter(_key(moment.stack, by_line=True) for moment in moments).most_common(1)[0][0]
+    lines = Counter(_key(moment.stack, by_line=True) for moment in moments)
+    line = max(lines, key=lambda key: (_has_line(key), lines[key]))
     there = [moment.stack for moment in moments if _key(moment.stack, by_line=True) == line]
     middle = Counter(there).most_common(1)[0][0]
     task = Counter(moment.task for moment in moments).most_common(1)[0][0]

@@ -23,8 +23,9 @@ Rare long pauses with little CPU in all. Memory that is freed by reference count
 from __future__ import annotations
 
 from spindoctor.model.collector import Collector, Collectors
-from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
+from spindoctor.model.share import Share
 
 MIN_LOOKS = 50
 """Below this a share of 15 % cannot be told from 30 %."""
@@ -46,33 +47,51 @@ def check(collectors: Collectors) -> Outcome:
     """Found for each thread that spends a large share of its CPU on collections."""
     if collectors.looks < MIN_LOOKS:
         return Unsure(f"{collectors.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    heavy = [one for one in collectors.collectors if _is_heavy(one)]
-    if heavy:
-        return Found(tuple(map(_finding, heavy)))
+    findings = [finding for mine in _by_process(collectors) for finding in _of_process(mine)]
+    if findings:
+        return Found(tuple(findings))
     told = "; ".join(
         f"{one.name} of {one.pid}: {one.inside} on the CPU in a collection" for one in collectors.collectors
     )
     return Clear(told or f"no collection was met in {collectors.looks} looks")
 
 
-def _is_heavy(one: Collector) -> bool:
-    return one.inside.low >= MIN_SHARE and one.cores * one.inside.ratio >= MIN_CORES
+def _by_process(collectors: Collectors) -> list[list[Collector]]:
+    pids = dict.fromkeys(one.pid for one in collectors.collectors)
+    return [[one for one in collectors.collectors if one.pid == pid] for pid in pids]
 
 
-def _finding(one: Collector) -> Finding:
+def _of_process(mine: list[Collector]) -> list[Finding]:
+    """One finding where the threads together collect too much: whichever allocates next runs the collection."""
+    inside = Share(sum(one.inside.count for one in mine), sum(one.inside.of for one in mine))
+    cores = sum(_cost(one) for one in mine)
+    if len(mine) > 1 and inside.low >= MIN_SHARE and cores >= MIN_CORES:
+        where = f"{len(mine)} threads of pid {mine[0].pid}"
+        others = tuple(one.site.culprit for one in mine[1:])
+        return [_finding(mine[0], inside, cores, where, others)]
+    heavy = [one for one in mine if one.inside.low >= MIN_SHARE and _cost(one) >= MIN_CORES]
+    return [_finding(one, one.inside, _cost(one), f"{one.name}, pid {one.pid}", ()) for one in heavy]
+
+
+def _cost(one: Collector) -> float:
+    return one.cores * one.inside.ratio
+
+
+def _finding(one: Collector, inside: Share, cores: float, where: str, others: tuple[Culprit, ...]) -> Finding:
     is_asked = one.asked.ratio >= ASKED_SHARE
     why = "asks for garbage collections" if is_asked else "runs into garbage collections"
     return Finding(
-        claim=f"{one.site.culprit.function} {why} that take {one.inside} on the CPU of {one.name}, pid {one.pid}",
-        severity="critical" if one.inside.ratio >= SEVERE_SHARE else "warning",
+        claim=f"{one.site.culprit.function} {why} that take {inside} on the CPU of {where}",
+        severity="critical" if inside.ratio >= SEVERE_SHARE else "warning",
         confidence="high",
         cost=Cost(
-            cores=one.cores * one.inside.ratio,
+            cores=cores,
             loop_share=one.inside.ratio * min(1.0, one.cores) if one.is_loop else 0.0,
             delay_s=one.longest_s,
         ),
         culprit=one.site.culprit,
-        evidence=_evidence(one),
+        culprits=others,
+        evidence=_evidence(one, inside),
         against=() if is_asked else ("the line is where collections were met, not what made the objects",),
         fix=_fix(is_asked=is_asked),
         explains="the CPU that goes into the collector, and pauses in which the whole process stands still",
@@ -80,9 +99,9 @@ def _finding(one: Collector) -> Finding:
     )
 
 
-def _evidence(one: Collector) -> tuple[Figure, ...]:
+def _evidence(one: Collector, inside: Share) -> tuple[Figure, ...]:
     figures = [
-        Figure("inside", "looks on the CPU inside a collection", str(one.inside), "", "interpreter and stacks"),
+        Figure("inside", "looks on the CPU inside a collection", str(inside), "", "interpreter and stacks"),
         Figure("pauses", "separate collections that were met", one.pauses, "collections", "interpreter"),
         Figure("longest", "longest collection that was seen", round(one.longest_s, 3), "s", "interpreter"),
         Figure("asked", "of these looks, at a line that asks for it", str(one.asked), "", "stacks and source"),
