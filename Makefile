@@ -21,7 +21,7 @@ help:
 	@echo "make test-live  tests that look at real processes"
 	@echo "make test-lab   the lab's services, sick and cured, on the Pythons of this machine"
 	@echo "make test-formats  other tools' readers, from npm, on the files that record and export write"
-	@echo "make lab        list the lab's cases; CASE=slug/variant starts one (ARGS='--cured --python 3.12')"
+	@echo "make lab        all rules on all cases; writes docs/verdicts.md (ARGS='--wide --repeat 3')"
 	@echo "make clean      remove what the targets above made in this folder"
 
 $(STAMP): pyproject.toml
@@ -49,14 +49,14 @@ check: $(STAMP)
 test-live: $(STAMP)
 	$(call pytest,-m live)
 
-test-test-formats: $(STAMP)
+test-lab: $(STAMP)
+	$(call pytest,-m lab tests/lab)
+
+test-formats: $(STAMP)
 	$(call pytest,-m formats tests/formats)
 
 lab: $(STAMP)
-	$(call pytest,-m lab tests/lab)
-
-lab: $(STAMP)
-	@$(BIN)/python lab/run.py $(CASE) $(ARGS)
+	@$(BIN)/python lab/matrix.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import proc_figures
 import pythons
-from lab_cases import CASES, Case, all_cases, load
+from lab_cases import CASES, Case, all_cases
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
@@ -176,7 +176,7 @@ def _tail(log: IO[bytes]) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="?", help="SLUG/VARIANT; without it the cases are listed")
+    parser.add_argument("case", nargs="?", help="SLUG or SLUG/VARIANT; without it the cases are listed")
     parser.add_argument("--python", default=f"{sys.version_info.major}.{sys.version_info.minor}")
     parser.add_argument("--cured", action="store_true")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
@@ -192,9 +192,18 @@ def _list() -> None:
         print(f"{case.name:45} Python {case.first}-{case.last}  {case.symptom}")
 
 
+def find(name: str) -> Case:
+    """The case of this name; of a mechanism alone, the first of its cases."""
+    found = next((case for case in all_cases() if name in {case.name, case.slug}), None)
+    if found is None:
+        raise LabError(f"There is no case {name}; `spindoctor lab` lists them.")
+    return found
+
+
 def _show(scene: Scene, seconds: float | None) -> None:
     """Print the pid and wait for the end, or print the figures of so many seconds."""
     print(f"pid {scene.pid}, port {scene.port}, processes {scene.pids}", flush=True)
+    print(f"It ends by itself after {LIFE_S} s. Meanwhile, elsewhere: spindoctor diagnose {scene.pid}", flush=True)
     if seconds:
         print(proc_figures.table(scene.pids, seconds))
         print(proc_figures.latency(scene.port, "/ping", seconds))
@@ -206,6 +215,7 @@ def _show(scene: Scene, seconds: float | None) -> None:
 
 def main() -> int:
     """List the cases, or run one."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     arguments = _arguments()
     if arguments.case is None:
         _list()
@@ -216,8 +226,8 @@ def main() -> int:
         return 1
     options = ["--loop", arguments.loop, *(["--idle"] if arguments.idle else [])]
     which = "cured" if arguments.cured else "sick"
-    case = load(CASES / arguments.case)
     try:
+        case = find(arguments.case)
         with running(case, which, found[arguments.python], options=options, background=arguments.background) as scene:
             _show(scene, arguments.figures)
     except (LabError, pythons.debian_root.SetupError) as problem:

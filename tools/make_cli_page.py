@@ -31,7 +31,11 @@ def page() -> str:
     """The page's text."""
     root = typer.main.get_command(app)
     parts = [HEAD, _section("spindoctor", root)]
-    parts += [_section(f"spindoctor {name}", root.get_command(None, name)) for name in COMMANDS]  # type: ignore[attr-defined, arg-type]
+    for name in COMMANDS:
+        command: Any = root.get_command(None, name)  # type: ignore[attr-defined, arg-type]
+        parts.append(_section(f"spindoctor {name}", command))
+        inner = getattr(command, "commands", {})
+        parts += [_section(f"spindoctor {name} {one}", inner[one]) for one in inner]
     return "\n".join(parts)
 
 
@@ -66,7 +70,8 @@ def _value(one: Any) -> str:  # noqa: ANN401
 def _default(one: Any) -> str:  # noqa: ANN401
     if one.default is None or isinstance(one.default, bool):
         return ""
-    shown = one.default.value if isinstance(one.default, enum.Enum) else f"{one.default:g}"
+    plain = one.default.value if isinstance(one.default, enum.Enum) else one.default
+    shown = f"{plain:g}" if isinstance(plain, (int, float)) else plain
     return f" Default: `{shown}`."
 
 

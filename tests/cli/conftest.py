@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import fake_session
 import pytest
+from ended import Ended
 
 import spindoctor
 from spindoctor.cli.endings import run
 
 WIRED = ("diagnose", "replay", "survey", "bundle", "record", "export", "forms", "delivery")
 """The commands that import the session."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command line left."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Ended
+from ended import Ended
 from fake_session import LOOK, RECORDING, FakeSession, a_report
 
 from spindoctor import __version__, store

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Ended
+from ended import Ended
 from fake_session import RECORDING, FakeSession
 
 from spindoctor import store

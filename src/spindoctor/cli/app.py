@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "Give the report of a saved recording again, without the target.",
     "bundle": "Make one redacted file to share of a saved recording: the recording and its reports.",
     "explain": "Say what a mechanism is, why it hurts and what to do about it.",
+    "lab": "List sick services to try the doctor on; `lab run CASE` starts one.",
     "completion": "Print the completion script of a shell.",
 }
 
