@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from spindoctor.errors import DoctorError, Misread
-from spindoctor.evidence.origin import is_user
 from spindoctor.knowledge import debug_paths
+from spindoctor.model.closeup import Extras
 from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 from spindoctor.model.process import Epoll, Machine, Process, Target
-from spindoctor.model.recording import Candidate, ProcessRecording, Recording, SourceWindow
+from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
+from spindoctor.probe.closeup import CloseUp
 from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
 from spindoctor.probe.family import read_stats
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
@@ -27,6 +28,7 @@ from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
 from spindoctor.probe.vantage import Vantage
 from spindoctor.probe.watcher import ProcessWatch
+from spindoctor.probe.windows import last_lines, windows
 from spindoctor.shapes import find_shapes
 
 MOST_PROCESSES = 16
@@ -42,7 +44,6 @@ LOOKS_BETWEEN_PINS = 20
 HALF_WAY = 0.5
 """Descriptors are read in the middle of the look: a spin may end before it does."""
 
-MOST_WINDOWS = 120
 MOST_SOURCES = 200
 MOST_SOURCE_LINES = 20_000
 
@@ -52,7 +53,13 @@ Progress = Callable[[float, str], None]
 class Recorder:
     """Looks at a family of processes; a context manager that leaves nothing behind."""
 
-    def __init__(self, target: Target, asked: int, rate_hz: float, *, asks_routes: bool = False) -> None:
+    def __init__(
+        self,
+        target: Target,
+        asked: int,
+        rate_hz: float,
+        extras: Extras,
+    ) -> None:
         """Attach to the members.
 
         Raises:
@@ -60,7 +67,9 @@ class Recorder:
         """
         self.rate_hz = rate_hz
         self._asked = asked
-        self._asks_routes = asks_routes
+        self._extras = extras
+        self._close_ups: dict[int, CloseUp] = {}
+        self._seen: dict[int, ProcessRecording] = {}
         self._notes: list[str] = []
         self._missing: dict[int, str] = {}
         self._own_cpu_s = time.process_time()
@@ -91,7 +100,7 @@ class Recorder:
 
     def _attach(self, process: Process) -> ProcessWatch | None:
         try:
-            return ProcessWatch(process, asks_routes=self._asks_routes)
+            return ProcessWatch(process, asks_routes=self._extras.asks_routes)
         except DoctorError as error:
             if process.pid == self._asked:
                 raise
@@ -114,6 +123,8 @@ class Recorder:
         with _interruptible(self):
             self._run(seconds, progress)
         self._seconds = time.monotonic() - self._start_s
+        if self._extras.ends_close:
+            self._look_closely()
         self._read_descriptors()
 
     def _run(self, seconds: float, progress: Progress) -> None:
@@ -133,6 +144,12 @@ class Recorder:
             self._vantage.note(is_late=due > number + 1)
             number = max(number + 1, due)
             time.sleep(max(0.0, number * step_s - (time.monotonic() - self._start_s)))
+
+    def _look_closely(self) -> None:
+        for watch in self._watches:
+            if not watch.ended:
+                self._seen[watch.pid] = watch.finish()  # the time that a close look takes is no part of the look
+                self._close_ups[watch.pid] = watch.close_up(with_values=self._extras.reads_values)
 
     def _look(self, now_s: float, number: int) -> bool:
         """Look at all members once; False when none is left."""
@@ -215,11 +232,13 @@ class Recorder:
         return replace(machine(before, after), neighbours=neighbours)
 
     def _finish(self, watch: ProcessWatch) -> ProcessRecording:
-        seen = watch.finish()
+        seen = self._seen.get(watch.pid) or watch.finish()
         process = next(one for one in self.target.processes if one.pid == watch.pid)
         sources = SourceReader(process)
         table = self._descriptors.get(watch.pid)
         candidates = _candidates(watch, sources)
+        close_up = self._close_ups.get(watch.pid, CloseUp())
+        lines = last_lines(seen, sources) if self._extras.ends_close else ()
         missing = [("descriptors", self._missing[watch.pid])] if watch.pid in self._missing else []
         if table and table.is_cut:
             missing.append(("descriptors", f"{table.total} descriptors, of which {len(table.descriptors)} were read"))
@@ -232,7 +251,9 @@ class Recorder:
             descriptor_limit=table.limit if table else None,
             epolls=self._epolls.get(watch.pid, ()),
             packages=read_packages(watch.pid, process.sys_path) if not watch.ended else (),
-            sources=tuple(_windows(seen, candidates, sources)),
+            sources=(*windows(seen, candidates, sources), *lines),
+            values=close_up.values,
+            polled=close_up.polled,
             candidates=candidates,
             missing=tuple(missing),
         )
@@ -261,26 +282,6 @@ def _sys_path(watch: ProcessWatch) -> tuple[str, ...]:
         return watch.interpreter.sys_path()
     except Misread:
         return ()
-
-
-def _windows(seen: ProcessRecording, candidates: Sequence[Candidate], sources: SourceReader) -> Iterator[SourceWindow]:
-    """Source lines around the candidates and the places seen most."""
-    places = Counter(
-        {Frame(one.function, one.file, one.line): len(seen.samples) * MOST_PROCESSES + 1 for one in candidates}
-    )
-    for sample in seen.samples:
-        for look in sample.threads:
-            places.update(look.stack[:MOST_PROCESSES])
-    for task_look in seen.task_looks:
-        for task in task_look.tasks:
-            places.update(task.chain)
-            places.update([task.defined] if task.defined else [])
-        for scope in task_look.scopes:
-            places.update(task.defined for task in scope.tasks if task.defined)
-    for frame, _ in places.most_common(MOST_WINDOWS):
-        window = sources.window(frame.file, frame.line)
-        if window:
-            yield window
 
 
 def _candidates(watch: ProcessWatch, sources: SourceReader) -> tuple[Candidate, ...]:

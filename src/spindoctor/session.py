@@ -7,8 +7,10 @@ other never does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from spindoctor.model.closeup import ORDINARY, Extras
+from spindoctor.model.dump import Dump
 from spindoctor.model.outcome import Found, Look, ProcessLine, Report
 from spindoctor.model.pictures import Pictures
 from spindoctor.model.profile import Profile
@@ -25,11 +27,9 @@ def look(
     seconds: float = 3.0,
     rate_hz: float = 100.0,
     progress: Progress | None = None,
-    asks_routes: bool = False,
+    extras: Extras = ORDINARY,
 ) -> Recording:
     """Look at the service that `pid` belongs to, `rate_hz` times a second for `seconds`; nothing is stopped or written.
-
-    With `asks_routes` every look also asks for the request that a thread works for, at about 0.1 ms of ours each.
 
     A KeyboardInterrupt ends the look early; what was seen so far is returned with `is_interrupted`.
 
@@ -40,7 +40,7 @@ def look(
     from spindoctor.recorder import Recorder  # noqa: PLC0415
 
     target = find_family(pid)
-    with Recorder(target, pid, rate_hz, asks_routes=asks_routes) as recorder:
+    with Recorder(target, pid, rate_hz, extras) as recorder:
         recorder.run(seconds, progress or _silent)
         return recorder.recording()
 
@@ -87,6 +87,13 @@ def pictures(recording: Recording, report: Report) -> Pictures:
     first = (report.outcomes.get(slug) for slug in report.ranking[:1])
     culprit = next((answer.findings[0].culprit for answer in first if isinstance(answer, Found)), None)
     return draw(recording, culprit)
+
+
+def dump(recording: Recording, pids: Collection[int] = ()) -> Dump:
+    """What threads and tasks were doing at the end of a recording, of all processes or of those with these pids."""
+    from spindoctor.evidence.dump import dump as gather_dump  # noqa: PLC0415
+
+    return gather_dump(recording, pids)
 
 
 def _look_facts(recording: Recording) -> Look:

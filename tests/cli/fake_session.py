@@ -6,12 +6,15 @@ python fake_session.py SCENARIO ARGUMENTS...
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 from spindoctor.errors import DoctorError, ExitCode
+from spindoctor.evidence.dump import dump
 from spindoctor.evidence.profile import profile
+from spindoctor.model.closeup import ORDINARY, Extras
+from spindoctor.model.dump import Dump
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, Report, Severity, Unsure
 from spindoctor.model.pictures import Pictures
 from spindoctor.model.process import Machine, Process, Target
@@ -43,7 +46,7 @@ class FakeSession(ModuleType):
     recording: Recording = RECORDING
     error: BaseException | None = None
     asked: list[object] = field(default_factory=list)
-    asked_routes: bool = False
+    asked_extras: Extras = ORDINARY
 
     def __post_init__(self) -> None:
         super().__init__("spindoctor.session")
@@ -59,10 +62,10 @@ class FakeSession(ModuleType):
         seconds: float,
         rate_hz: float,
         progress: Callable[[float, str], None] | None = None,
-        asks_routes: bool = False,
+        extras: Extras = ORDINARY,
     ) -> Recording:
         self.asked.append((pid, seconds, rate_hz))
-        self.asked_routes = asks_routes
+        self.asked_extras = extras
         if progress:
             progress(0.0, "looking")
         if self.error:
@@ -71,6 +74,9 @@ class FakeSession(ModuleType):
 
     def profile(self, recording: Recording) -> Profile:
         return profile(recording)
+
+    def dump(self, recording: Recording, pids: Collection[int] = ()) -> Dump:
+        return dump(recording, pids)
 
     def survey(self) -> Survey:
         return Survey(1.0, MACHINE, processes=7)

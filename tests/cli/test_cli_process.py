@@ -78,7 +78,7 @@ def test_help_imports_no_renderer_no_rule_and_no_session() -> None:
         "spindoctor.cli.streams",
         "spindoctor.errors",
     }
-    for name in ("diagnose", "record", "export", "replay", "explain", "completion"):
+    for name in ("diagnose", "dump", "record", "export", "replay", "explain", "completion"):
         assert f"  {name}" in ended.stdout
 
 

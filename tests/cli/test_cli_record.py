@@ -78,7 +78,7 @@ def test_record_looks_ten_seconds_and_asks_for_the_route_of_each_look(
     spin("record", "--port", "80", "-o", str(tmp_path / "a.html"))
 
     assert session.asked == [(None, 80, None), (42, 10.0, 100.0)]
-    assert session.asked_routes
+    assert session.asked_extras.asks_routes
 
 
 def test_what_was_seen_until_ctrl_c_is_written(spin: Spin, session: FakeSession, tmp_path: Path) -> None:

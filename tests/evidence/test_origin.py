@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from recordings import library, user
 
-from spindoctor.evidence.origin import is_user, library_frame, place, user_frame
+from spindoctor.evidence.origin import library_frame, place, user_frame
 from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 
 USERS = {
     "an absolute path": "/srv/app/main.py",

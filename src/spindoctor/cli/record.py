@@ -12,6 +12,7 @@ from spindoctor.cli.options import Named, Pid, Port, Quiet, Rate, Redacted, Seco
 from spindoctor.cli.progress import progress
 from spindoctor.cli.streams import tell
 from spindoctor.errors import DoctorError, ExitCode
+from spindoctor.model.closeup import Extras
 from spindoctor.report.words import count
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -39,7 +40,7 @@ def record(
     store.check(output)
     found = session.find(pid, port, name)
     with progress(f"pid {found}", quiet=quiet) or nullcontext() as shown:
-        recording = session.look(found, seconds=seconds, rate_hz=rate, progress=shown, asks_routes=True)
+        recording = session.look(found, seconds=seconds, rate_hz=rate, progress=shown, extras=Extras(asks_routes=True))
     if not recording.looks:
         raise DoctorError(f"no look at process {found} succeeded, so {output} was not written", "try again")
     write(recording, output, chosen, is_redacted=redact)

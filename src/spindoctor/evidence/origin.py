@@ -1,27 +1,14 @@
-"""Whose code a frame is: the user's, a library's or the interpreter's."""
+"""Whose code a stack runs: the frame to blame, and what it called."""
 
 from __future__ import annotations
 
 import re
 
 from spindoctor.model.frames import Frame, Stack
-
-LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/python3\d+t?\.zip/")
-"""Where installers and the interpreter put code (sysconfig's `purelib`, `platlib`, `stdlib`); `<frozen` has no file.
-
-Editable installs and the working directory lie elsewhere and are the user's.
-"""
-
-PSEUDO = re.compile(r"^<.*>$|^$")
-"""`<string>`, `<attrs generated init ...>`: compiled at run time, in nobody's file."""
+from spindoctor.model.origin import is_user
 
 ENTRY = re.compile(r"/bin/[^/]+$|/__main__\.py$")
 """Console scripts and `__main__` modules: they only start something."""
-
-
-def is_user(frame: Frame) -> bool:
-    """Whether the frame is the user's own code: neither installed, nor the standard library, nor made at run time."""
-    return not LIBRARY.search(frame.file) and not PSEUDO.match(frame.file)
 
 
 def user_frame(stack: Stack) -> Frame | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.origin import SHIM
 from spindoctor.model.profile import NS, ON_CPU, Lane, Profile, Spot, State, marker
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.sample import LoopLook, Sample, ThreadLook
@@ -166,12 +167,11 @@ def detail_of(look: ThreadLook, state: State, *, is_collecting: bool = False) ->
 
 def _cut(stack: Stack, loop: LoopLook | None) -> Stack:
     """The stack, outermost first, without the machinery of the event loop that called it."""
-    if loop is None:
-        return tuple(reversed(stack))
-    if loop.depth:
-        return tuple(reversed(stack[: loop.depth]))
-    turn = next((place for place, frame in enumerate(stack) if frame.function.endswith(TURN)), len(stack))
-    return tuple(reversed(stack[:turn]))
+    end = len(stack)
+    if loop:
+        turn = next((place for place, frame in enumerate(stack) if frame.function.endswith(TURN)), end)
+        end = loop.depth or turn
+    return tuple(frame for frame in reversed(stack[:end]) if frame.file != SHIM)
 
 
 def _named(stack: Stack, loop: LoopLook | None) -> Stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from spindoctor.model.closeup import Polled, Values
 from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
@@ -94,6 +95,8 @@ class ProcessRecording:
     has_gil: bool = True
     missing: tuple[tuple[str, str], ...] = ()
     ended: str | None = None
+    values: tuple[Values, ...] = ()
+    polled: tuple[Polled, ...] = ()
 
     @property
     def cpu_s(self) -> float:

@@ -21,6 +21,7 @@ from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Pool, Route, TaskLook
+from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
 from spindoctor.probe.imported import Imported
@@ -291,6 +292,10 @@ class ProcessWatch:
             late = loop.overdue_s(now_s)
             if late is not None and self.samples:
                 self.samples[-1] = _with_overdue(self.samples[-1], tid, late)
+
+    def close_up(self, *, with_values: bool) -> CloseUp:
+        """What is read once, at the end: see `CloseUpReader`."""
+        return CloseUpReader(self.interpreter, with_values).read(self._stacks, self._tasks.chains, self._looks)
 
     @property
     def hot_cpu(self) -> int | None:

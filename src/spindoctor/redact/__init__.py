@@ -67,6 +67,8 @@ TREATMENTS: dict[str, str] = {
     "ThreadUse.kernel_name": "name",
     "ThreadUse.loop_type": "code",
     "ThreadUse.name": "name",
+    "Values.names": "code",
+    "Values.texts": "nothing",
     "Wait.kind": "ours",
     "Wait.type_name": "code",
     "WatchedFiles.example": "file",

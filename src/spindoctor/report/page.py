@@ -13,6 +13,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from spindoctor.report.words import safe
+
 NARROWEST = 40
 """Columns below which wrapping makes a page harder to read than a line that runs over."""
 
@@ -82,6 +84,10 @@ class Page:
         """Lines of source, cut at the page's edge; (text, whether it is the one meant)."""
         for words, is_meant in lines:
             self._put(Text("     ") + Text(self._cut(words, self.width - 5), style="bold" if is_meant else "dim"))
+
+    def code_line(self, words: str, *, indent: int) -> None:
+        """One line of source, cut at the page's edge."""
+        self._put(Text(" " * indent) + Text(self._cut(safe(words), max(self.width - indent, NARROWEST // 2))))
 
     def columns(self, rows: Sequence[Sequence[str]], *, indent: int = 2) -> None:
         """Rows with all columns but the last padded to the same width; a row that is too long is wrapped."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 from spindoctor.model.profile import STATES, Lane, Profile, Spot
 from spindoctor.report.profile.tables import StackTree, Table
 from spindoctor.report.words import safe, sentence
-
-LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/python3\d+t?\.zip/")
-"""Where installers and the interpreter put code: it is drawn paler than the user's own."""
 
 MS = 1000
 ORDER = list(STATES)
@@ -67,7 +64,7 @@ def _key(lane: int, spot: Spot, names: Table[str], tree: StackTree) -> Key:
 
 def _frame(frame: Frame, names: Table[str]) -> list[int]:
     """Function, file, line, and whose it is: 0 the user's, 1 a library's, 2 no function at all."""
-    whose = 2 if not frame.file else 1 if LIBRARY.search(frame.file) or frame.file.startswith("<") else 0
+    whose = 2 if not frame.file else 0 if is_user(frame) else 1
     return [names.place(frame.function), names.place(frame.file), frame.line, whose]
 
 

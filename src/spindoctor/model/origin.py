@@ -1,0 +1,25 @@
+"""Whose code a frame is: the user's, or a library's or the interpreter's."""
+
+from __future__ import annotations
+
+import re
+
+from spindoctor.model.frames import Frame
+
+LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?/|/python3\d+t?\.zip/")
+"""Where installers and the interpreter put code (sysconfig's `purelib`, `platlib`, `stdlib`); `<frozen` has no file.
+
+Editable installs and the working directory lie elsewhere and are the user's.
+"""
+
+PSEUDO = re.compile(r"^<.*>$|^$")
+"""`<string>`, `<attrs generated init ...>`: compiled at run time, in nobody's file."""
+
+
+SHIM = "<shim>"
+"""The file of the frame with which CPython 3.12 enters its own evaluation loop: no function of anybody's."""
+
+
+def is_user(frame: Frame) -> bool:
+    """Whether the frame is the user's own code: neither installed, nor the standard library, nor made at run time."""
+    return not LIBRARY.search(frame.file) and not PSEUDO.match(frame.file)

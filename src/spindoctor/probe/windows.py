@@ -1,0 +1,51 @@
+"""Which lines of source go into a recording: around the places seen most, and one for each frame seen last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from spindoctor.model.frames import Frame
+from spindoctor.model.recording import Candidate, ProcessRecording, SourceWindow
+from spindoctor.probe.sources import SourceReader
+
+MOST_WINDOWS = 120
+MOST_FRAMES = 16
+"""Of one stack: its innermost say what it does."""
+
+MOST_LINES = 1000
+"""Single lines: of 40 threads with stacks of their own and 25 frames each."""
+
+
+def windows(seen: ProcessRecording, candidates: Iterable[Candidate], sources: SourceReader) -> Iterator[SourceWindow]:
+    """Source lines around the candidates and the places seen most."""
+    first = len(seen.samples) * MOST_FRAMES + 1
+    places = Counter({Frame(one.function, one.file, one.line): first for one in candidates})
+    for sample in seen.samples:
+        for look in sample.threads:
+            places.update(look.stack[:MOST_FRAMES])
+    for task_look in seen.task_looks:
+        for task in task_look.tasks:
+            places.update(task.chain)
+            places.update([task.defined] if task.defined else [])
+        for scope in task_look.scopes:
+            places.update(task.defined for task in scope.tasks if task.defined)
+    for frame, _ in places.most_common(MOST_WINDOWS):
+        window = sources.window(frame.file, frame.line)
+        if window:
+            yield window
+
+
+def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
+    """The one line of each frame that was seen last, of threads and of tasks."""
+    places: dict[tuple[str, int], None] = {}
+    for sample in seen.samples[-1:]:
+        for look in sample.threads:
+            places.update(dict.fromkeys((frame.file, frame.line) for frame in look.stack))
+    for task_look in seen.task_looks[-1:]:
+        for task in task_look.tasks:
+            places.update(dict.fromkeys((frame.file, frame.line) for frame in task.chain))
+    for file, line in list(places)[:MOST_LINES]:
+        window = sources.window(file, line, around=0)
+        if window:
+            yield window
