@@ -189,7 +189,7 @@ def test_without_looks_or_loops_the_reason_is_told() -> None:
     plain = loops(recording(one_process(samples=at_loop(idle()).processes[0].samples)))
 
     assert unseen == Missing("no look at the threads' stacks succeeded")
-    assert plain == Absent("no asyncio event loop runs in this service (1 looks at its threads)")
+    assert plain == Absent("no event loop runs in this service (1 looks at its threads)")
 
 
 def test_without_turns_a_run_must_be_long_to_hold_the_loop() -> None:

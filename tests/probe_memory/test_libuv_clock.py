@@ -6,9 +6,10 @@ from typing import cast
 
 import pytest
 
+from spindoctor.cpython.objects import Objects
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Unreadable
-from spindoctor.probe.libuv import TurnClock, turn_clock
+from spindoctor.probe.libuv import TurnClock, queue, queued_callable, turn_clock
 
 LOOP, UV_LOOP = 0x1000, 0x8000
 WRAPPED = {LOOP + 24: UV_LOOP, UV_LOOP: LOOP, UV_LOOP + 544: 123_456}
@@ -60,3 +61,27 @@ def test_a_loop_that_is_closed_meanwhile_shows_no_time() -> None:
 
     assert found
     assert found.now_ms() is None
+
+
+class Types:
+    """Objects of which only the types are known."""
+
+    def __init__(self, types: dict[int, str]) -> None:
+        self.types = types
+
+    def type_name(self, address: int) -> str:
+        if address not in self.types:
+            raise Unreadable(address, 8)
+        return self.types[address]
+
+
+def test_the_queue_is_the_deque_among_the_fields_and_a_handle_calls_its_callable() -> None:
+    """Fields that point to no object, and a context beside the callable, are passed over."""
+    fields = {LOOP + 8 * number: 0 for number in range(2, 60)}
+    fields |= {LOOP + 32: 0x10, LOOP + 48: 0xBAD1, LOOP + 96: 0x500}
+    objects = cast("Objects", Types({0x10: "dict", 0x500: "collections.deque", 0x20: "Context", 0x28: "method"}))
+    handle = {0x700 + 8 * number: 0 for number in range(2, 60)} | {0x700 + 32: 0x20, 0x700 + 72: 0x28}
+
+    assert queue(objects, cast("Reader", Words(fields)), LOOP) == 0x500
+    assert queued_callable(objects, cast("Reader", Words(handle)), 0x700) == 0x28
+    assert queued_callable(objects, cast("Reader", Words({})), 0x700) is None

@@ -25,6 +25,9 @@ LOOP_FILE = "asyncio/base_events.py"
 TRANSPORT_FILE = "asyncio/selector_events.py"
 """Where the standard loop reads from sockets and accepts connections."""
 
+SHIM = "<shim>"
+"""The frame by which C enters the interpreter since 3.12; alone on the stack for a moment."""
+
 MOST_MEMBERS = 3
 """Two that wake each other, and one that a library puts between them; more are the tasks of a service."""
 
@@ -45,7 +48,7 @@ class _Step:
         return (self.stack[-1].file, self.stack[-1].function)
 
     @property
-    def is_inner(self) -> bool:
+    def is_own(self) -> bool:
         """Whether it is a task's step, or a callback of asyncio's own by which one task wakes another."""
         return self.task is not None or ("/asyncio/" in self.stack[-1].file and not self.is_incoming)
 
@@ -62,21 +65,30 @@ def circles(process: ProcessRecording) -> list[Circle]:
 
 
 def _steps(process: ProcessRecording, tid: int) -> Iterator[_Step]:
-    """The looks inside a callback; those that a step's call into the loop hides are left out."""
+    """The looks inside a callback; those that a step's call into the loop hides are left out.
+
+    The task is read a moment later than the stack and can be gone by then: a coroutine is known by its other steps.
+    """
     for sample in process.samples:
         stacks = {look.tid: look.stack for look in sample.threads}
         for loop in sample.loops:
             stack = stacks.get(loop.tid, ())[: loop.depth]
-            if loop.tid == tid and stack and not stack[-1].file.endswith(LOOP_FILE):
+            if loop.tid == tid and stack and not _hides_it(stack[-1].file):
                 yield _Step(loop.task, stack)
 
 
+def _hides_it(file: str) -> bool:
+    return file.endswith(LOOP_FILE) or file == SHIM
+
+
 def _circle(process: ProcessRecording, thread: ThreadUse, steps: Sequence[_Step]) -> Circle | None:
-    counts = Counter(step.code for step in steps if step.is_inner)
-    members = [code for code, count in counts.most_common(MOST_MEMBERS) if count >= MIN_PART * len(steps)]
-    inside = [step for step in steps if step.is_inner and step.code in members]
+    own = {step.code for step in steps if step.is_own}
+    counts = Counter(step.code for step in steps if step.code in own)
+    most = [code for code, _ in counts.most_common(MOST_MEMBERS)]
+    inside = [step for step in steps if step.code in most]
     if not inside:
         return None
+    members = [code for code in most if counts[code] >= MIN_PART * len(steps)]
     mine = {step.code for step in inside if user_frame(step.stack)}
     serving = {task.address for look in process.task_looks for task in look.tasks if task.route}
     namer = Namer(process)

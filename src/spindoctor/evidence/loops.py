@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from spindoctor.evidence import other_loops
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.frames import Stack
@@ -61,7 +62,7 @@ def loops(recording: Recording) -> Loops | Missing | Absent:
 def _none(recording: Recording) -> Missing | Absent:
     if not recording.looks:
         return Missing("no look at the threads' stacks succeeded")
-    return Absent(f"no asyncio event loop runs in this service ({recording.looks} looks at its threads)")
+    return Absent(f"no event loop runs in this service ({recording.looks} looks at its threads)")
 
 
 def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:
@@ -73,6 +74,9 @@ def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:
             if loop.tid in threads:
                 seen.setdefault(loop.tid, []).append(_Seen(sample.at_s, loop, threads[loop.tid]))
     uses = {use.tid: use for use in process.threads}
+    for use in process.threads:
+        other = [_Seen(*look) for look in other_loops.looks(process, use)]
+        seen.update({use.tid: other} if other else {})
     return [_loop(uses[tid], looks, seconds, namer) for tid, looks in seen.items() if tid in uses]
 
 
@@ -91,7 +95,7 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         pid=namer.pid,
         tid=use.tid,
         thread=use.name or use.kernel_name,
-        loop_type=use.loop_type or "event loop",
+        loop_type=use.loop_type or other_loops.name([look.thread.stack for look in whole]),
         seconds=seconds,
         cpu_s=use.cpu_s,
         system_s=use.system_s,

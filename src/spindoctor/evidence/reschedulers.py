@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from spindoctor.evidence.circles import LOOP_FILE, circles
 from spindoctor.evidence.origin import user_frame
@@ -56,7 +57,14 @@ def _of_process(process: ProcessRecording) -> list[Rescheduler]:
     most = sorted(best, key=lambda one: best[one].low, reverse=True)[:MOST]
     example = {_identity(one): one for look in both for one in look}
     namer = Namer(process)
-    return [_entry(process, namer, example[one], best[one], running.get(one, Share(0, len(quick)))) for one in most]
+    waiting = Counter(identity for look in slow for identity in {_identity(one) for one in look if not one.is_running})
+    return [
+        replace(
+            _entry(process, namer, example[one], best[one], running.get(one, Share(0, len(quick)))),
+            queued=Share(waiting[one], len(slow)),
+        )
+        for one in most
+    ]
 
 
 def _shares(looks: Sequence[Sequence[Callback]]) -> dict[Identity, Share]:

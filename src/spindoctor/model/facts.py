@@ -223,7 +223,8 @@ class Cancellations:
 class Rescheduler:
     """A task or callback that was running or queued in nearly every slow look at its loop.
 
-    `running` is the share of quick looks inside a callback that found it to be this one.
+    `running` is the share of quick looks inside a callback that found it to be this one, `queued` the share of slow
+    looks that found it in the loop's queue.
     """
 
     pid: int
@@ -234,6 +235,7 @@ class Rescheduler:
     is_task: bool
     steps_at_once: bool
     running: Share = NO_LOOKS
+    queued: Share = NO_LOOKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ FORMAT = 1
 class ThreadUse:
     """What one thread used over the whole look: CPU seconds, context switches, seconds runnable but not running.
 
-    `loop` is the address of the event loop that runs in it, `loop_epoll` the descriptor of that loop's epoll.
+    `loop` is the address of the asyncio loop that runs in it, `loop_epoll` the descriptor of that loop's epoll; without
+    a loop, that of an epoll that its outer functions work with.
     """
 
     tid: int

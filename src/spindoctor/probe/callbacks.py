@@ -31,7 +31,7 @@ class CallbackReader:
         """The callbacks in a loop's queue of ready handles; nothing where it cannot be read."""
         for handle in watch.ready_handles(MOST_HANDLES):
             try:
-                callback = self._objects.attributes(handle).get("_callback")
+                callback = watch.callable_of(handle)
                 if callback:
                     yield self.describe(callback, watch.loop)
             except Misread:

@@ -1,4 +1,4 @@
-"""The clock of an event loop that libuv runs: a value that changes from turn to turn, where no frame shows the turns.
+"""What an event loop that libuv runs shows, although no frame does: the clock of its turns, and its queue.
 
 libuv reads the clock when a turn begins and after each poll, and keeps it in its loop (`uv_loop_t.time`, whole
 milliseconds; docs.libuv.org, "uv_now"). An extension type that wraps a loop keeps the pointer to it right behind the
@@ -8,17 +8,43 @@ layout of `uv_loop_t` is fixed for all of libuv 1.x (docs.libuv.org, "Versioning
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from spindoctor.cpython.objects import Objects
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
 
 POINTER_AT = 24
 """Behind reference count, type, and the table of methods of a Cython class."""
 
+FIELDS_AT = 16
+"""Behind reference count and type."""
+
 TIME_AT = 544
 """`offsetof(uv_loop_t, time)` on 64-bit Linux (libuv 1.x, include/uv.h and include/uv/unix.h)."""
 
 MOST_MS = 2**53
 """A monotonic clock in milliseconds; more is no clock."""
+
+
+QUEUE_TYPE = "collections.deque"
+
+MOST_WORDS = 48
+"""Fields of a wrapping object, or of a handle in its queue, that are looked through for what they hold."""
+
+CALLABLE_TYPES = frozenset(
+    {
+        "function",
+        "method",
+        "functools.partial",
+        "builtin_function_or_method",
+        "TaskStepMethWrapper",
+        "TaskWakeupMethWrapper",
+        "_asyncio.TaskStepMethWrapper",
+        "_asyncio.TaskWakeupMethWrapper",
+    }
+)
+"""What `call_soon` is given, and the C implementation of `Task` gives it."""
 
 
 class TurnClock:
@@ -50,3 +76,32 @@ def turn_clock(reader: Reader, loop: int) -> TurnClock | None:
         return None
     clock = TurnClock(reader, loop, uv_loop) if is_its_own else None
     return clock if clock and clock.now_ms() is not None else None
+
+
+def queue(objects: Objects, reader: Reader, loop: int) -> int | None:
+    """The queue of callbacks that are ready to run: the one deque among the wrapping object's fields."""
+    return next(_fields(objects, reader, loop, frozenset({QUEUE_TYPE})), None)
+
+
+def queued_callable(objects: Objects, reader: Reader, handle: int) -> int | None:
+    """What a handle in such a queue will call; None for one of the loop's own, which is written in C."""
+    return next(_fields(objects, reader, handle, CALLABLE_TYPES), None)
+
+
+def _fields(objects: Objects, reader: Reader, address: int, kinds: frozenset[str]) -> Iterator[int]:
+    """The objects of these types that the fields of a C object point to, in order."""
+    for offset in range(FIELDS_AT, FIELDS_AT + 8 * MOST_WORDS, 8):
+        try:
+            word = reader.word(address + offset)
+        except Misread:
+            return
+        if word and word % 8 == 0 and _type_name(objects, word) in kinds:
+            yield word
+
+
+def _type_name(objects: Objects, address: int) -> str | None:
+    """What a field points to need not be an object."""
+    try:
+        return objects.type_name(address)
+    except Misread:
+        return None

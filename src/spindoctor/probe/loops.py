@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.sample import LoopLook, SystemCall
+from spindoctor.probe import libuv
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.libuv import turn_clock
 
 TURN_FILE = "asyncio/base_events.py"
 HANDLE_FILE = "asyncio/events.py"
@@ -36,7 +36,8 @@ class LoopWatch:
         self.loop = loop
         self.type_name = self._objects.type_name(loop)
         self._ready = self._attribute("_ready")
-        self._clock = turn_clock(interpreter.reader, loop) if self._ready is None else None
+        self._clock = libuv.turn_clock(interpreter.reader, loop) if self._ready is None else None
+        self._queue = libuv.queue(self._objects, interpreter.reader, loop) if self._clock else self._ready
         self._starter: int | None = None
         self._moved = 0
 
@@ -187,9 +188,19 @@ class LoopWatch:
     def ready_handles(self, most: int) -> tuple[int, ...]:
         """The first handles in the queue of callbacks that are ready to run; none where it cannot be read."""
         try:
-            return self._objects.items(self._ready)[:most] if self._ready else ()
+            return self._objects.items(self._queue)[:most] if self._queue else ()
         except Misread:
             return ()
+
+    def callable_of(self, handle: int) -> int | None:
+        """What a handle in the queue will call; None where that cannot be told.
+
+        Raises:
+            Misread: the handle cannot be read.
+        """
+        if self._clock:
+            return libuv.queued_callable(self._objects, self._interpreter.reader, handle)
+        return self._objects.attributes(handle).get("_callback")
 
     def overdue_s(self, now_s: float) -> float | None:
         """How late the first timer is (`now_s` on CLOCK_MONOTONIC); None without timers or where it cannot be read."""

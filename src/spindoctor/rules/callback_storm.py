@@ -19,7 +19,8 @@ anything, a callback only where it runs itself and next to no system time shows 
 that gives way between long pieces of work spends its time in the work and not in the loop's machinery.
 
 ## Missed alarms
-With uvloop the queue of callbacks cannot be read: a storm of plain callbacks shows only through the one that runs.
+On a loop written in C that is not libuv's the queue cannot be read: a storm of plain callbacks shows only through the
+one that runs.
 Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
 they look like honest work.
 """
@@ -48,6 +49,12 @@ MAX_IO_SHARE = 0.15
 MIN_RUNNING = 0.1
 """Who keeps a loop awake alone is the one that runs; beside honest traffic still a good part of the time."""
 
+MIN_QUEUED = 0.3
+"""It is queued again at the end of each run: in most looks that do not meet it running."""
+
+MIN_ALONE = 0.5
+"""A callback that many tasks leave behind is queued as often, but runs for a small part of their time."""
+
 MAX_ONE_CALLBACK = 0.5
 """Where one single run of a callback fills the look, nothing is rescheduled: that is another mechanism."""
 
@@ -59,8 +66,8 @@ and that is work."""
 MIN_STEPS = 30
 """Steps of a circle: 30 of 30 bound its share at 89 %."""
 
-MIN_CIRCLE = 0.85
-"""Who wakes each other without end leaves little room for anything else."""
+MIN_CIRCLE = 0.75
+"""Who wakes each other without end leaves little room for anything else; some of it is a little other traffic."""
 
 MAX_INCOMING = 0.05
 """A loop that serves its sockets is met in their callbacks in a tenth of the looks."""
@@ -123,8 +130,17 @@ def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
     back = [one for one in mine if one.seen.low >= MIN_SEEN]
     return [
-        one for one in back if one.steps_at_once or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one))
+        one
+        for one in back
+        if one.steps_at_once
+        or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one))
+        or (not one.is_task and not loop.ready.of and _queues_itself(one))
     ]
+
+
+def _queues_itself(one: Rescheduler) -> bool:
+    """Whether a callback of a loop written in C comes back through its queue, which its sockets' callbacks never do."""
+    return one.queued.low >= MIN_QUEUED and one.running.low >= MIN_ALONE
 
 
 def _runs(one: Rescheduler) -> bool:

@@ -56,11 +56,17 @@ def check(loops: Loops) -> Outcome:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
     blind = [loop for loop in ending if loop.turns is None and loop.computing.low >= MIN_BLIND_COMPUTING]
     if blind:
-        longest = ", ".join(f"{loop.thread} of {loop.pid}: {loop.one_callback_s:.2f} s" for loop in blind)
-        return Unsure(
-            f"the turns of a {blind[0].loop_type} cannot be read; longest time that could be one run: {longest}"
-        )
+        return Unsure("; ".join(map(_cannot_tell, blind)))
     return Clear("; ".join(f"{loop.thread} of {loop.pid} computed in long callbacks in {loop.held}" for loop in enough))
+
+
+def _cannot_tell(loop: Loop) -> str:
+    most = loop.profile[0].culprit.function if loop.profile else "its callbacks"
+    longest = f", {loop.one_callback_s:.2f} s at most in one run" if loop.one_callback_s else ""
+    return (
+        f"{loop.thread} of {loop.pid} computed inside callbacks in {loop.computing}{longest}, most in {most}; the "
+        f"turns of a {loop.loop_type} cannot be read, so one long run looks like many short ones"
+    )
 
 
 def _never_ended(loop: Loop) -> bool:

@@ -104,5 +104,5 @@ RULE = Rule(
     needs=(BusyThreads, Others),
     check=check,
     page=__doc__,
-    explains=("gil-contention", "single-core-ceiling"),
+    explains=("single-core-ceiling",),
 )

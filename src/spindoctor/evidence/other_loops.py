@@ -1,0 +1,78 @@
+"""Event loops that are none of asyncio's, told by what their thread does.
+
+Such a thread works with an epoll that watches many connections, goes round in a library's function, and calls the
+user's code from there. As long as the user's code runs or waits, nobody else on that epoll is served.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from spindoctor.evidence.origin import is_user
+from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.recording import ProcessRecording, ThreadUse
+from spindoctor.model.sample import LoopLook, ThreadLook
+
+EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
+
+MIN_CONNECTIONS = 4
+"""A client of a broker keeps up to three, and may well wait for each message in turn; a server listens."""
+
+LISTENS, CONNECTED = "LISTEN", "ESTABLISHED"
+
+
+def looks(process: ProcessRecording, use: ThreadUse) -> list[tuple[float, LoopLook, ThreadLook]]:
+    """Each look at a thread, as one at an event loop; none where it runs no loop, or asyncio's."""
+    if use.loop is not None or not _serves_many(process, use.loop_epoll):
+        return []
+    seen = [(sample.at_s, look) for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    goes_round = _goes_round([look.stack for _, look in seen if look.is_complete and look.stack])
+    if not goes_round:
+        return []
+    return [(at_s, _look(look, goes_round, number), look) for number, (at_s, look) in enumerate(seen, start=1)]
+
+
+def _serves_many(process: ProcessRecording, epoll_fd: int | None) -> bool:
+    """Whether an epoll watches a socket that others connect to, or many connections."""
+    watched = {entry.inode for one in process.epolls if one.fd == epoll_fd for entry in one.entries}
+    states = [one.socket.state for one in process.descriptors if one.socket and one.inode in watched]
+    return LISTENS in states or states.count(CONNECTED) >= MIN_CONNECTIONS
+
+
+def _goes_round(stacks: Sequence[Stack]) -> int:
+    """How many outermost frames all stacks have in common, as far as the library's function that goes round.
+
+    The program's own start comes before it; its code that is called from there does not count.
+    """
+    levels = list(_common(stacks))
+    start = next((number for number, frame in enumerate(levels) if not is_user(frame)), len(levels))
+    called = next((number for number in range(start, len(levels)) if is_user(levels[number])), len(levels))
+    return called if called > start else 0
+
+
+def _common(stacks: Sequence[Stack]) -> Iterator[Frame]:
+    """The functions that all stacks begin with, outermost first."""
+    outermost_first = [stack[::-1] for stack in stacks]
+    for level in zip(*outermost_first, strict=False):
+        if len({(frame.file, frame.function) for frame in level}) > 1:
+            return
+        yield level[0]
+
+
+def _look(look: ThreadLook, goes_round: int, number: int) -> LoopLook:
+    """Inside a callback where the user's code is on the stack; `number` keeps each look apart, since turns do not show.
+
+    What the library does between callbacks cannot be told from what it does for them.
+    """
+    called = look.stack[: max(0, len(look.stack) - goes_round)]
+    depth = len(called) if any(map(is_user, called)) else 0
+    polls = not depth and look.call is not None and look.call.name in EPOLL_WAITS
+    return LoopLook(look.tid, 0, polls=polls, callback=number, depth=depth)
+
+
+def name(stacks: Sequence[Stack]) -> str:
+    """What to call the loop: the function that goes round."""
+    count = _goes_round(stacks)
+    frames = list(itertools.islice(_common(stacks), count))
+    return f"loop of {frames[-1].function}" if frames else "event loop"

@@ -1,0 +1,91 @@
+"""Loops of libraries that are not asyncio: what their looks say, worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+from recordings import EPOLL_WAIT, PID, TEN_MS, library, one_process, recording, thread_samples, user
+
+from spindoctor.evidence.loops import loops
+from spindoctor.model.facts import Loop, Loops
+from spindoctor.model.frames import Frame
+from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
+from spindoctor.model.recording import ProcessRecording, ThreadUse
+from spindoctor.model.rule import Absent
+from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.share import Share
+
+START, GOES_ROUND, POLL, DISPATCH = user("<module>", 9), library("main_loop"), library("do_poll"), library("dispatch")
+EPOLL_FD = 5
+
+POLLING = ThreadLook(PID, (POLL, GOES_ROUND, START), call=EPOLL_WAIT)
+BLOCKED = ThreadLook(PID, (library("recv"), user("ask", 7), DISPATCH, GOES_ROUND, START), call=SystemCall("recvfrom"))
+COMPUTES = ThreadLook(PID, (user("report", 3), DISPATCH, GOES_ROUND, START), ran_ns=TEN_MS)
+BETWEEN = ThreadLook(PID, (POLL, GOES_ROUND, START), ran_ns=TEN_MS)
+
+
+def socket(fd: int, state: str) -> Descriptor:
+    return Descriptor(fd, "socket", 100 + fd, "socket", Socket(100 + fd, "tcp", "127.0.0.1:1", "", state))
+
+
+def service(*looks: ThreadLook, sockets: tuple[str, ...] = ("LISTEN",), loop: int | None = None) -> ProcessRecording:
+    descriptors = tuple(socket(fd, state) for fd, state in enumerate(sockets))
+    entries = tuple(EpollEntry(one.fd, 1, one.inode) for one in descriptors)
+    return one_process(
+        samples=thread_samples(*[[look] for look in looks]),
+        threads=(ThreadUse(PID, "MainThread", "python", loop=loop, loop_epoll=EPOLL_FD),),
+        descriptors=descriptors,
+        epolls=(Epoll(PID, EPOLL_FD, entries),),
+    )
+
+
+def only_loop(process: ProcessRecording) -> Loop:
+    told = loops(recording(process))
+    assert isinstance(told, Loops)
+    (loop,) = told.loops
+    return loop
+
+
+def test_waiting_in_user_code_that_a_library_calls_from_its_loop_is_waiting_inside_a_callback() -> None:
+    loop = only_loop(service(POLLING, BLOCKED, BLOCKED, COMPUTES, BETWEEN))
+
+    assert (loop.idle, loop.waiting, loop.computing, loop.spinning) == (
+        Share(1, 5),
+        Share(2, 5),
+        Share(1, 5),
+        Share(1, 5),
+    )
+    assert [(site.culprit.function, site.culprit.line) for site in loop.waits] == [("ask", 7)]
+    assert (loop.loop_type, loop.turns) == ("loop of main_loop", None)
+
+
+def test_looks_at_such_a_loop_are_never_one_run_because_its_turns_do_not_show() -> None:
+    loop = only_loop(service(*[COMPUTES] * 20, POLLING))
+
+    assert (loop.computing, loop.held, loop.one_callback) == (Share(20, 21), Share(0, 21), Share(1, 21))
+
+
+def test_a_loop_that_is_blocked_in_every_look_is_told_by_its_epoll_alone() -> None:
+    loop = only_loop(service(BLOCKED, BLOCKED))
+
+    assert loop.waiting == Share(2, 2)
+
+
+def test_many_connections_make_a_loop_too_and_one_to_a_broker_does_not() -> None:
+    crawler = service(POLLING, BLOCKED, sockets=("ESTABLISHED",) * 4)
+    consumer = service(POLLING, BLOCKED, sockets=("ESTABLISHED",))
+
+    assert only_loop(crawler).waiting == Share(1, 2)
+    assert isinstance(loops(recording(consumer)), Absent)
+
+
+@pytest.mark.parametrize("start", [(START,), (user("serve"), START)], ids=["module", "function"])
+def test_a_loop_in_the_users_own_code_is_his_own_business(start: tuple[Frame, ...]) -> None:
+    """Who polls and handles in turn in his own function may have meant it."""
+    polls = ThreadLook(PID, (library("select"), *start), call=EPOLL_WAIT)
+    handles = ThreadLook(PID, (user("handle", 7), *start), call=SystemCall("recvfrom"))
+
+    assert isinstance(loops(recording(service(polls, handles))), Absent)
+
+
+def test_asyncio_loops_are_not_told_twice() -> None:
+    assert isinstance(loops(recording(service(POLLING, BLOCKED, loop=0xA0))), Absent)
