@@ -8,10 +8,11 @@ run that is begun again goes on where the last one ended, `--fresh` begins anew.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ Look = dict[str, Any]
 def main() -> int:
     """Run from the command line; exit status 1 if a verdict was wrong."""
     options = _arguments()
-    KEPT.parent.mkdir(exist_ok=True)
     if options.fresh:
         KEPT.unlink(missing_ok=True)
     done = {(look["trial"], look["round"], look["background"]) for look in _kept()}
     for trial, number, background in _planned(options):
         if (str(trial), number, background) not in done:
-            _keep(_look(trial, background=background) | {"round": number})
+            with contextlib.suppress(LabError, NoVerdictError):
+                look_once(trial, pythons.find_interpreters()[trial.version], number=number, background=background)
     looks = _kept()
     PAGE.write_text(verdict_page.page(looks))
     print(f"{len(looks)} looks, written to {PAGE.relative_to(REPO)}")
@@ -68,19 +69,25 @@ def _planned(options: argparse.Namespace) -> Iterator[tuple[Trial, int, bool]]:
             yield from ((trial, number, background) for trial in wanted)
 
 
-def _look(trial: Trial, *, background: bool) -> Look:
-    """Make one look and judge it."""
-    is_sick = trial.which == "sick"
-    expected = trial.case.expected_on(trial.version)[0] if is_sick else None
-    about = {"trial": str(trial), "which": trial.which, "python": trial.version, "expected": expected}
+def look_once(trial: Trial, interpreter: pythons.Interpreter, *, number: int = 0, background: bool = False) -> Verdict:
+    """Make one look and keep what it was worth.
+
+    Raises:
+        LabError, NoVerdictError: there was nothing to look at, or no report.
+    """
+    about = _about(trial) | {"round": number, "background": background, "load": os.getloadavg()[0]}
     try:
-        verdict = trial.verdict(pythons.find_interpreters()[trial.version], background=background)
+        verdict = trial.verdict(interpreter, background=background)
     except (LabError, NoVerdictError) as problem:
-        told: dict[str, Any] = {"first": None, "place": None, "wrong": str(problem).splitlines()[0]}
-    else:
-        told = _sick(trial, verdict) if is_sick else _healthy(verdict)
-    print(f"{trial}{' with background load' if background else ''}: {told['wrong'] or 'right'}", flush=True)
-    return about | told | {"background": background, "load": os.getloadavg()[0]}
+        _keep(about | {"first": None, "place": None, "wrong": str(problem).splitlines()[0]})
+        raise
+    _keep(about | (_sick(trial, verdict) if trial.which == "sick" else _healthy(verdict)))
+    return verdict
+
+
+def _about(trial: Trial) -> Look:
+    expected = trial.case.expected_on(trial.version)[0] if trial.which == "sick" else None
+    return {"trial": str(trial), "which": trial.which, "python": trial.version, "expected": expected}
 
 
 def _sick(trial: Trial, verdict: Verdict) -> Look:
@@ -97,7 +104,12 @@ def _healthy(verdict: Verdict) -> Look:
     return {"first": first, "place": None, "wrong": f"false alarm {first}" if first else ""}
 
 
-def _keep(look: Mapping[str, Any]) -> None:
+def _keep(look: Look) -> None:
+    print(
+        f"{look['trial']}{' with background load' if look['background'] else ''}: {look['wrong'] or 'right'}",
+        flush=True,
+    )
+    KEPT.parent.mkdir(exist_ok=True)
     with KEPT.open("a") as file:
         file.write(json.dumps(look) + "\n")
 

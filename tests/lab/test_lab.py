@@ -1,7 +1,8 @@
 """The doctor against real services: the sick ones are found at their marked line, the cured ones are left in peace.
 
 With SPINDOCTOR_LAB=all every case is tried on every Python that it runs on; without it the founding incidents are, the
-others on the few Pythons that their case names. A case that fails is tried once more, and that is said.
+others on the few Pythons that their case names. A case that fails is tried once more, and that is said; the first look
+at each is kept for docs/verdicts.md (`make lab` writes it).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 from interpreters import python
+from matrix import look_once
 from run import LabError
 from trials import Trial, first_verdict, has_candidate, missed_places, missing
 from trials import trials as every_trial
@@ -28,7 +30,7 @@ def trials(which: str) -> list[Trial]:
 def judge(trial: Trial, claim: Callable[[Trial, Verdict], None], capsys: pytest.CaptureFixture[str]) -> None:
     """Hold a claim against a verdict; once more if it fails, since a shared machine can stall any single look."""
     try:
-        claim(trial, trial.verdict(python(trial.version)))
+        claim(trial, look_once(trial, python(trial.version)))
     except (AssertionError, LabError) as problem:
         with capsys.disabled():
             sys.stdout.write(f"\n{trial}: tried once more, because of: {str(problem).splitlines()[0]}\n")
