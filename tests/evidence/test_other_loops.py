@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from recordings import EPOLL_WAIT, PID, TEN_MS, library, one_process, recording, thread_samples, user
 
@@ -85,6 +87,30 @@ def test_a_loop_in_the_users_own_code_is_his_own_business(start: tuple[Frame, ..
     handles = ThreadLook(PID, (user("handle", 7), *start), call=SystemCall("recvfrom"))
 
     assert isinstance(loops(recording(service(polls, handles))), Absent)
+
+
+def worker(tid: int, loop: int | None = None) -> ThreadUse:
+    return ThreadUse(tid, f"worker-{tid}", "python", loop=loop, loop_epoll=EPOLL_FD)
+
+
+def test_a_worker_that_can_reach_the_loops_epoll_runs_no_loop() -> None:
+    """The future that it works for knows the loop; the loop's thread is the one that waits there, or the main one."""
+    stack = (library("recv"), user("ask", 7), library("run"), library("_worker"))
+    busy = ThreadLook(200, stack, call=SystemCall("recvfrom"))
+    base = service(POLLING)
+    both = replace(base, samples=thread_samples([POLLING, busy], [BLOCKED, busy]), threads=(*base.threads, worker(200)))
+    of_asyncio = replace(both, threads=(worker(PID, loop=0xA0), worker(200)))
+
+    assert only_loop(both).tid == PID
+    assert isinstance(loops(recording(of_asyncio)), Absent)
+
+
+def test_a_loop_beside_the_main_thread_is_told_by_where_it_waits() -> None:
+    polls = replace(POLLING, tid=200, call=SystemCall("epoll_wait", (EPOLL_FD, 0, 10, 1000)))
+    base = service(POLLING)
+    process = replace(base, samples=thread_samples([BLOCKED, polls]), threads=(*base.threads, worker(200)))
+
+    assert only_loop(process).tid == 200
 
 
 def test_asyncio_loops_are_not_told_twice() -> None:

@@ -24,13 +24,34 @@ LISTENS, CONNECTED = "LISTEN", "ESTABLISHED"
 
 def looks(process: ProcessRecording, use: ThreadUse) -> list[tuple[float, LoopLook, ThreadLook]]:
     """Each look at a thread, as one at an event loop; none where it runs no loop, or asyncio's."""
-    if use.loop is not None or not _serves_many(process, use.loop_epoll):
+    if not _is_its_own(process, use) or not _serves_many(process, use.loop_epoll):
         return []
     seen = [(sample.at_s, look) for sample in process.samples for look in sample.threads if look.tid == use.tid]
     goes_round = _goes_round([look.stack for _, look in seen if look.is_complete and look.stack])
     if not goes_round:
         return []
     return [(at_s, _look(look, goes_round, number), look) for number, (at_s, look) in enumerate(seen, start=1)]
+
+
+def _is_its_own(process: ProcessRecording, use: ThreadUse) -> bool:
+    """Whether the epoll that a thread can reach is the one that it works with.
+
+    A worker of the loop reaches it too, through the future that it works for. Who is seen waiting in it has it; where
+    nobody is, the main thread.
+    """
+    reach = [one for one in process.threads if one.loop_epoll is not None and one.loop_epoll == use.loop_epoll]
+    if use not in reach or any(one.loop is not None for one in reach):
+        return False
+    return use.tid in (_waiting_in(process, use.loop_epoll) or {process.pid})
+
+
+def _waiting_in(process: ProcessRecording, epoll_fd: int | None) -> set[int]:
+    looks = [look for sample in process.samples for look in sample.threads if look.call]
+    return {
+        look.tid
+        for look in looks
+        if look.call and look.call.name in EPOLL_WAITS and epoll_fd in look.call.arguments[:1]
+    }
 
 
 def _serves_many(process: ProcessRecording, epoll_fd: int | None) -> bool:
