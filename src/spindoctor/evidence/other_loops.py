@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from spindoctor.evidence.origin import is_user
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, ThreadLook
 
