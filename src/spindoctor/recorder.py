@@ -174,7 +174,7 @@ class Recorder:
         self._vantage.follow(hot.hot_cpu if hot else None)
 
     def _read_descriptors(self) -> None:
-        if self._descriptors:
+        if self._descriptors or self._extras.is_glance:
             return
         self._vantage.roam()
         tables = SocketTables()
@@ -189,7 +189,7 @@ class Recorder:
         self._compare_epolls()
 
     def _read_settings(self) -> None:
-        if self._has_settings:
+        if self._has_settings or self._extras.is_glance:
             return
         self._has_settings = True
         for watch in self._watches:
@@ -211,7 +211,14 @@ class Recorder:
     def recording(self) -> Recording:
         """All that was seen, complete in itself."""
         self._vantage.leave()
-        processes = tuple(self._finish(watch) for watch in self._watches)
+        return self._recording(tuple(self._finish(watch) for watch in self._watches))
+
+    def glance(self) -> Recording:
+        """What was seen, without packages, sources and candidates: for a look that is followed by another at once."""
+        self._vantage.leave()
+        return self._recording(tuple(watch.finish() for watch in self._watches))
+
+    def _recording(self, processes: tuple[ProcessRecording, ...]) -> Recording:
         return Recording(
             target=self.target,
             machine=self._machine(),

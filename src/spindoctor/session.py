@@ -8,6 +8,7 @@ other never does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from spindoctor.model.closeup import ORDINARY, Extras
 from spindoctor.model.dump import Dump
@@ -16,6 +17,9 @@ from spindoctor.model.pictures import Pictures
 from spindoctor.model.profile import Profile
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.survey import Survey
+
+if TYPE_CHECKING:
+    from spindoctor.live import Live
 
 Progress = Callable[[float, str], None]
 """Called with the share of the look that is done (0 to 1) and what is being done."""
@@ -125,6 +129,17 @@ def _line(recording: Recording, one: ProcessRecording) -> ProcessLine:
         busiest_thread_cores=busiest.cpu_s / seconds if busiest else 0.0,
         threads=len(one.threads),
     )
+
+
+def live(pid: int, rate_hz: float = 50.0) -> Live:
+    """Watch the service that `pid` belongs to: each `step` looks for a moment and gives what to show.
+
+    Raises:
+        DoctorError: as `look` does.
+    """
+    from spindoctor.live import Live  # noqa: PLC0415
+
+    return Live(pid, rate_hz)
 
 
 def survey(interval_s: float = 1.0) -> Survey:

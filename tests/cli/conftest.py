@@ -12,7 +12,7 @@ from ended import Ended
 import spindoctor
 from spindoctor.cli.endings import run
 
-WIRED = ("diagnose", "replay", "survey", "bundle", "record", "export", "forms", "delivery", "dump")
+WIRED = ("diagnose", "replay", "survey", "bundle", "record", "export", "forms", "delivery", "dump", "top")
 """The commands that import the session."""
 
 

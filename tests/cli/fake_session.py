@@ -15,6 +15,7 @@ from spindoctor.evidence.dump import dump
 from spindoctor.evidence.profile import profile
 from spindoctor.model.closeup import ORDINARY, Extras
 from spindoctor.model.dump import Dump
+from spindoctor.model.live import Column, Dashboard, Gauges, Sheet
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, Report, Severity, Unsure
 from spindoctor.model.pictures import Pictures
 from spindoctor.model.process import Machine, Process, Target
@@ -36,6 +37,14 @@ def a_report(severity: Severity | None = None) -> Report:
         return Report(TARGET, MACHINE, LOOK, outcomes)
     finding = Finding("The loop spins.", severity, "high", Cost(cores=1.0), Culprit(pid=42))
     return Report(TARGET, MACHINE, LOOK, {**outcomes, "callback-storm": Found((finding,))}, ("callback-storm",))
+
+
+class FakeLive:
+    """One moment, again and again."""
+
+    def step(self, seconds: float) -> Dashboard:
+        gauges = Gauges(42, "python app.py", "3.12.3", 2, 2.0, 0.5, 1, 1, 0.0, 0.0, 0, None, 0, 50, 0, 0.1, seconds)
+        return Dashboard(gauges, (Sheet("threads", (Column("thread"),), (), 0, "Nothing was seen."),), seconds)
 
 
 @dataclass
@@ -84,6 +93,10 @@ class FakeSession(ModuleType):
     def pictures(self, recording: Recording, report: Report) -> Pictures:
         del recording, report
         return Pictures(None, None, None)
+
+    def live(self, pid: int, rate_hz: float) -> FakeLive:
+        self.asked.append((pid, rate_hz))
+        return FakeLive()
 
     def diagnose(self, recording: Recording) -> Report:
         return replace(self.report, target=recording.target)

@@ -238,6 +238,21 @@ def test_the_services_come_as_json(spin: Spin) -> None:
     assert printed["processes"] == 7
 
 
+def test_top_prints_one_frame_for_a_pipe(spin: Spin, session: FakeSession) -> None:
+    ended = spin("top", "42", "--once", "--every", "0.5", "--rate", "20")
+
+    assert ended.out.startswith("pid 42 (python app.py) Python 3.12.3\nCPU 0.50 of 2 cores")
+    assert (ended.code, ended.err) == (0, "")
+    assert session.asked == [(42, None, None), (42, 20.0)]
+
+
+def test_top_without_a_terminal_names_the_way_out(spin: Spin, session: FakeSession) -> None:
+    ended = spin("top", "42")
+
+    assert "try: one frame without one: spindoctor top --once" in ended.err
+    assert (ended.code, session.asked) == (2, [])
+
+
 def test_a_redacted_look_is_saved_redacted(spin: Spin, tmp_path: Path) -> None:
     path = tmp_path / "a.spinrec"
 

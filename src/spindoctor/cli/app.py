@@ -17,6 +17,7 @@ from spindoctor.errors import ExitCode
 COMMANDS = {
     "diagnose": "Look at one live service and say why it burns CPU or is slow.",
     "dump": "Show what all threads and tasks are doing: stacks, true states, who awaits whom.",
+    "top": "Show a live service in the terminal: processes, threads, functions, tasks, routes.",
     "record": "Write the stacks of one live service to a file: a flame graph, or a form that other tools read.",
     "export": "Write the stacks of a saved recording to a file, in every form that `record` knows, without the target.",
     "replay": "Give the report of a saved recording again, without the target.",

@@ -1,0 +1,77 @@
+"""`spindoctor top`: a live service in the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spindoctor import session, store
+from spindoctor.cli.options import Colored, Named, Pid, Port, Rate, number_between, one_target
+from spindoctor.cli.streams import Color, is_styled, put, width
+from spindoctor.errors import DoctorError, ExitCode
+from spindoctor.live import Live
+from spindoctor.model.live import Dashboard
+from spindoctor.report import terminal
+from spindoctor.report.live import render_once
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Every = Annotated[
+    float,
+    typer.Option(parser=number_between(0.2, 60, "seconds"), metavar="N", help="Seconds of looks behind each frame."),
+]
+
+
+@app.command()
+def top(
+    pid: Pid = None,
+    port: Port = None,
+    name: Named = None,
+    every: Every = 1.0,
+    rate: Rate = 50.0,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and exit; for scripts and pipes.")] = False,
+    color: Colored = Color.AUTO,
+) -> None:
+    """Show a live service in the terminal: processes, threads, functions, tasks, routes.
+
+    `?` in it lists the keys. Reads only: nothing is loaded into the service, and it is never stopped.
+    """
+    one_target(pid, port, name)
+    if not once and not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise DoctorError("top needs a terminal", "one frame without one: spindoctor top --once", ExitCode.USAGE)
+    engine = LiveEngine(session.live(session.find(pid, port, name), rate), every)
+    if once:
+        put(render_once(engine.step(), width=width(), color=is_styled(color)))
+        return
+    from spindoctor.tui.app import TopApp  # noqa: PLC0415 - Textual takes longer to import than all of ours
+
+    TopApp(engine).run()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEngine:
+    """Answers what the view asks for, on a real service."""
+
+    live: Live
+    every_s: float
+
+    def step(self) -> Dashboard:
+        """Look for the time of one frame."""
+        return self.live.step(self.every_s)
+
+    def diagnose(self, pid: int) -> str:
+        """Look for three seconds and judge."""
+        report = session.diagnose(session.look(pid))
+        return terminal.render(report, width=max(width() - 8, 60), color=True)
+
+    def save(self, pid: int) -> str:
+        """Look for three seconds and keep it in this folder."""
+        path = Path(f"spindoctor-{pid}-{time.strftime('%Y%m%d-%H%M%S')}.spinrec")
+        store.check(path)
+        store.save(session.look(pid), path)
+        return f"saved {path.resolve()}: spindoctor replay {path}"

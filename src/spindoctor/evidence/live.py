@@ -1,0 +1,253 @@
+"""Short recordings, one after the other, to what a live view shows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.profile import profile as weigh
+from spindoctor.model.frames import Frame
+from spindoctor.model.live import Column, Dashboard, Gauges, Path, Row, Sheet
+from spindoctor.model.profile import ON_CPU, STATES, Lane, Spot
+from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.tasks import Task
+
+MOST_PATHS = 5
+"""Stacks that are kept behind each row."""
+
+MOST_ROWS = 400
+"""Rows of a table: a service can have tens of thousands of tasks."""
+
+HOT_CORES = 0.9
+"""From here a thread has its core to itself, and a process with one GIL all it can use."""
+
+NAMES = ("processes", "threads", "functions", "lines", "tasks", "routes")
+
+
+def dashboard(recordings: Sequence[Recording]) -> Dashboard:
+    """All tables. Gauges, processes, threads and tasks are of the last recording, the others of all of them."""
+    last = recordings[-1]
+    lanes = [lane for one in recordings for lane in weigh(one).lanes]
+    current = [lane for lane in weigh(last).lanes if lane.tid is not None]
+    window_s = sum(one.seconds for one in recordings)
+    return Dashboard(
+        gauges=_gauges(last),
+        sheets=(
+            _processes(last),
+            _threads(last, current),
+            _places("functions", lanes, window_s, lambda frame: (frame.function, frame.file)),
+            _places("lines", lanes, window_s, lambda frame: (frame.function, f"{frame.file}:{frame.line}")),
+            _tasks(recordings),
+            _routes(last, lanes, window_s),
+        ),
+        window_s=window_s,
+        note=next((one.ended for one in last.processes if one.ended), "") or "",
+    )
+
+
+def _gauges(one: Recording) -> Gauges:
+    samples = [sample for process in one.processes for sample in process.samples]
+    late = [loop.overdue_s for sample in samples for loop in sample.loops if loop.overdue_s is not None]
+    hot = one.target.process(one.target.hot)
+    looks = len(samples) or 1
+    return Gauges(
+        pid=one.target.hot,
+        command=" ".join(part.rpartition("/")[2] or part for part in hot.command) if hot else "",
+        python=(hot.python or "") if hot else "",
+        machine_cores=one.machine.cores,
+        allowed_cores=min(one.machine.quota_cores or one.machine.cores, one.machine.affinity_cores),
+        family_cores=sum(process.cpu_s for process in one.processes) / (one.seconds or 1.0),
+        processes=len(one.processes),
+        threads=sum(len(process.threads) for process in one.processes),
+        gil_held=sum(any(look.has_gil for look in sample.threads) for sample in samples) / looks,
+        gil_wanted=sum(look.waits_for_gil for sample in samples for look in sample.threads) / looks,
+        loops=sum(use.loop is not None for process in one.processes for use in process.threads),
+        loop_late_s=max(late, default=None),
+        tasks=sum(process.task_looks[-1].task_count for process in one.processes if process.task_looks),
+        looks=one.looks,
+        missed=one.missed,
+        own_cores=one.own_cpu_s / (one.seconds or 1.0),
+        seconds=one.seconds,
+    )
+
+
+def _processes(last: Recording) -> Sheet:
+    columns = (
+        Column("pid", "count"), Column("role"), Column("cores", "cores"), Column("threads", "count"),
+        Column("tasks", "count"), Column("memory", "bytes"), Column("busiest thread"), Column("of it", "cores"),
+    )  # fmt: skip
+    rows = [_process(last, one) for one in last.processes]
+    return Sheet("processes", columns, tuple(rows), 2, "No process could be looked at.")
+
+
+def _process(last: Recording, one: ProcessRecording) -> Row:
+    known = last.target.process(one.pid)
+    seconds = last.seconds or 1.0
+    busiest = max(one.threads, key=lambda use: use.cpu_s, default=None)
+    cells = (
+        one.pid,
+        known.role if known else "",
+        one.cpu_s / seconds,
+        len(one.threads),
+        one.task_looks[-1].task_count if one.task_looks else 0,
+        one.rss_bytes,
+        (busiest.name or busiest.kernel_name) if busiest else "",
+        busiest.cpu_s / seconds if busiest else 0.0,
+    )
+    return Row(f"{one.pid}", cells, one.pid, is_hot=one.cpu_s / seconds >= HOT_CORES)
+
+
+def _threads(last: Recording, lanes: Sequence[Lane]) -> Sheet:
+    columns = (
+        Column("thread"), Column("pid", "count"), Column("cores", "cores"), Column("CPU", "share"),
+        Column("GIL wait", "share"),
+        Column("in call", "share"), Column("idle", "share"), Column("what it does now"),
+    )  # fmt: skip
+    rows = tuple(_thread(last, lane) for lane in lanes)
+    return Sheet("threads", columns, rows, 2, "No look at a thread succeeded.")
+
+
+def _thread(last: Recording, lane: Lane) -> Row:
+    total = sum(spot.seconds for spot in lane.spots) or 1.0
+    shares: Counter[str] = Counter()
+    for spot in lane.spots:
+        shares[spot.state] += spot.seconds / total  # type: ignore[assignment]
+    cores = lane.cpu_s / (last.seconds or 1.0)
+    cells = (
+        lane.name,
+        lane.pid,
+        cores,
+        *(
+            round(share, 3)
+            for share in (sum(shares[one] for one in ON_CPU), shares["gil"], shares["call"], shares["idle"])
+        ),
+        _now(lane.spots[-1]) if lane.spots else "",
+    )
+    return Row(f"{lane.pid}/{lane.tid}", cells, lane.pid, _paths(lane.spots), is_hot=cores >= HOT_CORES)
+
+
+def _now(spot: Spot) -> str:
+    """The user's innermost frame, else the innermost of all, and what the thread does there."""
+    frame = user_frame(tuple(reversed(spot.stack))) or next(reversed(spot.stack), None)
+    doing = spot.detail or STATES[spot.state]
+    if spot.state == "idle" or frame is None:
+        return doing
+    return f"{frame.function}:{frame.line}, {doing}"
+
+
+def _places(name: str, lanes: Sequence[Lane], window_s: float, key_of: Callable[[Frame], tuple[str, str]]) -> Sheet:
+    """Time by place. Own: it is the innermost; total: it is on the stack. On a CPU and waiting are counted apart."""
+    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
+    pids: dict[tuple[str, str], int] = {}
+    spots: dict[tuple[str, str], list[Spot]] = defaultdict(list)
+    for lane, spot in _busy(lanes):
+        on_cpu = spot.state in ON_CPU
+        weight = (spot.cpu_ns / 1e9 if on_cpu else spot.seconds) / (window_s or 1.0)
+        frames = [frame for frame in spot.stack if frame.file]
+        for key in {key_of(frame) for frame in frames}:
+            sums[key][1 if on_cpu else 3] += weight
+            pids.setdefault(key, lane.pid)
+            spots[key].append(spot)
+        if frames:
+            sums[key_of(frames[-1])][0 if on_cpu else 2] += weight
+    columns = (
+        Column("own CPU", "cores"), Column("total CPU", "cores"), Column("own wait", "cores"),
+        Column("total wait", "cores"), Column("function"), Column("place", "place"),
+    )  # fmt: skip
+    ranked = sorted(sums, key=lambda key: (sums[key][0], sums[key][1], sums[key][3]), reverse=True)[:MOST_ROWS]
+    rows = tuple(
+        Row(f"{key[0]}|{key[1]}", (*sums[key], *key), pids[key], _paths(spots[key]), is_hot=sums[key][0] >= HOT_CORES)
+        for key in ranked
+    )
+    return Sheet(name, columns, rows, 0, "No thread ran or waited in a function.")
+
+
+def _busy(lanes: Iterable[Lane]) -> Iterator[tuple[Lane, Spot]]:
+    """Looks at threads that were not idle."""
+    return ((lane, spot) for lane in lanes if lane.tid is not None for spot in lane.spots if spot.state != "idle")
+
+
+def _paths(spots: Iterable[Spot]) -> tuple[Path, ...]:
+    """The stacks met most, with what was done there."""
+    counts = Counter((spot.stack, spot.detail or STATES[spot.state]) for spot in spots)
+    total = counts.total() or 1
+    return tuple(Path(many / total, words, stack) for (stack, words), many in counts.most_common(MOST_PATHS))
+
+
+def _tasks(recordings: Sequence[Recording]) -> Sheet:
+    """Tasks by where they wait, with how long the one that has stood still longest has been seen there."""
+    groups: dict[tuple[str, str, str], list[tuple[int, Task]]] = defaultdict(list)
+    for process in recordings[-1].processes:
+        for task in process.task_looks[-1].tasks if process.task_looks else ():
+            if not task.is_done:
+                groups[_wait_of(task)].append((process.pid, task))
+    still = _still(recordings)
+    columns = (
+        Column("tasks", "count"), Column("seen there for", "seconds"), Column("coroutine"), Column("waits on"),
+        Column("at", "place"), Column("route"),
+    )  # fmt: skip
+    rows = [_group(key, members, still) for key, members in groups.items()]
+    rows.sort(key=lambda row: row.cells[0], reverse=True)
+    return Sheet("tasks", columns, tuple(rows[:MOST_ROWS]), 0, "No task was seen: no asyncio here, or none pending.")
+
+
+def _wait_of(task: Task) -> tuple[str, str, str]:
+    frame = user_frame(task.chain) or next(iter(task.chain), None) or task.defined
+    return task.coroutine, task.waits_on or "", f"{frame.file}:{frame.line}" if frame else ""
+
+
+def _group(key: tuple[str, str, str], members: Sequence[tuple[int, Task]], still: dict[tuple[int, int], float]) -> Row:
+    coroutine, waits_on, place = key
+    routes = Counter(str(task.route) for _, task in members if task.route)
+    longest = max(still.get((pid, task.address), 0.0) for pid, task in members)
+    first_pid, first = members[0]
+    stack = tuple(reversed(first.chain))
+    words = f"{first.name}, awaits {waits_on}" if waits_on else first.name
+    cells = (len(members), longest, coroutine, waits_on, place, ", ".join(one for one, _ in routes.most_common(2)))
+    return Row("|".join(key), cells, first_pid, (Path(1.0, words, stack),) if stack else ())
+
+
+def _still(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]:
+    """For how long each task has been at the line where it is now, as far back as was looked."""
+    found: dict[tuple[int, int], float] = {}
+    places: dict[tuple[int, int], object] = {}
+    end_s = 0.0
+    for recording in recordings:
+        for process in recording.processes:
+            for look in process.task_looks:
+                for task in look.tasks:
+                    key, place = (process.pid, task.address), (task.name, task.chain)
+                    if places.get(key) != place:
+                        places[key] = place
+                        found[key] = end_s + look.at_s
+        end_s += recording.seconds
+    return {key: end_s - since_s for key, since_s in found.items()}
+
+
+def _routes(last: Recording, lanes: Sequence[Lane], window_s: float) -> Sheet:
+    cpu: Counter[str] = Counter()
+    wait: Counter[str] = Counter()
+    pids: dict[str, int] = {}
+    spots: dict[str, list[Spot]] = defaultdict(list)
+    for lane, spot in _busy(lanes):
+        if spot.route:
+            on_cpu = spot.state in ON_CPU
+            (cpu if on_cpu else wait)[spot.route] += spot.cpu_ns / 1e9 if on_cpu else spot.seconds  # type: ignore[assignment]
+            pids.setdefault(spot.route, lane.pid)
+            spots[spot.route].append(spot)
+    open_now: Counter[str] = Counter()
+    for process in last.processes:
+        for task in process.task_looks[-1].tasks if process.task_looks else ():
+            if task.route and not task.is_done:
+                open_now[str(task.route)] += 1
+                pids.setdefault(str(task.route), process.pid)
+    columns = (
+        Column("in progress", "count"), Column("CPU", "cores"), Column("threads waiting", "cores"), Column("route"),
+    )  # fmt: skip
+    whole = window_s or 1.0
+    rows = tuple(
+        Row(one, (open_now[one], cpu[one] / whole, wait[one] / whole, one), pids[one], _paths(spots[one]))
+        for one in pids
+    )
+    return Sheet("routes", columns, rows, 0, "No request was seen in progress, or its route cannot be read here.")

@@ -1,0 +1,181 @@
+"""The live view without a terminal: what is shown of a moment, in which order, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet, Unit
+from spindoctor.report.page import Page
+from spindoctor.report.words import count, percent, seconds, sentence, shortened
+
+KIB = 1024
+WIDEST_CELL = 60
+"""Characters of a cell of text: a table with one wide column shows nothing else."""
+
+ROWS_AT_ONCE = 10
+"""Rows of each table where all are printed one below the other."""
+
+COMMAND_WIDTH = 50
+INDENT = 2
+GAP = 2
+"""Blanks between two columns."""
+
+NARROWEST_TEXT = 10
+"""A name that is cut further tells nothing."""
+
+Order = tuple[int, bool]
+"""The place of a column, and whether its largest values come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the user wants to see; every change gives a new one. `orders` has the tables that were sorted otherwise."""
+
+    name: str = "threads"
+    filter: str = ""
+    is_frozen: bool = False
+    orders: Mapping[str, Order] = field(default_factory=dict)
+
+    def order(self, sheet: Sheet) -> Order:
+        """How a table is sorted: as wished, else as the table itself says."""
+        return self.orders.get(sheet.name, (sheet.sort, True))
+
+    def sorted_by_next(self, sheet: Sheet, step: int = 1) -> View:
+        """The same sorted by the next column; numbers begin with the largest, texts with the first letter."""
+        place = (self.order(sheet)[0] + step) % len(sheet.columns)
+        return self._ordered(sheet, (place, sheet.columns[place].is_number))
+
+    def reversed(self, sheet: Sheet) -> View:
+        """The same, the other way round."""
+        place, largest_first = self.order(sheet)
+        return self._ordered(sheet, (place, not largest_first))
+
+    def _ordered(self, sheet: Sheet, order: Order) -> View:
+        return replace(self, orders={**self.orders, sheet.name: order})
+
+
+def visible(sheet: Sheet, view: View) -> list[Row]:
+    """The rows that have the filter's text in them, in the wished order."""
+    place, largest_first = view.order(sheet)
+    wanted = view.filter.casefold()
+    rows = [row for row in sheet.rows if wanted in " ".join(map(str, row.cells)).casefold()]
+    return sorted(rows, key=lambda row: row.cells[place], reverse=largest_first)
+
+
+def headings(sheet: Sheet, view: View) -> list[str]:
+    """The columns' names, the one sorted by marked with the direction."""
+    place, largest_first = view.order(sheet)
+    marks = ["" if n != place else " v" if largest_first else " ^" for n in range(len(sheet.columns))]
+    return [f"{column.name}{mark}" for column, mark in zip(sheet.columns, marks, strict=True)]
+
+
+def cells(row: Row, columns: Sequence[Column]) -> list[str]:
+    """A row's cells in words."""
+    return [cell(value, column.unit) for value, column in zip(row.cells, columns, strict=True)]
+
+
+def cell(value: Cell, unit: Unit) -> str:
+    """One value in words."""
+    if isinstance(value, str):
+        return cut(sentence(value), unit, WIDEST_CELL)
+    if unit == "cores":
+        return f"{value:.2f}"
+    if unit == "share":
+        return percent(value)
+    if unit == "seconds":
+        return seconds(value)
+    return _bytes(value) if unit == "bytes" else f"{value:.0f}"
+
+
+def cut(words: str, unit: Unit, room: int) -> str:
+    """A cell's words cut to the room; of a place the end stays, where file and line stand."""
+    if len(words) <= room:
+        return words
+    return f"...{words[3 - room :]}" if unit == "place" else shortened(words, room)
+
+
+def _bytes(value: float) -> str:
+    return f"{value / KIB**3:.1f} GiB" if value >= KIB**3 else f"{value / KIB**2:.0f} MiB"
+
+
+def header(board: Dashboard) -> list[str]:
+    """The gauges, in lines that fit 80 columns."""
+    one = board.gauges
+    command = shortened(sentence(one.command), COMMAND_WIDTH) or "unknown command"
+    lines = [f"pid {one.pid} ({command}) Python {one.python or 'unknown'}", _cpu(one), _loops(one)]
+    return [*lines, f"! {sentence(board.note)}"] if board.note else lines
+
+
+def _cpu(one: Gauges) -> str:
+    allowed = f" ({one.allowed_cores:g} allowed)" if one.allowed_cores < one.machine_cores else ""
+    family = f"{count(one.processes, 'process', 'processes')}, {count(one.threads, 'thread')}"
+    gil = f"GIL held {percent(min(one.gil_held, 1.0))}, wanted by {one.gil_wanted:.1f}"
+    return f"CPU {one.family_cores:.2f} of {one.machine_cores} cores{allowed}  {family}  {gil}"
+
+
+def _loops(one: Gauges) -> str:
+    late = f", {seconds(max(one.loop_late_s, 0.0))} late" if one.loop_late_s is not None else ""
+    loops = f"{count(one.loops, 'loop')}{late}  {count(one.tasks, 'task')}" if one.loops else "no event loop"
+    return f"{loops}  {count(one.looks, 'look')}, {one.missed:,} missed  own CPU {one.own_cores:.2f} cores"
+
+
+def path_lines(path: Path, rank: int = 1) -> list[str]:
+    """One stack in lines, outermost first: what share it has, then a line for each frame."""
+    places = [(sentence(one.function), f"{sentence(one.file)}:{one.line}" if one.file else "") for one in path.stack]
+    frames = [f"  {function}  {place}".rstrip() for function, place in places]
+    return [f"{rank}. {percent(path.share)}: {sentence(path.words)}", *(frames or ["  no Python frame"])]
+
+
+def stack_lines(sheet: Sheet, row: Row) -> list[str]:
+    """All that is known behind a row: its cells by name, and its stacks."""
+    pairs = zip(sheet.columns, cells(row, sheet.columns), strict=True)
+    lines = [f"{column.name}: {words}" for column, words in pairs if words]
+    for rank, path in enumerate(row.paths, 1):
+        lines += ["", *path_lines(path, rank)]
+    return lines if row.paths else [*lines, "", "No stack is kept for this row."]
+
+
+def render_once(board: Dashboard, *, width: int = 80, color: bool = False, names: Sequence[str] = ()) -> str:
+    """One frame as text: the gauges and the first rows of each table (or of those called `names`)."""
+    page = Page(width, color=color)
+    for place, line in enumerate(header(board)):
+        page.say(line, style="" if place else "bold", hang=2)
+    for sheet in board.sheets:
+        if not names or sheet.name in names:
+            _show(page, sheet)
+    page.blank()
+    page.say(f"functions, lines and routes: of the last {seconds(board.window_s)}", style="dim", hang=2)
+    return page.text
+
+
+def _show(page: Page, sheet: Sheet) -> None:
+    page.heading(sheet.name)
+    rows = visible(sheet, View())[:ROWS_AT_ONCE]
+    if not rows:
+        page.say(sheet.empty, indent=INDENT)
+        return
+    table = [[column.name for column in sheet.columns], *(cells(row, sheet.columns) for row in rows)]
+    widths = _widths(table, sheet.columns, page.width - INDENT)
+    for place, line in enumerate(table):
+        parts = zip(line, sheet.columns, widths, strict=True)
+        page.say("  ".join(_fitted(*one) for one in parts).rstrip(), indent=INDENT, style="" if place else "dim")
+    left = len(sheet.rows) - len(rows)
+    if left:
+        page.say(f"and {left:,} more", indent=INDENT, style="dim")
+
+
+def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:
+    """The columns' widths; the widest texts give way until the row fits."""
+    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
+    texts = [place for place, column in enumerate(columns) if not column.is_number]
+    while sum(widths) + GAP * (len(widths) - 1) > room:
+        widest = max(texts, key=lambda place: widths[place])
+        if widths[widest] <= NARROWEST_TEXT:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _fitted(words: str, column: Column, width: int) -> str:
+    return words.rjust(width) if column.is_number else cut(words, column.unit, width).ljust(width)

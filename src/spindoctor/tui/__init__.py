@@ -1,0 +1,1 @@
+"""The live view in a terminal. Textual is imported by `app` alone, and that only when `top` is run."""

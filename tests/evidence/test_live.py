@@ -1,0 +1,136 @@
+"""The tables of a live view say what the looks say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recordings import PID, at_loop, idle, inside, one_process, recording, spinning, user
+
+from spindoctor.evidence.live import dashboard
+from spindoctor.model.live import Cell, Dashboard
+from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.sample import Sample, SystemCall, ThreadLook
+from spindoctor.model.tasks import Route, Task, TaskLook
+
+FETCH = user("fetch", 7)
+SCORE = user("score", 9)
+
+
+def table(board: Dashboard, name: str) -> list[dict[str, Cell]]:
+    sheet = board.sheet(name)
+    return [dict(zip([column.name for column in sheet.columns], row.cells, strict=True)) for row in sheet.rows]
+
+
+def half_and_half() -> Recording:
+    """One second: half of it computing in score, half in a call of fetch."""
+    looks = [inside(SCORE, turn=1.0)] * 50 + [inside(FETCH, call="recvfrom", turn=2.0)] * 50
+    return replace(at_loop(*looks, user_s=0.5), seconds=1.0)
+
+
+def test_functions_keep_cpu_and_waiting_apart() -> None:
+    rows = {row["function"]: row for row in table(dashboard([half_and_half()]), "functions")}
+
+    assert round(float(rows["score"]["own CPU"]), 2) == 0.5
+    assert rows["score"]["own wait"] == 0.0
+    assert rows["fetch"]["own CPU"] == 0.0
+    assert round(float(rows["fetch"]["own wait"]), 2) == 0.5
+
+
+def test_a_caller_has_the_total_of_what_it_calls() -> None:
+    looks = [inside(FETCH, user("outer"), call="recvfrom", turn=1.0)] * 100
+    rows = {row["function"]: row for row in table(dashboard([replace(at_loop(*looks), seconds=1.0)]), "functions")}
+
+    assert rows["outer"]["own wait"] == 0.0
+    assert round(float(rows["outer"]["total wait"]), 2) == 1.0
+
+
+def test_a_recursive_function_counts_once() -> None:
+    looks = [inside(FETCH, FETCH, FETCH, call="recvfrom", turn=1.0)] * 100
+    (row,) = table(dashboard([replace(at_loop(*looks), seconds=1.0)]), "functions")
+
+    assert round(float(row["total wait"]), 2) == 1.0
+
+
+def test_a_sleeping_loop_is_idle_and_no_function_waits() -> None:
+    board = dashboard([replace(at_loop(*[idle()] * 100), seconds=1.0)])
+
+    assert table(board, "threads")[0]["idle"] == 1.0
+    assert table(board, "functions") == []
+
+
+def test_a_loop_that_gives_its_selector_no_time_is_not_idle() -> None:
+    """Short of CPU it stands in the selector without running: that is no rest."""
+    thread, loop = spinning(0.5)
+    looks = [(replace(thread, ran_ns=0, call=SystemCall("epoll_wait", (4, 0, 10, 0))), loop)] * 100
+
+    assert table(dashboard([replace(at_loop(*looks), seconds=1.0)]), "threads")[0]["idle"] == 0.0
+
+
+def test_a_thread_says_what_it_does_now() -> None:
+    (row,) = table(dashboard([half_and_half()]), "threads")
+
+    assert row["what it does now"] == "fetch:7, asleep in recvfrom"
+
+
+def test_gauges_count_who_has_and_who_wants_the_gil() -> None:
+    samples = tuple(
+        Sample(n / 100, (ThreadLook(1, has_gil=True, ran_ns=1), ThreadLook(2, waits_for_gil=True), ThreadLook(3)))
+        for n in range(100)
+    )
+    uses = tuple(ThreadUse(tid, f"t{tid}", "python") for tid in (1, 2, 3))
+    gauges = dashboard([recording(one_process(samples=samples, threads=uses), seconds=1.0)]).gauges
+
+    assert (gauges.gil_held, gauges.gil_wanted) == (1.0, 1.0)
+    assert (gauges.looks, gauges.missed, gauges.threads, gauges.loops) == (100, 0, 3, 0)
+    assert gauges.loop_late_s is None
+
+
+def a_task(address: int, line: int, name: str = "Task-1") -> Task:
+    chain = (user("wait_for_it", line),)
+    return Task(address, name, "pending", "handler", 1, chain=chain, waits_on="Future", route=Route("GET", "/a"))
+
+
+def seconds_of(*tasks: Task) -> Recording:
+    return recording(one_process(task_looks=(TaskLook(0.5, tasks, len(tasks)),)), seconds=1.0)
+
+
+def test_tasks_are_grouped_by_where_they_wait() -> None:
+    rows = table(dashboard([seconds_of(a_task(1, 5), a_task(2, 5), a_task(3, 8))]), "tasks")
+
+    assert [(row["tasks"], row["at"]) for row in rows] == [(2, "/srv/app.py:5"), (1, "/srv/app.py:8")]
+    assert rows[0]["route"] == "GET /a"
+
+
+def test_a_tasks_stay_is_counted_over_the_looks_and_begins_anew_elsewhere() -> None:
+    stays = dashboard([seconds_of(a_task(1, 5))] * 3)
+    moves = dashboard([seconds_of(a_task(1, 5)), seconds_of(a_task(1, 5)), seconds_of(a_task(1, 8))])
+
+    assert table(stays, "tasks")[0]["seen there for"] == 2.5
+    assert table(moves, "tasks")[0]["seen there for"] == 0.5
+
+
+def test_another_task_at_the_same_address_is_another() -> None:
+    again = dashboard([seconds_of(a_task(1, 5, "Task-1")), seconds_of(a_task(1, 5, "Task-2"))])
+
+    assert table(again, "tasks")[0]["seen there for"] == 0.5
+
+
+def test_a_route_in_progress_is_shown_though_no_thread_works_for_it() -> None:
+    (row,) = table(dashboard([seconds_of(a_task(1, 5), a_task(2, 5))]), "routes")
+
+    assert (row["route"], row["in progress"], row["CPU"]) == ("GET /a", 2, 0.0)
+
+
+def test_functions_are_of_all_looks_and_threads_of_the_last() -> None:
+    computing, waiting = half_and_half(), replace(at_loop(*[idle()] * 100), seconds=1.0)
+    board = dashboard([computing, waiting])
+
+    assert round(float(table(board, "functions")[0]["own CPU"]), 2) == 0.25
+    assert table(board, "threads")[0]["idle"] == 1.0
+    assert board.window_s == 2.0
+
+
+def test_a_process_that_ended_is_said() -> None:
+    board = dashboard([recording(one_process(PID, ended="Process 100 ended."), seconds=1.0)])
+
+    assert board.note == "Process 100 ended."

@@ -1,0 +1,104 @@
+"""The live view without a terminal: order, filter, words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_dashboards import BOARD, GAUGES, LINES, TASKS, THREADS
+
+from spindoctor.model.live import Cell, Unit
+from spindoctor.report.live import View, cell, header, headings, render_once, stack_lines, visible
+
+
+def keys(view: View) -> list[str]:
+    return [row.key for row in visible(THREADS, view)]
+
+
+def test_rows_come_as_the_table_says_until_somebody_wants_another_order() -> None:
+    assert keys(View()) == ["1/1", "1/2", "1/3"]
+
+
+def test_numbers_begin_with_the_largest_and_texts_with_the_first_letter() -> None:
+    by_idle = View().sorted_by_next(THREADS)
+    by_name = by_idle.sorted_by_next(THREADS)
+
+    assert headings(THREADS, by_idle) == ["thread", "pid", "cores", "idle v"]
+    assert keys(by_idle) == ["1/3", "1/2", "1/1"]
+    assert headings(THREADS, by_name) == ["thread ^", "pid", "cores", "idle"]
+    assert keys(by_name) == ["1/1", "1/3", "1/2"]
+
+
+def test_an_order_can_be_turned_round_and_each_table_keeps_its_own() -> None:
+    turned = View().reversed(THREADS)
+
+    assert keys(turned) == ["1/3", "1/2", "1/1"]
+    assert turned.order(LINES) == (0, True)
+
+
+def test_the_column_before_is_reached_too() -> None:
+    assert View().sorted_by_next(THREADS, -1).order(THREADS) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("WORK", ["1/2"]), ("4243", ["1/3"]), ("none", []), ("", ["1/1", "1/2", "1/3"])]
+)
+def test_a_filter_keeps_rows_that_have_its_text(text: str, found: list[str]) -> None:
+    assert keys(View(filter=text)) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (0.5, "cores", "0.50"),
+        (0.5, "share", "50 %"),
+        (12.0, "count", "12"),
+        (75.0, "seconds", "1 min 15 s"),
+        (52_428_800, "bytes", "50 MiB"),
+        (3_221_225_472, "bytes", "3.0 GiB"),
+        ("a\x1b[31m", "text", r"a\x1b[31m"),
+        ("x" * 70, "text", "x" * 57 + "..."),
+        ("/" + "x" * 70 + ":41", "place", "..." + "x" * 54 + ":41"),
+    ],
+)
+def test_a_cell_is_written_by_its_unit(value: Cell, unit: Unit, words: str) -> None:
+    assert cell(value, unit) == words
+
+
+def test_the_header_has_every_gauge_and_fits_80_columns() -> None:
+    lines = header(BOARD)
+
+    assert lines == [
+        "pid 4242 (python -m uvicorn app:app) Python 3.12.3",
+        "CPU 1.02 of 2 cores (1.5 allowed)  1 process, 3 threads  GIL held 99 %, wanted by 1.5",
+        "1 loop, 250 ms late  18 tasks  50 looks, 2 missed  own CPU 0.07 cores",
+    ]
+
+
+def test_a_service_without_a_loop_or_that_ended_says_so() -> None:
+    ended = replace(BOARD, gauges=replace(GAUGES, loops=0, loop_late_s=None), note="Process 4242 ended.")
+
+    assert header(ended)[2].startswith("no event loop  50 looks")
+    assert header(ended)[3] == "! Process 4242 ended."
+
+
+def test_a_row_shows_the_stacks_behind_it() -> None:
+    assert stack_lines(THREADS, THREADS.rows[0]) == [
+        "thread: MainThread", "pid: 4242", "cores: 0.97", "idle: 3 %", "",
+        "1. 75 %: asleep in recvfrom", "  [task handler]", "  handler  /srv/app.py:41",
+    ]  # fmt: skip
+    assert stack_lines(THREADS, THREADS.rows[1])[-1] == "No stack is kept for this row."
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_one_frame_fits_the_width_and_has_every_table(width: int) -> None:
+    text = render_once(BOARD, width=width)
+
+    assert max(map(len, text.splitlines()[3:])) <= width
+    assert "app.py:41" in text
+    assert TASKS.empty in text
+    assert "\x1b" not in text
+
+
+def test_one_frame_can_be_of_one_table() -> None:
+    assert "lines" not in render_once(BOARD, names=("threads",)).splitlines()

@@ -1,0 +1,236 @@
+"""What the keys of the live view do, on an engine that looks at nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Static
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+from example_dashboards import BOARD, GAUGES, TASKS
+
+from spindoctor.errors import DoctorError
+from spindoctor.model.live import Dashboard
+from spindoctor.tui.app import TopApp
+from spindoctor.tui.screens import HelpScreen, TextScreen
+
+SIX = replace(BOARD, sheets=(*BOARD.sheets, *(replace(TASKS, name=name) for name in ("a", "b", "c"))))
+
+
+class FakeEngine:
+    """Shows one moment, and remembers what it was asked."""
+
+    def __init__(self, board: Dashboard = SIX) -> None:
+        self.board = board
+        self.asked: list[str] = []
+        self.error: DoctorError | None = None
+
+    def step(self) -> Dashboard:
+        """A look takes its time, and leaves the interpreter to the view meanwhile."""
+        threading.Event().wait(0.03)
+        self.asked.append("step")
+        if self.error:
+            raise self.error
+        return self.board
+
+    def diagnose(self, pid: int) -> str:
+        self.asked.append(f"diagnose {pid}")
+        return "\x1b[1mpid 4242: A pool is exhausted\x1b[0m"
+
+    def save(self, pid: int) -> str:
+        self.asked.append(f"save {pid}")
+        return "saved here.spinrec"
+
+
+Scene = Callable[[TopApp, Pilot[None]], Awaitable[None]]
+
+
+def play(scene: Scene, engine: FakeEngine | None = None, width: int = 100) -> FakeEngine:
+    """Runs a scene with an app that has shown its first moment."""
+    asked = engine or FakeEngine()
+
+    async def run() -> None:
+        app = TopApp(asked)
+        async with app.run_test(size=(width, 30)) as pilot:
+            for _ in range(200):
+                await pilot.pause(0.01)
+                if app.board or asked.error:
+                    break
+            await scene(app, pilot)
+
+    asyncio.run(run())
+    return asked
+
+
+async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if is_so():
+            return
+        await pilot.pause(0.01)
+    pytest.fail("it never came")
+
+
+def rows(app: TopApp) -> list[str]:
+    table = app.screen_stack[0].query_one(DataTable)
+    return [str(table.get_row_at(n)[0]) for n in range(table.row_count)]
+
+
+def shown(app: TopApp, name: str) -> str:
+    return str(app.screen_stack[0].query_one(name, Static).render())
+
+
+def test_gauges_and_threads_come_first() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        assert "1.02 of 2 cores" in shown(app, "#gauges")
+        assert rows(app) == ["MainThread", r"worker [red]<b>\x1b[31m", "another"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"), [(("2",), "lines"), (("3",), "tasks"), (("tab",), "lines"), (("tab",) * 6, "threads")]
+)
+def test_numbers_and_tab_switch_tables(keys: tuple[str, ...], name: str) -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press(*keys)
+        assert app.view.name == name
+
+    play(scene)
+
+
+def test_an_empty_table_says_why() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("3")
+        assert rows(app) == ["No task was seen."]
+
+    play(scene)
+
+
+def test_s_sorts_and_r_turns() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("s")
+        assert rows(app)[0] == "another"
+        await pilot.press("r")
+        assert rows(app)[0] == "MainThread"
+
+    play(scene)
+
+
+def test_a_filter_is_typed_kept_and_dropped() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"another", "enter")
+        assert rows(app) == ["another"]
+        assert "filter: another" in shown(app, "#names")
+        await pilot.press("escape")
+        assert len(rows(app)) == 3
+
+    play(scene)
+
+
+def test_letters_typed_into_the_filter_are_no_commands() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"swdq2?")
+        assert len(app.screen_stack) == 1
+        assert app.view.name == "threads"
+        await pilot.press("enter")
+        assert app.view.filter == "swdq2?"
+
+    assert set(play(scene).asked) == {"step"}
+
+
+def test_space_freezes_and_goes_on() -> None:
+    engine = FakeEngine()
+
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("space")
+        engine.board = replace(SIX, gauges=replace(GAUGES, family_cores=0.25))
+        await pilot.pause(0.3)
+        assert "FROZEN" in shown(app, "#names")
+        assert "1.02 of 2 cores" in shown(app, "#gauges")
+        await pilot.press("space")
+        await until(pilot, lambda: "0.25 of 2 cores" in shown(app, "#gauges"))
+
+    play(scene, engine)
+
+
+def test_enter_opens_the_stacks_and_escape_closes_them() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        assert isinstance(app.screen, TextScreen)
+        assert "handler  /srv/app.py:41" in app.screen.text
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+    play(scene)
+
+
+def test_the_cursor_chooses_the_row() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("down", "down", "enter")
+        assert isinstance(app.screen, TextScreen)
+        assert "thread: another" in app.screen.text
+
+    play(scene)
+
+
+def test_d_diagnoses_the_process_of_the_row() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("down", "down", "d")
+        await until(pilot, lambda: isinstance(app.screen, TextScreen))
+        assert isinstance(app.screen, TextScreen)
+        assert "A pool is exhausted" in app.screen.text
+
+    assert "diagnose 4243" in play(scene).asked
+
+
+def test_w_saves_a_recording_and_says_where() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("w")
+        await until(pilot, lambda: "saved here.spinrec" in shown(app, "#message"))
+
+    assert "save 4242" in play(scene).asked
+
+
+def test_a_question_mark_lists_the_keys() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        assert "diagnose the process" in app.screen.text
+        await pilot.press("q")
+        assert len(app.screen_stack) == 1
+
+    play(scene)
+
+
+def test_a_process_that_is_gone_is_said_and_the_view_stays() -> None:
+    engine = FakeEngine()
+    engine.error = DoctorError("There is no process 4242 (any more).", "Run `spindoctor`.")
+
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "no process 4242" in shown(app, "#message"))
+
+    play(scene, engine)
+
+
+def test_q_quits() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+
+    play(scene)
+
+
+def test_eighty_columns_are_enough() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("2")
+        assert rows(app) == ["0.90"]
+
+    play(scene, width=80)
