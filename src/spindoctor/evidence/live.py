@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.profile import profile as weigh
 from spindoctor.model.frames import Frame
-from spindoctor.model.live import Column, Dashboard, Gauges, Path, Row, Sheet
+from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet
 from spindoctor.model.profile import ON_CPU, STATES, Lane, Spot
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.tasks import Task
@@ -114,7 +114,7 @@ def _thread(last: Recording, lane: Lane) -> Row:
     for spot in lane.spots:
         shares[spot.state] += spot.seconds / total  # type: ignore[assignment]
     cores = lane.cpu_s / (last.seconds or 1.0)
-    cells = (
+    cells: tuple[Cell, ...] = (
         lane.name,
         lane.pid,
         cores,
