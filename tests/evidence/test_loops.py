@@ -9,6 +9,7 @@ from recordings import at_loop, idle, inside, library, main_thread, one_process,
 
 from spindoctor.evidence.loops import loops
 from spindoctor.model.facts import Loop, Loops
+from spindoctor.model.frames import Frame
 from spindoctor.model.recording import Recording
 from spindoctor.model.rule import Absent, Missing
 from spindoctor.model.share import NO_LOOKS, Share
@@ -155,6 +156,26 @@ def test_a_computation_is_placed_at_a_line_where_any_look_has_one() -> None:
 
     assert [site.culprit.line for site in some.holds] == [12]
     assert [site.culprit.line for site in none.holds] == [None]
+
+
+CELL = user("<module>", 4, "/home/user/cell.py")
+
+
+def test_a_module_body_that_runs_in_a_callback_while_nothing_else_is_due_is_a_script() -> None:
+    looks = [inside(user("crunch"), CELL, library("run_cell"), turn=1.0)] * 10
+    with_others = [(thread, replace(loop, ready=2)) for thread, loop in looks]
+    late = [(thread, replace(loop, overdue_s=0.4)) for thread, loop in looks]
+
+    assert only_loop(at_loop(*looks)).runs_script
+    assert not only_loop(at_loop(*with_others)).runs_script
+    assert not only_loop(at_loop(*late)).runs_script
+
+
+def test_a_handler_and_what_an_import_runs_are_no_scripts() -> None:
+    importing = (user("<module>", 1), Frame("_call_with_frames_removed", "<frozen importlib._bootstrap>", 488), HANDLER)
+
+    assert not only_loop(at_loop(*[inside(HANDLER, turn=1.0)] * 4)).runs_script
+    assert not only_loop(at_loop(*[inside(*importing, turn=1.0)] * 4)).runs_script
 
 
 def test_waits_are_kept_apart_by_line_and_computations_are_not() -> None:

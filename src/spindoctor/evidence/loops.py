@@ -24,6 +24,16 @@ MIN_BLIND_HOLD_S = 0.1
 six looks of ten is met in ten looks on end once in 170 tries."""
 
 
+SCRIPT_SHARE = 0.9
+"""The few others are what a kernel does between two cells."""
+
+MOST_OVERDUE_S = 0.1
+"""A timer that is later than this is one that somebody waits for."""
+
+IMPORTS = "<frozen importlib"
+"""The files of the interpreter's own import system."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """One look at a loop joined to the look at its thread."""
@@ -119,6 +129,7 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         profile=group([look.moment() for look in computing], namer, use.tid, of),
         one_callback_site=_endless_site([look.moment() for look in one], namer, use.tid, of),
         goes_on=bool(one) and one[-1] is whole[-1],
+        runs_script=_runs_script(looks),
     )
 
 
@@ -164,6 +175,21 @@ def _runs_inside(looks: Sequence[_Seen]) -> list[list[_Seen]]:
     """
     runs = itertools.groupby(looks, key=lambda look: look.stay if look.is_inside else None)
     return [list(run) for stay, run in runs if stay is not None]
+
+
+def _runs_script(looks: Sequence[_Seen]) -> bool:
+    """Whether the loop's callbacks are module bodies, run for who sent them, while nothing else is due on the loop."""
+    inside = [look for look in looks if look.is_inside]
+    scripts = sum(_is_script(look.thread.stack[: look.loop.depth]) for look in inside)
+    waits = any(look.loop.ready for look in looks) or (_overdue(looks) or 0.0) > MOST_OVERDUE_S
+    return bool(inside) and scripts >= SCRIPT_SHARE * len(inside) and not waits
+
+
+def _is_script(callback: Stack) -> bool:
+    """Whether a module's body runs in a callback, and not because it is being imported."""
+    return any(frame.function == "<module>" for frame in callback) and not any(
+        frame.file.startswith(IMPORTS) for frame in callback
+    )
 
 
 def _turns(looks: Sequence[_Seen]) -> int | None:

@@ -42,7 +42,8 @@ class Loop:
     callbacks queued.
     `turns` counts changes of the loop's turn between looks (None: not readable). `one_callback` is the share of looks
     that the longest unbroken run of one callback fills, `one_callback_s` its span; `goes_on` where the last look is
-    still inside it.
+    still inside it. `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
+    nothing else waits for its turn.
     """
 
     pid: int
@@ -72,6 +73,7 @@ class Loop:
     profile: tuple[Site, ...] = ()
     one_callback_site: Site | None = None
     goes_on: bool = False
+    runs_script: bool = False
 
     @property
     def cores(self) -> float:

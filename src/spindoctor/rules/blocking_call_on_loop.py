@@ -15,6 +15,7 @@ Use the asynchronous form of the call (`await asyncio.sleep`, an async client), 
 Waiting for the GIL also sleeps on a futex; it is told apart by the futex's address and belongs to `gil-contention`.
 Single looks in which a file read waits for the disk stay below the threshold: a twentieth of the looks at one line, a
 fifth at many lines together.
+A loop that runs whole scripts for their sender (a notebook's cells) keeps nobody waiting where nothing else is due.
 
 ## Missed alarms
 Calls that are shorter than a few milliseconds and rare. A call that burns CPU instead of waiting is `cpu-bound-on-
@@ -48,7 +49,8 @@ def check(loops: Loops) -> Outcome:
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    findings = [finding for loop in enough for finding in (_at_places(loop) or _scattered(loop))]
+    judged = [loop for loop in enough if not loop.runs_script]
+    findings = [finding for loop in judged for finding in (_at_places(loop) or _scattered(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
     return Clear(

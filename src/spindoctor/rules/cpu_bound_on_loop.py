@@ -14,6 +14,7 @@ request, or cut it into pieces that give the loop back.
 ## False alarms
 A loop that is busy with many short callbacks is saturated by right and is not reported: only CPU spent in single runs
 of at least 15 ms counts.
+A loop that runs whole scripts for their sender (a notebook's cells) keeps nobody waiting where nothing else is due.
 
 ## Missed alarms
 Work just below 15 ms a callback. Where a loop shows no turns (neither the standard one nor libuv's), a callback is told
@@ -50,7 +51,7 @@ def check(loops: Loops) -> Outcome:
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    ending = [loop for loop in enough if not _never_ended(loop)]
+    ending = [loop for loop in enough if not _never_ended(loop) and not loop.runs_script]
     findings = [finding for loop in ending if (finding := _finding(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))

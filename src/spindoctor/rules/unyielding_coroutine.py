@@ -14,6 +14,7 @@ exception that is caught and tried again, a parser that does not advance. End it
 ## False alarms
 A computation that takes longer than the look is indistinguishable from one that never ends: look again for longer.
 Either way the loop is held for as long as was looked.
+A loop that runs whole scripts for their sender (a notebook's cells) keeps nobody waiting where nothing else is due.
 
 ## Missed alarms
 A run that began while it was looked, and fills less than nine tenths of the look, is told as a long computation.
@@ -45,7 +46,7 @@ def check(loops: Loops) -> Outcome:
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    findings = [_finding(loop) for loop in enough if _never_ends(loop)]
+    findings = [_finding(loop) for loop in enough if _never_ends(loop) and not loop.runs_script]
     if findings:
         return Found(tuple(findings))
     longest = ", ".join(f"{loop.thread} of {loop.pid}: {loop.one_callback_s:.2f} s" for loop in enough)
