@@ -15,6 +15,7 @@ from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.facts import Circle
 from spindoctor.model.frames import Stack
+from spindoctor.model.origin import SHIM
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.share import NO_LOOKS, Share
@@ -24,9 +25,6 @@ LOOP_FILE = "asyncio/base_events.py"
 
 TRANSPORT_FILE = "asyncio/selector_events.py"
 """Where the standard loop reads from sockets and accepts connections."""
-
-SHIM = "<shim>"
-"""The frame by which C enters the interpreter since 3.12; alone on the stack for a moment."""
 
 MOST_MEMBERS = 3
 """Two that wake each other, and one that a library puts between them; more are the tasks of a service."""
