@@ -24,6 +24,7 @@ from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.neighbours import find_neighbours
 from spindoctor.probe.packages import read_packages
+from spindoctor.probe.silence import read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
 from spindoctor.probe.vantage import Vantage
@@ -77,6 +78,7 @@ class Recorder:
         self.is_interrupted = False
         self._has_settings = False
         self._descriptors: dict[int, DescriptorTable] = {}
+        self._descriptors_at_s: dict[int, float] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
         self._machine_before = read_machine(target.hot)
         self._stats_before = read_stats()
@@ -100,7 +102,7 @@ class Recorder:
 
     def _attach(self, process: Process) -> ProcessWatch | None:
         try:
-            return ProcessWatch(process, asks_routes=self._extras.asks_routes)
+            return ProcessWatch(process, is_user, asks_routes=self._extras.asks_routes)
         except DoctorError as error:
             if process.pid == self._asked:
                 raise
@@ -184,7 +186,8 @@ class Recorder:
             except DoctorError as error:
                 self._missing[watch.pid] = error.problem
                 continue
-            self._descriptors[watch.pid] = table
+            self._descriptors[watch.pid] = _with_silences(watch.pid, table)
+            self._descriptors_at_s[watch.pid] = time.monotonic() - self._start_s
             self._epolls[watch.pid] = read_epolls(watch.pid, table.descriptors)
         self._compare_epolls()
 
@@ -255,6 +258,7 @@ class Recorder:
             seen,
             missed=(*seen.missed, *self._late(seen)),
             descriptors=table.descriptors if table else (),
+            descriptors_at_s=self._descriptors_at_s.get(watch.pid),
             descriptor_limit=table.limit if table else None,
             epolls=self._epolls.get(watch.pid, ()),
             packages=read_packages(watch.pid, process.sys_path) if not watch.ended else (),
@@ -278,6 +282,18 @@ def _interruptible(recorder: Recorder) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         recorder.is_interrupted = True
+
+
+def _with_silences(pid: int, table: DescriptorTable) -> DescriptorTable:
+    """The descriptors, with how long each TCP connection has been silent."""
+    silences = read_silences(pid, {one.inode for one in table.descriptors if one.socket})
+    joined = tuple(
+        replace(one, socket=replace(one.socket, sent_ago_s=silence[0], received_ago_s=silence[1]))
+        if one.socket and (silence := silences.get(one.inode))
+        else one
+        for one in table.descriptors
+    )
+    return replace(table, descriptors=joined)
 
 
 def _version(watch: ProcessWatch) -> str:

@@ -14,6 +14,7 @@ from spindoctor.evidence.gil import gil_use
 from spindoctor.evidence.load import load
 from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.loops import loops
+from spindoctor.evidence.peers import peer_waits
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.evidence.settings import dev_settings
@@ -25,7 +26,7 @@ from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, P
 from spindoctor.model.recording import Recording
 from spindoctor.model.settings import DevSettings
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
-from spindoctor.model.waiting import LockUses, Standoffs
+from spindoctor.model.waiting import LockUses, PeerWaits, Standoffs
 
 BUILDERS: dict[type, Callable[[Recording], Any]] = {
     CpuUse: cpu_use,
@@ -36,6 +37,7 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     Pools: pools,
     Standoffs: standoffs,
     LockUses: lock_uses,
+    PeerWaits: peer_waits,
     DescriptorUses: descriptor_uses,
     Throttling: throttling,
     Starvation: starvation,

@@ -96,7 +96,8 @@ class Machine:
 class Socket:
     """A TCP, UDP or Unix socket as the kernel's tables show it.
 
-    `state` is the kernel's name ("LISTEN", "CLOSE_WAIT").
+    `state` is the kernel's name ("LISTEN", "CLOSE_WAIT"). `sent_ago_s` and `received_ago_s` are the seconds since data
+    went over a TCP connection in that direction (None: not told).
     """
 
     inode: int
@@ -106,6 +107,8 @@ class Socket:
     state: str
     receive_queue_bytes: int = 0
     send_queue_bytes: int = 0
+    sent_ago_s: float | None = None
+    received_ago_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

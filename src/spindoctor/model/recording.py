@@ -68,6 +68,7 @@ class ProcessRecording:
     """All that was seen of one process of the family.
 
     `collections` counts garbage collections by generation, youngest first (empty: not kept).
+    `descriptors_at_s` is when the descriptors were read, from the start of the recording.
     `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
     came to an end while it was looked at (None: it did not); its figures end then.
@@ -85,6 +86,7 @@ class ProcessRecording:
     hot_looks: tuple[HotLook, ...] = ()
     collections: tuple[int, ...] = ()
     descriptors: tuple[Descriptor, ...] = ()
+    descriptors_at_s: float | None = None
     descriptor_limit: int | None = None
     epolls: tuple[Epoll, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()

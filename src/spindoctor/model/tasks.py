@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Wait
 
@@ -124,3 +125,4 @@ class TaskLook:
     pools: tuple[Pool, ...] = ()
     thread_requests: int = 0
     waits: tuple[Wait, ...] = ()
+    conversations: tuple[Conversation, ...] = ()

@@ -75,3 +75,40 @@ class LockUses:
 
     locks: tuple[LockUse, ...]
     looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerWait:
+    """One peer for which requests waited at the moment when the connections were looked at.
+
+    `ages_s` are the seconds for which each of them had been waiting, the longest first; `requests` is how many requests
+    were in progress in these processes. `seen` are the slow looks in which at least half as many waited for it.
+    `is_lone`: a process with one thread waits, which serves one request at a time. `is_connecting`: the peer has not
+    even taken the connection. `is_kernels`: the seconds come from the kernel, not from our looks.
+    """
+
+    peer: str
+    pids: tuple[int, ...]
+    ages_s: tuple[float, ...]
+    requests: int
+    seen: Share
+    sites: tuple[Culprit, ...]
+    is_lone: bool = False
+    is_connecting: bool = False
+    is_kernels: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PeerWaits:
+    """All peers that requests waited for, and what waited at a connection without being a request's wait for a peer.
+
+    `for_clients` waits are for the other end of accepted connections, `for_news` for a peer that has answered already,
+    `for_nobody` for a peer, but for no request.
+    """
+
+    peers: tuple[PeerWait, ...]
+    looks: int
+    requests: int
+    for_clients: int = 0
+    for_news: int = 0
+    for_nobody: int = 0

@@ -59,6 +59,7 @@ class Interpreter:
         self.version = version
         self.runtime_address = runtime
         self._names: dict[tuple[int, int], tuple[str | None, int | None]] = {}
+        self._natives: frozenset[int | None] = frozenset()
         self._generation = 0
         self._folder = ""
         self._assemble(layout)
@@ -181,12 +182,16 @@ class Interpreter:
     def threads(self) -> tuple[ThreadState, ...]:
         """Return all threads that can run Python code, the newest first.
 
-        Names, and the native ids that versions before 3.11 do not keep themselves, come from `threading`; a name that
-        was read once is kept until `flush`.
+        Names, and the native ids that versions before 3.11 do not keep themselves, come from `threading`. A name is
+        kept until `flush` while the native ids say that the threads are the same: a new one may have the place and
+        the pthread id of one that has ended.
         """
         states = self._runtime.threads()
         keys = {(state.address, state.pthread_id) for state in states}
-        if not keys <= self._names.keys():
+        natives = frozenset(state.native_id for state in states)
+        is_same = None not in natives and natives == self._natives
+        self._natives = natives
+        if not is_same or not keys <= self._names.keys():
             self._names = dict.fromkeys(keys, (None, None)) | self._read_names(keys)
         return tuple(self._with_name(state) for state in states)
 

@@ -32,10 +32,14 @@ class _Entry:
     frames: tuple[RawFrame, ...]
     ranges: tuple[Range, ...]
     blocks: tuple[bytes, ...]
+    waiter: int | None = None
 
 
 class TaskBook:
-    """Describes tasks by address. `chains` has the frames (innermost first) of those described since `open`."""
+    """Describes tasks by address.
+
+    Of those described since `open`, `chains` has the frames (innermost first), `waiters` the futures that they await.
+    """
 
     def __init__(self, interpreter: Interpreter, routes: RouteFinder) -> None:
         """Look through this interpreter."""
@@ -45,10 +49,12 @@ class TaskBook:
         self._entries: dict[int, _Entry] = {}
         self._unmoved: set[int] = set()
         self.chains: dict[int, tuple[RawFrame, ...]] = {}
+        self.waiters: dict[int, int] = {}
 
     def open(self, addresses: Iterable[int]) -> None:
         """Begin a look at these tasks: find out which of them have not moved since the last."""
         self.chains = {}
+        self.waiters = {}
         self._entries = {address: self._entries[address] for address in addresses if address in self._entries}
         known = list(self._entries.items())
         ranges = [one for _, entry in known for one in entry.ranges]
@@ -82,6 +88,8 @@ class TaskBook:
         if entry is None:
             return None
         self.chains[address] = entry.frames
+        if entry.waiter:
+            self.waiters[address] = entry.waiter
         return entry.task
 
     def _enter(self, address: int) -> _Entry | None:
@@ -94,7 +102,7 @@ class TaskBook:
             blocks = tuple(self._interpreter.reader.read_many(ranges))
         except Misread as misread:
             return self._without_chain(address) if isinstance(misread, Unreadable) else None
-        entry = self._entries[address] = _Entry(self._task(raw, chain, frames), frames, ranges, blocks)
+        entry = self._entries[address] = _Entry(self._task(raw, chain, frames), frames, ranges, blocks, raw.waiter)
         return entry
 
     def _without_chain(self, address: int) -> _Entry | None:

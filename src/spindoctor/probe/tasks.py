@@ -83,6 +83,11 @@ class TaskReader:
         """The await chains of the last look's tasks by address, innermost frame first."""
         return self._book.chains
 
+    @property
+    def waiters(self) -> Mapping[int, int]:
+        """The future that each of the last look's tasks awaits, by the task's address."""
+        return self._book.waiters
+
     def _running(self, stacks: Mapping[int, RawStack], looks: Iterable[LoopLook]) -> list[Callback]:
         found = [self._callbacks.running(one, stacks[one.tid].frames) for one in looks if one.tid in stacks]
         return [one for one in found if one]

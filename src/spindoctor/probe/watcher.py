@@ -16,17 +16,16 @@ from dataclasses import replace
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model.frames import Frame
-from spindoctor.model.locks import Wait
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Pool, Route, TaskLook
+from spindoctor.model.tasks import Route, TaskLook
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
-from spindoctor.probe.locks import LockReader, Scene, Sleeper
+from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.reactors import epoll_of
@@ -34,12 +33,10 @@ from spindoctor.probe.root import is_own_root
 from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls, ThreadClock, read_native_ids, read_threads, thread_use
+from spindoctor.probe.waits import WaitReader, reason
 
 LOOKS_BETWEEN_TIMERS = 25
 """How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
-
-TIMEOUT = 3
-"""Which argument of futex(2) points to the time at which a wait ends."""
 
 MOST_ROUTES = 500
 MAIN_THREAD = "MainThread"
@@ -49,8 +46,10 @@ MAIN_THREAD = "MainThread"
 class ProcessWatch:
     """One process under observation. Not for more than one thread of ours."""
 
-    def __init__(self, process: Process, *, asks_routes: bool = False) -> None:
-        """Attach. With `asks_routes` every look at a stack asks for the request that it works for.
+    def __init__(self, process: Process, is_user: Callable[[Frame], bool], *, asks_routes: bool = False) -> None:
+        """Attach; `is_user` tells the user's own code.
+
+        With `asks_routes` every look at a stack asks for the request that it works for.
 
         Raises:
             DoctorError: the process is gone, its memory is closed to us, or its Python is not one we know.
@@ -78,11 +77,11 @@ class ProcessWatch:
         self._holders: dict[int, str] = {}
         self._idents: dict[int, int] = {}
         self._owners: frozenset[int] = frozenset()
-        self._locks = LockReader(self.interpreter)
         self._tasks_seen_at: dict[int, tuple[int, int]] = {}
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
         self.missed: Counter[str] = Counter()
+        self._waits = WaitReader(self.interpreter, is_user, self.missed)
         self._routes: dict[Frame, Route] = {}
         self._identity = read_identity(process.pid)
         self.ended: str | None = None
@@ -95,7 +94,7 @@ class ProcessWatch:
             self.samples.append(self._look(at_s))
             self._hot.follow(at_s, self.samples[-1].threads, self._stacks)
         except Misread as misread:
-            self.missed[_reason(misread)] += 1
+            self.missed[reason(misread)] += 1
             self._states.clear()
             self.ended = self._fate()
         except Gone:
@@ -115,11 +114,13 @@ class ProcessWatch:
 
     def _look(self, at_s: float) -> Sample:
         clocks = self._clock.look()
+        before = set(self._states)
         if not clocks.keys() <= self._known():
             self._map_threads(clocks)
+        found = self._states.keys() - before
         gil = self.interpreter.gil()
         is_collecting = self.interpreter.is_collecting()
-        moved = [tid for tid, clock in clocks.items() if self._ran.get(tid) != clock]
+        moved = [tid for tid, clock in clocks.items() if self._ran.get(tid) != clock or tid in found]
         fresh = self._read_moved(moved, clocks, gil)
         self._looks = {tid: fresh.get(tid) or self._unmoved(tid, gil) for tid in clocks}
         self._ran = clocks
@@ -138,6 +139,9 @@ class ProcessWatch:
     _native: frozenset[int] = frozenset()
     """Threads without Python code (made in C), so that they do not make us map the threads at every look."""
 
+    _newly_native: frozenset[int] = frozenset()
+    """Threads that had no Python code when they were first seen: one that has just begun gets it a moment later."""
+
     def _map_threads(self, clocks: Mapping[int, tuple[int, int]]) -> None:
         """Find which kernel thread is which Python thread, and which of them run event loops."""
         tids = read_native_ids(self.pid)
@@ -150,7 +154,8 @@ class ProcessWatch:
         self._names |= {
             tids[one.native_id]: one.python_name for one in states if one.native_id in tids and one.python_name
         }
-        self._native = frozenset(set(clocks) - set(self._states))
+        native = frozenset(set(clocks) - set(self._states))
+        self._native, self._newly_native = native & (self._native | self._newly_native), native
         running = self.interpreter.running_loops()
         loops = {tid: running[state] for tid, state in self._states.items() if state in running}
         self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
@@ -233,42 +238,27 @@ class ProcessWatch:
         try:
             look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
         except Misread as misread:
-            self.missed[f"tasks: {_reason(misread)}"] += 1
+            self.missed[f"tasks: {reason(misread)}"] += 1
             return
         except Gone:
             self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
             return
-        self.task_looks.append(replace(look, waits=self._waits(loops, look.pools)))
+        self.task_looks.append(self._with_waits(look, loops))
         self._holders = {}
         self._overdue()
         self._find_requests()
 
-    def _waits(self, loops: Sequence[LoopWatch], pools: Sequence[Pool]) -> tuple[Wait, ...]:
-        """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""
-        asleep = [
-            Sleeper(
-                tid,
-                self._stacks[tid].frames,
-                arguments[0],
-                has_limit=len(arguments) > TIMEOUT and arguments[TIMEOUT] != 0,
-            )
-            for tid, look in self._looks.items()
-            if look.call and look.call.name == "futex" and (arguments := look.call.arguments)
-            if not look.waits_for_gil and self._stacks.get(tid) and self._stacks[tid].frames
-        ]
+    def _with_waits(self, look: TaskLook, loops: Sequence[LoopWatch]) -> TaskLook:
+        """The slow look, with who waits for whom and at which connections."""
         scene = Scene(
             stacks={tid: stack.frames for tid, stack in self._stacks.items() if tid in self._looks},
             chains=self._tasks.chains,
             loops=loops,
-            pools=pools,
+            pools=look.pools,
             idents=self._idents,
             owners=self._owners,
         )
-        try:
-            return self._locks.look(asleep, scene)
-        except Misread as misread:
-            self.missed[f"locks: {_reason(misread)}"] += 1
-            return ()
+        return self._waits.look(look, self._looks.values(), scene, self._tasks.waiters)
 
     def read_settings(self, paths: Sequence[Path], is_wanted: Callable[[str], bool]) -> None:
         """Note the development settings that are on: known ones, and those of objects in modules that are wanted."""
@@ -378,11 +368,6 @@ class ProcessWatch:
             stack = self._stacks.get(use.tid)
             return replace(use, loop_epoll=epoll_of(self.interpreter, stack.frames)) if stack else use
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=watch.epoll_fd())
-
-
-def _reason(misread: Misread) -> str:
-    """The kind of misread without its addresses, so that equal ones are counted together."""
-    return " ".join(word for word in str(misread).split() if not word.startswith("0x")) or "a torn read"
 
 
 def _with_overdue(sample: Sample, tid: int, late_s: float) -> Sample:

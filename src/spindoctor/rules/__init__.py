@@ -24,6 +24,7 @@ from spindoctor.rules import (
     pool_exhausted,
     regex_backtracking,
     single_core_ceiling,
+    slow_downstream,
     undeliverable_cancellation,
     unyielding_coroutine,
 )
@@ -45,6 +46,7 @@ ALL_RULES: tuple[Rule, ...] = (
     gil_contention.RULE,
     pool_exhausted.RULE,
     lock_contention.RULE,
+    slow_downstream.RULE,
     descriptor_exhaustion.RULE,
     cpu_throttled.RULE,
     cpu_starved.RULE,

@@ -116,4 +116,5 @@ RULE = Rule(
     needs=(Pools,),
     check=check,
     page=__doc__,
+    explains=("slow-downstream",),
 )

@@ -1,0 +1,41 @@
+"""The same quotes; a thread waits for a moment only, and then gives the one of yesterday.
+"""
+
+import http.server
+import socketserver
+import sys
+import urllib.request
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+
+
+def quote():
+    url = "http://{}:{}/4".format(labkit.HOST, OPTIONS.peer_port)
+    try:
+        with urllib.request.urlopen(url, timeout=0.3) as answer:
+            return answer.read()
+    except OSError:
+        return b"yesterday"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = quote() if self.path == "/quote" else b"pong"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+
+Server((labkit.HOST, OPTIONS.port), Handler).serve_forever()

@@ -1,0 +1,143 @@
+"""For whom threads and tasks work: a request, something that was begun meanwhile, or nobody that shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.sites import Namer
+from spindoctor.model.conversations import Conversation
+from spindoctor.model.frames import Stack
+from spindoctor.model.locks import Party
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.process import Socket
+from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.model.tasks import Task, TaskLook
+
+MOST_STEPS = 16
+"""Tasks that await each other, one above the other."""
+
+
+def is_accepted(socket: Socket | None, ports: Iterable[int]) -> bool:
+    """Whether the other end of a connection is a client: its own end lies on a port that the service listens on."""
+    return socket is not None and any(socket.local.endswith(f":{port}") for port in ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One slow look at one process, with all that stands beside it; `sockets` by descriptor."""
+
+    process: ProcessRecording
+    look: TaskLook
+    sample: Sample | None
+    sockets: dict[int, Socket]
+    ports: tuple[int, ...]
+
+    @classmethod
+    def of(cls, process: ProcessRecording, look: TaskLook, ports: tuple[int, ...]) -> Moment:
+        """The moment of this slow look."""
+        before = [sample for sample in process.samples if sample.at_s <= look.at_s]
+        sockets = {one.fd: one.socket for one in process.descriptors if one.socket}
+        return cls(process, look, before[-1] if before else None, sockets, ports)
+
+    def thread(self, tid: int | None) -> ThreadLook | None:
+        """What a thread did."""
+        return next((one for one in self.sample.threads if one.tid == tid), None) if self.sample else None
+
+
+class Work:
+    """Answers for one moment."""
+
+    def __init__(self, moment: Moment) -> None:
+        """Index what it takes."""
+        self._moment = moment
+        self._namer = Namer(moment.process)
+        self._tasks = {task.address: task for task in moment.look.tasks}
+        self._talks = {one.party: one for one in moment.look.conversations}
+        first = moment.process.task_looks[0] if moment.process.task_looks else None
+        self._old_tasks = {task.address for task in first.tasks} if first else set[int]()
+        samples = moment.process.samples[:1]
+        self._old_threads = {look.tid for sample in samples for look in sample.threads}
+
+    def stack(self, party: Party) -> Stack:
+        """Where a party stands."""
+        if party.task:
+            return self._tasks[party.task].chain if party.task in self._tasks else ()
+        look = self._moment.thread(party.tid)
+        return look.stack if look else ()
+
+    def culprit(self, party: Party) -> Culprit:
+        """Where a party stands, as a culprit."""
+        return self._namer.culprit(self.stack(party), party.tid, party.task)
+
+    def root(self, party: Party) -> Party:
+        """Who began it: the outermost of the tasks that await each other, and of a thread the task that awaits it."""
+        talk = self._talks.get(party)
+        address = party.task or (talk.for_task if talk else None)
+        for _ in range(MOST_STEPS):
+            awaiting = [one for one in self._awaited_by(address) if one in self._tasks]
+            if not awaiting:
+                break
+            address = awaiting[0]
+        return Party(task=address) if address else party
+
+    def _awaited_by(self, address: int | None) -> tuple[int, ...]:
+        task = self._tasks.get(address) if address else None
+        return task.awaited_by if task else ()
+
+    def is_request(self, party: Party) -> bool:
+        """Whether it works for a request: one that its frames know, or a client whose connection they have."""
+        return any(self._serves(one) for one in dict.fromkeys((party, self.root(party))))
+
+    def _serves(self, party: Party) -> bool:
+        task = self._tasks.get(party.task) if party.task else None
+        talk = self._talks.get(party)
+        if task and task.route:
+            return True
+        if talk and talk.serves is not None and is_accepted(self._moment.sockets.get(talk.serves), self._moment.ports):
+            return True
+        return bool(party.tid and self._namer.route(self.stack(party)))
+
+    def route(self, party: Party) -> str | None:
+        """The request it works for, where that is known by name."""
+        root = self.root(party)
+        return self._namer.route(self.stack(party), party.task) or self._namer.route(self.stack(root), root.task)
+
+    def is_owed(self, party: Party) -> bool:
+        """Whether its client has asked since it was last sent anything; True where that is not known."""
+        talks = [self._talks.get(one) for one in (party, self.root(party))]
+        served = [self._moment.sockets.get(one.serves) for one in talks if one and one.serves is not None]
+        return all(
+            one is None or one.sent_ago_s is None or one.received_ago_s is None or one.received_ago_s < one.sent_ago_s
+            for one in served
+        )
+
+    def is_young(self, party: Party) -> bool:
+        """Whether it was begun during the look, by code of the user's."""
+        root = self.root(party)
+        if not user_frame(self.stack(party)):
+            return False
+        if root.task:
+            return root.task not in self._old_tasks
+        return root.tid not in self._old_threads
+
+    def waits_for_client(self, talk: Conversation | None) -> bool:
+        """Whether the wait is for the other end of an accepted connection."""
+        if talk is None or talk.waits_at is None:
+            return False
+        return is_accepted(self._moment.sockets.get(talk.waits_at), self._moment.ports)
+
+    def requests(self) -> set[Party]:
+        """Everything in progress for a client, once each; not who waits for the client to ask."""
+        tasks = [Party(task=task.address) for task in self._tasks.values() if _is_open(task)]
+        loops = {use.tid for use in self._moment.process.threads if use.loop is not None}
+        looks = self._moment.sample.threads if self._moment.sample else ()
+        threads = [Party(tid=look.tid) for look in looks if look.stack and look.tid not in loops]
+        waiting = [one for one in (*tasks, *threads) if not self.waits_for_client(self._talks.get(one))]
+        return {self.root(one) for one in waiting if self.is_request(one)}
+
+
+def _is_open(task: Task) -> bool:
+    return not task.is_done and bool(task.chain)

@@ -1,0 +1,23 @@
+"""Connections that threads and tasks wait at, and those that they work for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.locks import Party
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What the connections of one waiting thread or task are, by descriptor.
+
+    `waits_at` is the connection at which its wait ends, `serves` the one of the client that it works for; None where
+    there is none or it could not be read. `for_task` is the task that awaits what a thread does. `is_encrypted`: what
+    is waited for comes through TLS, which sends on its own account too.
+    """
+
+    party: Party
+    waits_at: int | None = None
+    serves: int | None = None
+    for_task: int | None = None
+    is_encrypted: bool = False

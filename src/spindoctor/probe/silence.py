@@ -1,0 +1,89 @@
+"""How long ago each TCP connection sent and received its last data, as the kernel keeps it (struct tcp_info).
+
+A connection that sent after it received has asked and got no answer yet; one that received last was answered, and
+whoever reads from it waits for news. Sources: sock_diag(7), Linux `include/uapi/linux/{netlink,inet_diag,tcp}.h`.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Collection, Iterator
+
+from spindoctor.probe.proc import read_link
+
+Silence = tuple[float, float]
+"""Seconds since data was sent, and since data was received."""
+
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
+REQUEST_ALL = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+INET_DIAG_INFO = 2
+ALL_STATES = 0xFFFFFFFF
+_HEAD = struct.Struct("<IHHII")  # struct nlmsghdr
+_REQUEST = struct.Struct("<BBBxI48x")  # struct inet_diag_req_v2: family, protocol, extensions, states, an empty id
+_ATTRIBUTE = struct.Struct("<HH")  # struct rtattr
+_AGES = struct.Struct("<I4xI")  # tcpi_last_data_sent, tcpi_last_ack_sent (never kept), tcpi_last_data_recv
+_AGES_AT = 44
+_INODE_AT, _ATTRIBUTES_AT = 68, 72  # struct inet_diag_msg
+_BYTES = 1 << 16
+_PATIENCE_S = 0.5
+
+
+def read_silences(pid: int, wanted: Collection[int]) -> dict[int, Silence]:
+    """The silence of the wanted sockets by inode; empty where the process has a network of its own, or on refusal.
+
+    The kernel answers for our own network namespace alone, and walks through all of its connections for it.
+    """
+    if not wanted or read_link(f"/proc/{pid}/ns/net") != read_link("/proc/self/ns/net"):
+        return {}
+    found: dict[int, Silence] = {}
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+            kernel.settimeout(_PATIENCE_S)
+            for family in (socket.AF_INET, socket.AF_INET6):
+                for message in _ask(kernel, family):
+                    inode, silence = parse_message(message)
+                    if inode in wanted and silence:
+                        found[inode] = silence
+    except OSError:
+        return found
+    return found
+
+
+def _ask(kernel: socket.socket, family: int) -> Iterator[bytes]:
+    body = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), ALL_STATES)
+    kernel.send(_HEAD.pack(_HEAD.size + len(body), SOCK_DIAG_BY_FAMILY, REQUEST_ALL, 1, 0) + body)
+    while True:
+        for kind, message in parse_messages(kernel.recv(_BYTES)):
+            if kind in {NLMSG_DONE, NLMSG_ERROR}:
+                return
+            yield message
+
+
+def parse_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The kinds and bodies of the netlink messages in one datagram."""
+    at = 0
+    while at + _HEAD.size <= len(data):
+        length, kind = _HEAD.unpack_from(data, at)[:2]
+        if length < _HEAD.size:
+            return
+        yield kind, data[at + _HEAD.size : at + length]
+        at += length + 3 & ~3
+
+
+def parse_message(message: bytes) -> tuple[int, Silence | None]:
+    """The inode of one socket, and its silence where the kernel tells it."""
+    if len(message) < _ATTRIBUTES_AT:
+        return 0, None
+    inode: int = struct.unpack_from("<I", message, _INODE_AT)[0]
+    at = _ATTRIBUTES_AT
+    while at + _ATTRIBUTE.size <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, at)
+        if length < _ATTRIBUTE.size:
+            break
+        if kind == INET_DIAG_INFO and length >= _ATTRIBUTE.size + _AGES_AT + _AGES.size:
+            sent_ms, received_ms = _AGES.unpack_from(message, at + _ATTRIBUTE.size + _AGES_AT)
+            return inode, (sent_ms / 1000, received_ms / 1000)
+        at += length + 3 & ~3
+    return inode, None

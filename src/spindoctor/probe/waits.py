@@ -1,0 +1,74 @@
+"""The part of the slow look that asks who waits: for whom, and at which connection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from spindoctor.errors import Misread
+from spindoctor.model.conversations import Conversation
+from spindoctor.model.frames import Frame
+from spindoctor.model.locks import Wait
+from spindoctor.model.sample import ThreadLook
+from spindoctor.model.tasks import TaskLook
+from spindoctor.probe.conversations import ConversationReader, Still
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.locks import LockReader, Scene, Sleeper
+
+TIMEOUT = 3
+"""Which argument of futex(2) points to the time at which a wait ends."""
+
+
+class WaitReader:
+    """Reads waits of one process; what could not be read is counted in `missed`."""
+
+    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], missed: Counter[str]) -> None:
+        """Look through this interpreter; `is_user` tells the user's own code."""
+        self._locks = LockReader(interpreter)
+        self._conversations = ConversationReader(interpreter, is_user)
+        self._missed = missed
+
+    def look(
+        self, look: TaskLook, threads: Collection[ThreadLook], scene: Scene, waiters: Mapping[int, int]
+    ) -> TaskLook:
+        """The slow look with what these threads and tasks wait for; `waiters` are the futures that tasks await."""
+        asleep = [one for one in threads if one.call and scene.stacks.get(one.tid)]
+        return replace(look, waits=self._waits(asleep, scene), conversations=self._talks(asleep, scene, waiters))
+
+    def _waits(self, threads: Collection[ThreadLook], scene: Scene) -> tuple[Wait, ...]:
+        """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""
+        asleep = [
+            Sleeper(
+                one.tid,
+                scene.stacks[one.tid],
+                one.call.arguments[0],
+                has_limit=len(one.call.arguments) > TIMEOUT and one.call.arguments[TIMEOUT] != 0,
+            )
+            for one in threads
+            if one.call and one.call.name == "futex" and one.call.arguments and not one.waits_for_gil
+        ]
+        try:
+            return self._locks.look(asleep, scene)
+        except Misread as misread:
+            self._missed[f"locks: {reason(misread)}"] += 1
+            return ()
+
+    def _talks(
+        self, threads: Collection[ThreadLook], scene: Scene, waiters: Mapping[int, int]
+    ) -> tuple[Conversation, ...]:
+        """The connections that threads without a loop, and tasks, wait at and work for."""
+        loops = {loop.tid for loop in scene.loops}
+        still = [
+            Still(one.tid, scene.stacks[one.tid], one.call) for one in threads if one.call and one.tid not in loops
+        ]
+        try:
+            return self._conversations.look(still, scene.chains, waiters)
+        except Misread as misread:
+            self._missed[f"connections: {reason(misread)}"] += 1
+            return ()
+
+
+def reason(misread: Misread) -> str:
+    """The kind of misread without its addresses, so that equal ones are counted together."""
+    return " ".join(word for word in str(misread).split() if not word.startswith("0x")) or "a torn read"

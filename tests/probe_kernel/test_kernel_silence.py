@@ -1,0 +1,47 @@
+"""How long a connection has been silent: the messages of the kernel, and a real connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+from spindoctor.probe.silence import parse_message, parse_messages, read_silences
+
+
+def message(inode: int, sent_ms: int, received_ms: int) -> bytes:
+    """A socket as the kernel tells of it: the fixed part, another attribute, then tcp_info."""
+    fixed = bytes(68) + struct.pack("<I", inode)
+    info = bytes(44) + struct.pack("<III", sent_ms, 0, received_ms) + bytes(20)
+    other = struct.pack("<HH", 5, 8) + bytes(4)
+    return fixed + other + struct.pack("<HH", len(info) + 4, 2) + info
+
+
+def test_both_directions_come_in_seconds() -> None:
+    assert parse_message(message(77, 4200, 9000)) == (77, (4.2, 9.0))
+
+
+def test_a_socket_without_figures_and_a_cut_message_tell_nothing() -> None:
+    assert parse_message(message(77, 1, 2)[:72]) == (77, None)
+    assert parse_message(b"short") == (0, None)
+
+
+def test_a_datagram_of_two_messages_is_taken_apart() -> None:
+    """The second one is padded to four bytes; a length below that of a head ends it."""
+    one = struct.pack("<IHHII", 20, 20, 0, 1, 0) + b"abcd"
+    two = struct.pack("<IHHII", 17, 3, 0, 1, 0) + b"e\0\0\0"
+
+    found = list(parse_messages(one + two + bytes(16)))
+
+    assert found == [(20, b"abcd"), (3, b"e")]
+
+
+def test_a_real_connection_shows_who_sent_last() -> None:
+    """One end has just sent: its data went out no later than the other end's, which sent nothing, was ever taken."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        client.sendall(b"?")
+        inode = os.fstat(client.fileno()).st_ino
+
+        found = read_silences(os.getpid(), {inode})
+
+    assert found == {} or 0 <= found[inode][0] <= found[inode][1] <= 1
