@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -112,6 +113,8 @@ def _asked(talk: Conversation, socket: Socket) -> bool | None:
     """Whether data was sent after the last was received; None where both fell into one tick."""
     if socket.sent_ago_s is None or socket.received_ago_s is None or socket.state == CONNECTING:
         return True
+    if math.isinf(socket.received_ago_s):
+        return True
     after_s = socket.sent_ago_s - socket.received_ago_s
     if talk.is_encrypted and 0 <= after_s < AT_ONCE_S:
         return True
@@ -119,7 +122,7 @@ def _asked(talk: Conversation, socket: Socket) -> bool | None:
 
 
 def _age_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
-    if socket.sent_ago_s is not None and socket.state != CONNECTING:
+    if socket.sent_ago_s is not None and math.isfinite(socket.sent_ago_s) and socket.state != CONNECTING:
         return socket.sent_ago_s
     return max(0.0, moment.look.at_s - _since(moment, talk))
 

@@ -97,7 +97,7 @@ class Socket:
     """A TCP, UDP or Unix socket as the kernel's tables show it.
 
     `state` is the kernel's name ("LISTEN", "CLOSE_WAIT"). `sent_ago_s` and `received_ago_s` are the seconds since data
-    went over a TCP connection in that direction (None: not told).
+    went over a TCP connection in that direction (None: not told, infinite: none did).
     """
 
     inode: int

@@ -6,6 +6,7 @@ whoever reads from it waits for news. Sources: sock_diag(7), Linux `include/uapi
 
 from __future__ import annotations
 
+import math
 import socket
 import struct
 from collections.abc import Collection, Iterator
@@ -13,7 +14,7 @@ from collections.abc import Collection, Iterator
 from spindoctor.probe.proc import read_link
 
 Silence = tuple[float, float]
-"""Seconds since data was sent, and since data was received."""
+"""Seconds since data was sent, and since data was received; infinite where that never happened."""
 
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
 REQUEST_ALL = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
@@ -25,6 +26,11 @@ _REQUEST = struct.Struct("<BBBxI48x")  # struct inet_diag_req_v2: family, protoc
 _ATTRIBUTE = struct.Struct("<HH")  # struct rtattr
 _AGES = struct.Struct("<I4xI")  # tcpi_last_data_sent, tcpi_last_ack_sent (never kept), tcpi_last_data_recv
 _AGES_AT = 44
+_BYTES_DONE = struct.Struct("<QQ")  # tcpi_bytes_acked, tcpi_bytes_received (Linux 4.1)
+_BYTES_DONE_AT = 120
+_SYN = 1
+"""What opens a connection counts as one byte."""
+
 _INODE_AT, _ATTRIBUTES_AT = 68, 72  # struct inet_diag_msg
 _BYTES = 1 << 16
 _PATIENCE_S = 0.5
@@ -83,7 +89,15 @@ def parse_message(message: bytes) -> tuple[int, Silence | None]:
         if length < _ATTRIBUTE.size:
             break
         if kind == INET_DIAG_INFO and length >= _ATTRIBUTE.size + _AGES_AT + _AGES.size:
-            sent_ms, received_ms = _AGES.unpack_from(message, at + _ATTRIBUTE.size + _AGES_AT)
-            return inode, (sent_ms / 1000, received_ms / 1000)
+            return inode, _silence(message[at + _ATTRIBUTE.size : at + length])
         at += length + 3 & ~3
     return inode, None
+
+
+def _silence(info: bytes) -> Silence:
+    sent_ms, received_ms = _AGES.unpack_from(info, _AGES_AT)
+    sent_s, received_s = sent_ms / 1000, received_ms / 1000
+    if len(info) < _BYTES_DONE_AT + _BYTES_DONE.size:
+        return sent_s, received_s
+    acknowledged, received = _BYTES_DONE.unpack_from(info, _BYTES_DONE_AT)
+    return (math.inf if acknowledged <= _SYN else sent_s), (received_s if received else math.inf)
