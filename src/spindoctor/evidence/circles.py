@@ -101,7 +101,6 @@ def _circle(process: ProcessRecording, thread: ThreadUse, steps: Sequence[_Step]
         share=Share(len(inside), len(steps)),
         incoming=_incoming(process, thread.tid, steps),
         serving=Share(sum(step.task in serving for step in inside), len(inside)),
-        tasks=len({step.task for step in inside if step.task}),
     )
 
 

@@ -247,8 +247,7 @@ class Circle:
     `share` is the part of the quick looks inside a callback that found a step of one of them, `incoming` the part that
     found the loop's own handling of its sockets (of no look where that cannot be told), `serving` the part of the steps
     that worked for a request.
-    `members` are the places of the coroutines, the most frequent first, a library's only where there is no other;
-    `tasks` is how many tasks were seen.
+    `members` are the places of the coroutines, the most frequent first, a library's only where there is no other.
     """
 
     pid: int
@@ -257,7 +256,6 @@ class Circle:
     share: Share
     incoming: Share
     serving: Share
-    tasks: int
 
 
 @dataclass(frozen=True, slots=True)

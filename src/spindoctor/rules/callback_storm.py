@@ -179,9 +179,9 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
 
 def _in_circle(loop: Loop, circle: Circle) -> Finding:
     names = " and ".join(dict.fromkeys(one.function or "a task" for one in circle.members))
-    many = f"{circle.tasks} tasks" if circle.tasks > 1 else "a task"
+    run = "run" if " and " in names else "runs"
     return Finding(
-        claim=f"{many} in {names} run again turn after turn with next to nothing coming in from outside, so the loop "
+        claim=f"{names} {run} again turn after turn with next to nothing coming in from outside, so the loop "
         f"of {loop.thread} never sleeps; {loop.cores:.2f} cores go into it",
         severity="critical",
         confidence="medium",
