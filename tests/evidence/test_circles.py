@@ -7,7 +7,7 @@ from recordings import Seen, inside, library, loop_samples, main_thread, one_pro
 from spindoctor.evidence.circles import circles
 from spindoctor.model.facts import Circle
 from spindoctor.model.frames import Frame
-from spindoctor.model.share import NO_LOOKS, Share
+from spindoctor.model.share import Share
 from spindoctor.model.tasks import Route
 
 READ_READY = Frame("_SelectorSocketTransport._read_ready", "/usr/lib/python3.12/asyncio/selector_events.py", 960)
@@ -38,13 +38,6 @@ def test_tasks_of_two_coroutines_that_fill_the_loop_are_a_circle() -> None:
     assert [(one.function, one.line) for one in circle.members] == [("left", 14), ("right", 20)]
 
 
-def test_a_loop_without_a_queue_in_sight_does_not_show_what_it_does_for_its_sockets() -> None:
-    """A loop written in C: its calls for sockets look like any callback."""
-    (circle,) = found(inside(user("left"), task=1, turn=1.0), inside(library("data_received"), turn=2.0))
-
-    assert circle.incoming == NO_LOOKS
-
-
 def test_looks_that_hide_whose_step_it_is_are_left_out() -> None:
     (circle,) = found(inside(user("poll"), task=1, turn=1.0), inside(CALL_SOON, task=1, turn=2.0))
 
@@ -62,7 +55,7 @@ def test_a_callback_of_somebody_else_is_no_part_of_it() -> None:
     """It may be what the loop calls for a descriptor that is ready."""
     (circle,) = found(inside(user("poll"), task=1, turn=1.0), inside(library("on_events"), turn=2.0))
 
-    assert circle.share == Share(1, 2)
+    assert (circle.share, circle.incoming) == (Share(1, 2), Share(1, 2))
 
 
 def test_steps_of_tasks_with_a_request_serve() -> None:

@@ -18,7 +18,7 @@ from spindoctor.model.frames import Stack
 from spindoctor.model.origin import SHIM
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, ThreadUse
-from spindoctor.model.share import NO_LOOKS, Share
+from spindoctor.model.share import Share
 
 LOOP_FILE = "asyncio/base_events.py"
 """Where the methods of the standard loop are; a task's step, written in C, calls `call_soon` there."""
@@ -48,11 +48,8 @@ class _Step:
     @property
     def is_own(self) -> bool:
         """Whether it is a task's step, or a callback of asyncio's own by which one task wakes another."""
-        return self.task is not None or ("/asyncio/" in self.stack[-1].file and not self.is_incoming)
-
-    @property
-    def is_incoming(self) -> bool:
-        return self.task is None and self.stack[-1].file.endswith(TRANSPORT_FILE)
+        file = self.stack[-1].file
+        return self.task is not None or ("/asyncio/" in file and not file.endswith(TRANSPORT_FILE))
 
 
 def circles(process: ProcessRecording) -> list[Circle]:
@@ -99,15 +96,9 @@ def _circle(process: ProcessRecording, thread: ThreadUse, steps: Sequence[_Step]
             if code in mine or not mine
         ),
         share=Share(len(inside), len(steps)),
-        incoming=_incoming(process, thread.tid, steps),
+        incoming=Share(sum(step.code not in own for step in steps), len(steps)),
         serving=Share(sum(step.task in serving for step in inside), len(inside)),
     )
-
-
-def _incoming(process: ProcessRecording, tid: int, steps: Sequence[_Step]) -> Share:
-    """No looks at all for a loop written in C: what it does for its sockets looks like any callback."""
-    shows = any(loop.ready is not None for sample in process.samples for loop in sample.loops if loop.tid == tid)
-    return Share(sum(step.is_incoming for step in steps), len(steps)) if shows else NO_LOOKS
 
 
 def _place(namer: Namer, tid: int, steps: Sequence[_Step]) -> Culprit:

@@ -245,8 +245,8 @@ class Circle:
     """The few coroutines whose steps fill a loop: tasks that wake each other, or one another's successors.
 
     `share` is the part of the quick looks inside a callback that found a step of one of them, `incoming` the part that
-    found the loop's own handling of its sockets (of no look where that cannot be told), `serving` the part of the steps
-    that worked for a request.
+    found a callback that is neither a task's step nor asyncio's own (a socket's is one), `serving` the part of the
+    steps that worked for a request.
     `members` are the places of the coroutines, the most frequent first, a library's only where there is no other.
     """
 
