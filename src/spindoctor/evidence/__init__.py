@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from spindoctor.evidence.backlogs import backlog
 from spindoctor.evidence.busy import busy_threads
 from spindoctor.evidence.cancellation import cancellations
 from spindoctor.evidence.collecting import collecting
@@ -18,6 +19,7 @@ from spindoctor.evidence.peers import peer_waits
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.evidence.settings import dev_settings
+from spindoctor.evidence.spins import spins
 from spindoctor.evidence.standoffs import standoffs
 from spindoctor.evidence.surroundings import descriptor_uses, memory_use, starvation, throttling
 from spindoctor.model.burning import BusyThreads
@@ -25,6 +27,7 @@ from spindoctor.model.collector import Collectors
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
 from spindoctor.model.settings import DevSettings
+from spindoctor.model.spinning import Backlog, Spins
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
 from spindoctor.model.waiting import LockUses, PeerWaits, Standoffs
 
@@ -46,6 +49,8 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     BusyThreads: busy_threads,
     Collectors: collecting,
     DevSettings: dev_settings,
+    Spins: spins,
+    Backlog: backlog,
     Load: load,
 }
 

@@ -11,6 +11,7 @@ from spindoctor.model.process import Descriptor, Epoll, Machine, Target
 from spindoctor.model.sample import Missed, Sample
 from spindoctor.model.switches import Switch, WatchedFiles
 from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.model.watching import PollLook, Pulse, Registration
 
 FORMAT = 1
 """Grows when a saved recording could not be read by an older spindoctor."""
@@ -70,6 +71,7 @@ class ProcessRecording:
     `collections` counts garbage collections by generation, youngest first (empty: not kept).
     `descriptors_at_s` is when the descriptors were read, from the start of the recording.
     `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
+    `polls` are selector calls of busy threads, `pulses` and `registrations` of the descriptors that these tell of.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
     came to an end while it was looked at (None: it did not); its figures end then.
     """
@@ -84,6 +86,9 @@ class ProcessRecording:
     major_faults: int = 0
     task_looks: tuple[TaskLook, ...] = ()
     hot_looks: tuple[HotLook, ...] = ()
+    polls: tuple[PollLook, ...] = ()
+    pulses: tuple[Pulse, ...] = ()
+    registrations: tuple[Registration, ...] = ()
     collections: tuple[int, ...] = ()
     descriptors: tuple[Descriptor, ...] = ()
     descriptors_at_s: float | None = None

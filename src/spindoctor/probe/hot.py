@@ -9,15 +9,18 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from spindoctor.cpython.classes import EXCEPTION
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import Misread
 from spindoctor.model.hot import HotLook, Match
+from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import ThreadLook
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.matches import MatchReader
+from spindoctor.probe.selectors import SelectorWatch
 
 LOOKS_PER_S = 25.0
 """Forty milliseconds apart: enough to count, and a tenth of our own time where one takes four."""
@@ -44,7 +47,9 @@ class HotWatch:
     def __init__(self, interpreter: Interpreter) -> None:
         """Look through this interpreter."""
         self._reader = HotReader(interpreter)
+        self._selectors = SelectorWatch(interpreter)
         self._ran: Counter[int] = Counter()
+        self._hot: Sequence[int] = ()
         self._last_s = 0.0
         self._next_s = 1 / LOOKS_PER_S
         self.looks: list[HotLook] = []
@@ -53,15 +58,25 @@ class HotWatch:
         """Add up who ran; when it is time, read those who ran most and were running just now."""
         now = {look.tid: look.ran_ns for look in threads if look.ran_ns and look.call is None}
         self._ran.update(now)
+        self._selectors.follow(at_s, {tid: stacks[tid].frames for tid in self._hot if tid in now and tid in stacks})
         if at_s < self._next_s or len(self.looks) >= MOST_LOOKS:
             return
         enough = HOT_SHARE * (at_s - self._last_s) * 1e9
         hot = [tid for tid, ran in self._ran.most_common(MOST_THREADS) if ran >= enough and tid in now]
+        self._hot = hot
         self._ran.clear()
         self._last_s, before_s = at_s, time.monotonic()
         self.looks.extend(self._reader.look(at_s, tid, stacks[tid].frames) for tid in hot if tid in stacks)
         took_s = time.monotonic() - before_s
         self._next_s = at_s + max(1 / LOOKS_PER_S, took_s / MOST_OWN_SHARE)
+
+    def finish(self, seen: ProcessRecording) -> ProcessRecording:
+        """The recording with all that was seen here."""
+        return self._selectors.finish(replace(seen, hot_looks=tuple(self.looks)))
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        self._selectors.close()
 
 
 class HotReader:

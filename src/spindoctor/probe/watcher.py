@@ -308,6 +308,7 @@ class ProcessWatch:
         """Close what is kept open."""
         self._clock.close()
         self._calls.close()
+        self._hot.close()
 
     def finish(self) -> ProcessRecording:
         """All that was seen, without descriptors, packages and sources.
@@ -315,7 +316,7 @@ class ProcessWatch:
         The figures of a process that is gone end early.
         """
         uses, used = self._used()
-        return ProcessRecording(
+        seen = ProcessRecording(
             pid=self.pid,
             samples=tuple(self.samples),
             missed=tuple(Missed(why, count) for why, count in self.missed.most_common()),
@@ -325,13 +326,13 @@ class ProcessWatch:
             rss_bytes=used.rss_bytes,
             major_faults=used.major_faults,
             task_looks=tuple(self.task_looks),
-            hot_looks=tuple(self._hot.looks),
             collections=self._collections(),
             routes=tuple(self._routes.items()),
             switches=self._settings.found,
             watched_files=self._settings.watched_files,
             ended=self.ended,
         )
+        return self._hot.finish(seen)
 
     def _used(self) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
         """What threads and process used; for a process that has ended, what the looks saw its threads use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spindoctor.model.rule import Rule
 from spindoctor.rules import (
+    accept_storm,
     blocking_call_on_loop,
     callback_storm,
     cpu_bound_on_loop,
@@ -23,6 +24,7 @@ from spindoctor.rules import (
     polling_thread,
     pool_exhausted,
     regex_backtracking,
+    selector_spin,
     single_core_ceiling,
     slow_downstream,
     undeliverable_cancellation,
@@ -33,6 +35,8 @@ ALL_RULES: tuple[Rule, ...] = (
     undeliverable_cancellation.RULE,
     callback_storm.RULE,
     forked_event_loop.RULE,
+    accept_storm.RULE,
+    selector_spin.RULE,
     unyielding_coroutine.RULE,
     cpu_bound_on_loop.RULE,
     deadlock.RULE,

@@ -26,9 +26,11 @@ by native code under a name that tells nothing. Its thread is still named, as in
 
 from __future__ import annotations
 
-from spindoctor.model.burning import BusyThread, BusyThreads
+from spindoctor.model.burning import BusyThread, BusyThreads, blamed
+from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
+from spindoctor.model.spinning import Spin, Spins
 
 MIN_LOOKS = 50
 """Below this the shares are too coarse to accuse anyone."""
@@ -54,15 +56,22 @@ MIN_TURNS = 5
 MOST_STILL = 0.97
 """Several instructions of one line are a circle too; a single one is a native call (`native-hot`)."""
 
+MIN_WAITS = 0.5
+"""Lower bound: of the selector calls seen, half were given time to wait."""
+
+MIN_CALLS = 10
+"""Fewer selector calls seen say little about what the thread does all the time."""
+
 TURNS_IN_KERNEL = 0.2
 """A loop of system calls that return at once spends a fifth of its time and more in the kernel."""
 
 
-def check(busy: BusyThreads) -> Outcome:
+def check(busy: BusyThreads, spins: Spins, others: Others) -> Outcome:
     """Found for each thread without a loop that burns CPU on a question."""
     if busy.looks < MIN_LOOKS:
         return Unsure(f"{busy.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    burning = [one for one in busy.threads if not one.is_loop and _burns(one)]
+    told = blamed(others) | {(one.pid, one.thread) for one in spins.threads if _waits(one)}
+    burning = [one for one in busy.threads if not one.is_loop and _burns(one) and (one.pid, one.name) not in told]
     blind = [one.name for one in burning if not one.repeats.of]
     polling = [one for one in burning if _polls(one)]
     if polling:
@@ -79,6 +88,11 @@ def _looked_at(burning: list[BusyThread]) -> str:
 
 def _burns(one: BusyThread) -> bool:
     return one.wanted_cores >= MIN_WANTED and one.cores >= MIN_CORES and one.asleep.ratio <= MAX_ASLEEP
+
+
+def _waits(one: Spin) -> bool:
+    """Whether it asks a selector that it gives time to wait: not to wait is not its own choice then."""
+    return one.waits.of >= MIN_CALLS and one.waits.low >= MIN_WAITS
 
 
 def _polls(one: BusyThread) -> bool:
@@ -124,7 +138,7 @@ def _evidence(one: BusyThread, asked: str) -> tuple[Figure, ...]:
 RULE = Rule(
     slug="polling-thread",
     title="A thread asks without waiting",
-    needs=(BusyThreads,),
+    needs=(BusyThreads, Spins, Others),
     check=check,
     page=__doc__,
     explains=("gil-contention", "single-core-ceiling"),

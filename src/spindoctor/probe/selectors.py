@@ -1,0 +1,58 @@
+"""Follows the selectors of the threads that burn CPU: what they are asked for, and what becomes of what they tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.watching import PollLook, Registration
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.polls import PollReader
+from spindoctor.probe.pulses import PulseWatch
+
+MOST_OWN_SHARE = 0.05
+"""A call takes some 0.3 ms to read: at a hundred looks a second that stays within a twentieth of our time."""
+
+MOST_LOOKS = 4000
+
+
+class SelectorWatch:
+    """Follows the threads of one process. `looks` are what has been read so far."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        """Look through this interpreter."""
+        self._polls = PollReader(interpreter)
+        self._pulses = PulseWatch(interpreter.pid)
+        self._registrations: dict[tuple[int, int], Registration] = {}
+        self._next_s = 0.0
+        self.looks: list[PollLook] = []
+
+    def follow(self, at_s: float, stacks: Mapping[int, Sequence[RawFrame]]) -> None:
+        """Read the selector calls of these threads, which run, when our time allows."""
+        if at_s < self._next_s or len(self.looks) >= MOST_LOOKS:
+            return
+        before_s = time.monotonic()
+        for tid, frames in stacks.items():
+            self._look(at_s, tid, frames)
+        self._next_s = at_s + (time.monotonic() - before_s) / MOST_OWN_SHARE
+
+    def _look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> None:
+        poll = self._polls.read(tid, frames)
+        self.looks.append(PollLook(at_s, tid, tuple(raw.frame for raw in frames), poll))
+        self._pulses.note(tid, poll)
+        for fd in self._pulses.follow(at_s, tid):
+            found = None if (tid, fd) in self._registrations else self._polls.registration(tid, fd)
+            if found:
+                self._registrations[tid, fd] = found
+
+    def finish(self, seen: ProcessRecording) -> ProcessRecording:
+        """The recording with all that was seen here."""
+        found = tuple(self._registrations.values())
+        return replace(seen, polls=tuple(self.looks), pulses=self._pulses.finish(), registrations=found)
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        self._pulses.close()
