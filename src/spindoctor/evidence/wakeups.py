@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,7 +79,7 @@ def _received(pulses: Sequence[Pulse], arrived: int) -> Use:
 
 def _queued(pulses: Sequence[Pulse], what: str) -> Use:
     counts = [one.queued or 0 for one in pulses]
-    falls = any(two < one for one, two in zip(counts, counts[1:], strict=False))
+    falls = any(two < one for one, two in itertools.pairwise(counts))
     if falls or not min(counts):
         return Use(is_used=True)
     return Use(f"{counts[-1]} {what} in {_span(pulses)}", is_ready=True)

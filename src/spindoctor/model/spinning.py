@@ -16,7 +16,8 @@ class Wakeup:
     descriptor is known from its epoll alone). `events` and `what` are words. `unused` says with figures why nobody can
     have taken anything from it meanwhile; None where that is not certain. `is_used`: something was taken. `is_exact`:
     this rests on the kernel's own counters. `is_ready`: its state alone shows that a selector which is asked for it
-    returns at once. `owners` are the processes that keep open what this one has closed.
+    returns at once.
+    `owners` are the processes that keep open what this one has closed.
     `handler` is who is called for it; `is_handled` is False where nobody is (None: not known).
     """
 
@@ -41,7 +42,8 @@ class Spin:
     `asleep` are the looks in which it slept, `polls` those looks at it while it ran that show a selector call, `waits`
     those of them whose call was given time to wait (`timeout_s` is what was given last; -1: without limit).
     `accepts` are the looks on the CPU with a function on the stack that accepts connections, `around_accept` those with
-    one that calls such a function, `logs` those inside logging. `place` is where it calls the selector. `is_blind`: a loop that shows none of this, written in C.
+    one that calls such a function, `logs` those inside logging. `place` is where it calls the selector.
+    `is_blind`: a loop that shows none of this, written in C.
     """
 
     pid: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.process import Socket
 
 READABLE = 0x1 | 0x2 | 0x40
 """EPOLLIN, EPOLLPRI, EPOLLRDNORM (include/uapi/linux/eventpoll.h); poll(2) has the same numbers."""
@@ -51,8 +52,10 @@ class PollLook:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """What is called for an event: the function and the line it is defined at. `handle` is the address of asyncio's
-    handle for it (0: none)."""
+    """What is called for an event: the function and the line it is defined at.
+
+    `handle` is the address of asyncio's handle for it (0: none).
+    """
 
     function: Frame
     handle: int = 0
@@ -73,12 +76,12 @@ class Registration:
 class Pulse:
     """The state of one descriptor at one moment.
 
-    `kind` is as in `Descriptor`, or "closed" where the process has no such descriptor any more. `queued` are bytes (for
-    a listening socket: connections; for an eventfd: its count) that wait to be read, `unsent` those that wait to be
-    sent; `received` and `sent` are the kernel's counters of a connection. `is_alone`: nothing can come from another end any
-    more. `owners` are the processes that have open what this one has closed, as far as they can be seen.
-    `read_bytes` and `written_bytes` are what the thread has put through read(2) and write(2) in its life. None: not
-    known.
+    `kind`, `path` and `socket` are as in `Descriptor`, or `kind` is "closed" where the process has no such descriptor
+    any more; `state` is the socket's now. `queued` are bytes (for a listening socket: connections; for an eventfd: its
+    count) that wait to be read, `unsent` those that wait to be sent; `received` and `sent` are the kernel's counters of
+    a connection. `is_alone`: nothing can come from another end any more. `owners` are the processes that have open what
+    this one has closed, as far as they can be seen. `read_bytes` and `written_bytes` are what the thread has put
+    through read(2) and write(2) in its life. None: not known.
     """
 
     at_s: float
@@ -86,7 +89,8 @@ class Pulse:
     fd: int
     kind: str
     inode: int = 0
-    what: str = ""
+    path: str = ""
+    socket: Socket | None = None
     state: str = ""
     queued: int | None = None
     unsent: int | None = None

@@ -1,14 +1,15 @@
 """What a thread asks its selector for, and what that gives back, read off the frames that make the call.
 
 The standard library's selectors keep both in local variables (Lib/selectors.py), and so does one turn of its event
-loop (Lib/asyncio/base_events.py, `_run_once`). A call of `select`, `poll` or `epoll` themselves has its arguments on the
-evaluation stack of the frame that made it (Modules/selectmodule.c).
+loop (Lib/asyncio/base_events.py, `_run_once`). A call of `select`, `poll` or `epoll` themselves has its arguments on
+the evaluation stack of the frame that made it (Modules/selectmodule.c).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 from spindoctor.cpython.classes import INT, LIST
 from spindoctor.cpython.frames import RawFrame
@@ -287,9 +288,10 @@ def is_turn(raw: RawFrame) -> bool:
     return raw.frame.function.endswith("_run_once") and raw.frame.file.endswith(TURN_FILE)
 
 
-def _is_key_and_mask(pair: object) -> bool:
-    is_pair = isinstance(pair, tuple) and len(pair) == 2  # noqa: PLR2004
-    return is_pair and isinstance(pair[0], tuple) and len(pair[0]) > 1 and isinstance(pair[1], int)
+def _is_key_and_mask(pair: object) -> TypeGuard[tuple[tuple[object, ...], int]]:
+    if not isinstance(pair, tuple) or len(pair) != 2:  # noqa: PLR2004
+        return False
+    return isinstance(pair[0], tuple) and len(pair[0]) > 1 and isinstance(pair[1], int)
 
 
 def _kernel_mask(mask: int) -> int:

@@ -109,7 +109,8 @@ class PulseWatch:
             fd=fd,
             kind=kind,
             inode=inode,
-            what=_ends(known),
+            path=link,
+            socket=known,
             state=told.state,
             queued=told.queued,
             unsent=told.unsent,
@@ -166,13 +167,6 @@ class PulseWatch:
 def _epolls(pid: int) -> list[Descriptor]:
     links = ((fd, read_link(f"/proc/{pid}/fd/{fd}")) for fd in find_descriptors(pid))
     return [Descriptor(fd, "epoll", 0, link) for fd, link in links if parse_descriptor(link)[0] == "epoll"]
-
-
-def _ends(known: Socket | None) -> str:
-    if known is None:
-        return "socket"
-    peer = f" -> {known.remote}" if known.remote and known.state != "LISTEN" else ""
-    return f"{known.protocol} socket {known.local}{peer}".strip()
 
 
 def _count(fdinfo: str) -> int | None:

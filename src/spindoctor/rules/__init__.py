@@ -33,10 +33,10 @@ from spindoctor.rules import (
 
 ALL_RULES: tuple[Rule, ...] = (
     undeliverable_cancellation.RULE,
-    callback_storm.RULE,
-    forked_event_loop.RULE,
     accept_storm.RULE,
     selector_spin.RULE,
+    callback_storm.RULE,
+    forked_event_loop.RULE,
     unyielding_coroutine.RULE,
     cpu_bound_on_loop.RULE,
     deadlock.RULE,

@@ -18,8 +18,8 @@ pause after a failure (EMFILE, ENFILE), or end where its socket has been closed.
 A server that accepts a flood of connections has descriptors free, or it could not accept them.
 
 ## Missed alarms
-An accept loop written in C shows no function; only its descriptors, its queue and its CPU do. Where the limit is that of
-the whole machine (ENFILE) the process's own table has room, and nothing is said.
+An accept loop written in C shows no function; only its descriptors, its queue and its CPU do. Where the limit is that
+of the whole machine (ENFILE) the process's own table has room, and nothing is said.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _full(one: Spin, use: DescriptorUse, queue: Queue, backlog: Backlog) -> Find
         ),
         against=() if holders else ("which lines opened the descriptors is not known to the kernel",),
         fix=(
-            "Close what is done with, and give idle connections a timeout: see descriptor-exhaustion for what they are.",
+            "Close what is done with, and give idle connections a timeout; descriptor-exhaustion says what they are.",
             "Limit how many connections are taken at a time, or raise the limit (ulimit -n, LimitNOFILE=).",
             "Pause after an accept that failed for want of descriptors.",
         ),
@@ -123,8 +123,8 @@ def _full(one: Spin, use: DescriptorUse, queue: Queue, backlog: Backlog) -> Find
 def _closed(one: Spin) -> Finding:
     acceptor = _acceptor(one)
     return Finding(
-        claim=f"{acceptor.function or 'thread ' + one.thread} accepts on a socket that does not listen any more and tries "
-        f"again at once: {one.cores:.2f} cores of {one.thread} (pid {one.pid}) go into it",
+        claim=f"{acceptor.function or 'thread ' + one.thread} accepts on a socket that does not listen any more "
+        f"and tries again at once: {one.cores:.2f} cores of {one.thread} (pid {one.pid}) go into it",
         severity="critical",
         confidence="medium",
         cost=Cost(cores=one.cores, loop_share=_held(one)),

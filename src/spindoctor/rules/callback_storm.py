@@ -27,7 +27,7 @@ they look like honest work.
 
 from __future__ import annotations
 
-from spindoctor.model.facts import Cancellations, Circle, Loop, Loops, Rescheduler, Reschedulers
+from spindoctor.model.facts import Cancellations, Circle, Loop, Loops, Others, Rescheduler, Reschedulers
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
@@ -80,10 +80,15 @@ MAX_SERVING = 0.5
 """Where the callbacks of sockets cannot be told (a loop written in C), steps that work for requests are work."""
 
 
-def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations) -> Outcome:
+def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations, others: Others) -> Outcome:
     """Found for each loop that never sleeps because the same task or callback keeps coming back."""
     taken = {(one.pid, one.tid) for one in cancellations.loops}
-    awake = [loop for loop in loops.loops if _never_sleeps(loop) and (loop.pid, loop.tid) not in taken]
+    told = _told(others)
+    awake = [
+        loop
+        for loop in loops.loops
+        if _never_sleeps(loop) and (loop.pid, loop.tid) not in taken and (loop.pid, loop.thread) not in told
+    ]
     if awake and reschedulers.looks < MIN_LOOKS:
         return Unsure(
             f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)"
@@ -117,6 +122,13 @@ def _is_closed(circle: Circle, loop: Loop) -> bool:
 
 def _system_share(loop: Loop) -> float:
     return loop.system_s / loop.cpu_s if loop.cpu_s else 0.0
+
+
+def _told(others: Others) -> set[tuple[int | None, str | None]]:
+    """Loops of which it is known why their selector runs a callback again and again: no callback queues itself."""
+    outcomes = [others.outcomes.get(slug) for slug in ("accept-storm", "selector-spin")]
+    findings = [finding for outcome in outcomes if isinstance(outcome, Found) for finding in outcome.findings]
+    return {(one.culprit.pid, one.culprit.thread) for one in findings}
 
 
 def _looked_at(loops: Loops) -> str:
@@ -235,7 +247,7 @@ def _of_loop(loop: Loop) -> tuple[Figure, ...]:
 RULE = Rule(
     slug="callback-storm",
     title="A task or callback reschedules itself at once",
-    needs=(Reschedulers, Loops, Cancellations),
+    needs=(Reschedulers, Loops, Cancellations, Others),
     check=check,
     page=__doc__,
 )

@@ -104,7 +104,7 @@ def _open(one: Spin) -> str | None:
     often = [wakeup for wakeup in one.wakeups if wakeup.seen.ratio >= MIN_SEEN and not wakeup.is_used]
     waits = _gives_time(one)
     if often and waits and often[0].unused:
-        return f"only {often[0].seen.of} answers of the selector of {one.thread} (pid {one.pid}) were seen; look for longer"
+        return f"only {often[0].seen.of} answers of the selector of {one.thread} were seen; look for longer (--seconds)"
     if often and waits:
         return (
             f"the selector of {one.thread} (pid {one.pid}) reports descriptor {often[0].fd} ({often[0].what}) in "
@@ -130,8 +130,8 @@ def _finding(spin: Spin) -> Finding | None:
         return None
     first = max(awake, key=lambda one: (one.is_exact, one.seen.ratio))
     return Finding(
-        claim=f"the selector of {spin.thread} (pid {spin.pid}) returns at once for descriptor {first.fd} ({first.what}), "
-        f"{first.events} all the time: {first.unused}; {spin.cores:.2f} cores go into it",
+        claim=f"the selector of {spin.thread} (pid {spin.pid}) returns at once for descriptor {first.fd} "
+        f"({first.what}), {first.events} all the time: {first.unused}; {spin.cores:.2f} cores go into it",
         severity="critical",
         confidence=_confidence(spin, first),
         cost=Cost(cores=spin.cores, loop_share=1 - spin.asleep.ratio if spin.is_loop else 0.0),
