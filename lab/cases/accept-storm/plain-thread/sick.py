@@ -12,6 +12,7 @@ import labkit
 
 OPTIONS = labkit.begin(__file__)
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))  # as a day of clients would do with the usual 1,024
+logging.basicConfig(filename="/dev/null")
 
 
 def answer(connection):
