@@ -69,7 +69,6 @@ class ProcessRecording:
     """All that was seen of one process of the family.
 
     `collections` counts garbage collections by generation, youngest first (empty: not kept).
-    `collections` counts garbage collections by generation, youngest first (empty: not kept).
     `descriptors_at_s` is when the descriptors were read, from the start of the recording.
     `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
     `polls` are selector calls of busy threads, `pulses` and `registrations` of the descriptors that these tell of.
