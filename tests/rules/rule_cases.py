@@ -3,7 +3,7 @@
 A table is named after the kind of fact (`[[Loops.loops]]`). `"29 of 300"` is a share, `"unreadable"` is None, and
 `missing = "why"` is a fact that could not be had. A loop's fields that a fixture leaves out are those of a loop that
 sleeps. `[Others]` says what the other rules answered: `clear` and `unsure` list slugs, `found` maps to severity, and
-`blamed` to the culprit.
+`blamed` to the culprit; without it they found nothing to say.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def load_case(path: Path) -> Case:
     """The fixture in a file."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     why, packages, expected = table.pop("why"), table.pop("packages", {}), table.pop("expect", {})
-    told = {KINDS[kind]: _fact(kind, value) for kind, value in table.items()}
+    told = {facts.Others: facts.Others({})} | {KINDS[kind]: _fact(kind, value) for kind, value in table.items()}
     return Case(why, told, packages, msgspec.convert(expected, Expected))
 
 
