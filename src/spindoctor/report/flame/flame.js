@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const ROW = 20, LEAST_PX = 1.5, TOP = 20;
+  const QUIET_CORES = 0.1; // what uses less than a tenth of a core is not slow for lack of CPU: its waiting is shown first
   const KINDS = { python: "cpu", native: "cpu", ready: "want", gil: "want", call: "wait", await: "wait", idle: "idle" };
   const LABELS = [["cpu", "on CPU"], ["want", "wants CPU or GIL"], ["wait", "waiting"], ["idle", "idle"]];
   const GROUPS = [["route", "by route"], ["thread", "by thread"], ["task", "by task"], ["", "all together"]];
@@ -68,9 +69,9 @@
 
     firstKinds() {
       if (this.data.show.length) return new Set(this.data.show.map((state) => KINDS[state]));
-      const runs = this.data.rows.some((row) => ["cpu", "want"].includes(this.kindOf(row)));
-      const waits = this.data.rows.some((row) => this.kindOf(row) === "wait");
-      return new Set(runs ? ["cpu", "want"] : waits ? ["wait"] : ["idle"]);
+      const ms = (kind) => sum(this.data.rows.filter((row) => this.kindOf(row) === kind).map((row) => row[6] + (row[7] || 0)));
+      const runs = (ms("cpu") + ms("want")) / 1000 >= QUIET_CORES * this.data.seconds;
+      return new Set(runs || !(ms("wait") + ms("idle")) ? ["cpu", "want"] : ms("wait") ? ["wait"] : ["idle"]);
     }
 
     makeBar() {
@@ -86,6 +87,10 @@
         field.title = `${label}: ${time(totals[kind])}`;
         field.append(element("i", `sd-chip sd-${kind}`), label);
         box.addEventListener("change", () => { box.checked ? this.shown.add(kind) : this.shown.delete(kind); this.build(); });
+      }
+      if (this.data.compares) {
+        const legend = bar.appendChild(element("span", "sd-legend"));
+        legend.append(element("i", "sd-chip sd-grown"), " has grown ", element("i", "sd-chip sd-shrunk"), " has shrunk");
       }
       this.field = bar.appendChild(element("input"));
       this.field.type = "search"; this.field.placeholder = "search function or file";
@@ -127,8 +132,8 @@
       const { names, lanes } = this.data, [lane, route, task] = row;
       const thread = `${lanes[lane][0]} ${lanes[lane][1]}`;
       if (this.group === "thread") return route >= 0 ? [thread, names[route]] : [thread];
-      if (this.group === "task") return [task >= 0 ? `task ${names[task]}` : `no task: ${lanes[lane][1]}`];
-      if (this.group === "route") return [route >= 0 ? names[route] : `no route: ${lanes[lane][1]}`];
+      if (this.group === "task") return [task >= 0 ? `task ${names[task]}` : "no task"];
+      if (this.group === "route") return [route >= 0 ? names[route] : "no route"];
       return [];
     }
 
