@@ -119,6 +119,8 @@ def test_a_futex_without_a_known_lock_is_a_futex() -> None:
         (ThreadLook(7, (WORK,), ran_ns=1), "on a CPU without the GIL, in native code"),
         (ThreadLook(7, (WORK,)), "ready to run, but has used no CPU since the look before"),
         (asleep(SystemCall("clock_nanosleep")), "sleeps, in clock_nanosleep"),
+        (asleep(SystemCall("pselect6", (0, 0, 0))), "sleeps, in pselect6"),
+        (asleep(SystemCall("pselect6", (9, 1, 0))), "in pselect6"),
         (asleep(FUTEX, WORKER), "idle in its executor, waits for work"),
     ],
 )

@@ -17,6 +17,9 @@ ON_DESCRIPTOR = frozenset({
 """System calls whose first argument is the descriptor that they work on (their man pages, section 2)."""
 
 SLEEPS = frozenset({"nanosleep", "clock_nanosleep"})
+SELECTS = frozenset({"select", "pselect6"})
+"""With no descriptors they only sleep: `time.sleep` before Python 3.11 (Modules/timemodule.c, `pysleep`)."""
+
 POLLS = frozenset({"poll", "ppoll"})
 MOST_SHOWN = 3
 """Descriptors of one poll(2) in words."""
@@ -79,7 +82,7 @@ class Waits:
 
     def _asleep(self, look: ThreadLook, still_s: float) -> tuple[str, str]:
         call = look.call or SystemCall("a system call")
-        if call.name in SLEEPS:
+        if call.name in SLEEPS or (call.name in SELECTS and call.arguments[:1] == (0,)):
             return f"sleeps, in {call.name}", ""
         wait = self._waits.get(look.tid)
         if call.name == "futex" and wait:
