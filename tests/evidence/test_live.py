@@ -69,7 +69,7 @@ def test_a_loop_that_gives_its_selector_no_time_is_not_idle() -> None:
 def test_a_thread_says_what_it_does_now() -> None:
     (row,) = table(dashboard([half_and_half()]), "threads")
 
-    assert row["what it does now"] == "fetch:7, asleep in recvfrom"
+    assert row["what it does now"] == "fetch:7 in recvfrom"
 
 
 def test_gauges_count_who_has_and_who_wants_the_gil() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from spindoctor.evidence.blocked import Waits
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.profile import profile as weigh
 from spindoctor.model.frames import Frame
@@ -100,40 +101,52 @@ def _process(last: Recording, one: ProcessRecording) -> Row:
 
 def _threads(last: Recording, lanes: Sequence[Lane]) -> Sheet:
     columns = (
-        Column("thread"), Column("pid", "count"), Column("cores", "cores"), Column("CPU", "share"),
+        Column("thread"),
+        Column("pid", "count"),
+        Column("cores", "cores"),
+        Column("CPU", "share"),
         Column("GIL wait", "share"),
-        Column("in call", "share"), Column("idle", "share"), Column("what it does now"),
-    )  # fmt: skip
-    rows = tuple(_thread(last, lane) for lane in lanes)
+        Column("in call", "share"),
+        Column("idle", "share"),
+        Column("what it does now"),
+    )
+    waits = {process.pid: _Now(process) for process in last.processes}
+    rows = tuple(_thread(last, lane, waits[lane.pid]) for lane in lanes)
     return Sheet("threads", columns, rows, 2, "No look at a thread succeeded.")
 
 
-def _thread(last: Recording, lane: Lane) -> Row:
+class _Now:
+    """What the threads of a process did at the last look."""
+
+    def __init__(self, process: ProcessRecording) -> None:
+        self._waits = Waits(process)
+        self._sample = process.samples[-1] if process.samples else None
+
+    def words(self, tid: int | None, spot: Spot) -> str:
+        """The user's innermost frame, else the innermost of all, and what the thread does there."""
+        look = next((one for one in self._sample.threads if one.tid == tid), None) if self._sample else None
+        if look is None or self._sample is None:
+            return "ended"
+        doing = ", ".join(filter(None, self._waits.words(self._sample, look, spot.state, still_s=None)))
+        frame = user_frame(look.stack) or next(iter(look.stack), None)
+        return doing if spot.state == "idle" or frame is None else f"{frame.function}:{frame.line} {doing}"
+
+
+def _thread(last: Recording, lane: Lane, now: _Now) -> Row:
     total = sum(spot.seconds for spot in lane.spots) or 1.0
     shares: Counter[str] = Counter()
     for spot in lane.spots:
         shares[spot.state] += spot.seconds / total  # type: ignore[assignment]
     cores = lane.cpu_s / (last.seconds or 1.0)
+    told = (sum(shares[one] for one in ON_CPU), shares["gil"], shares["call"], shares["idle"])
     cells: tuple[Cell, ...] = (
         lane.name,
         lane.pid,
         cores,
-        *(
-            round(share, 3)
-            for share in (sum(shares[one] for one in ON_CPU), shares["gil"], shares["call"], shares["idle"])
-        ),
-        _now(lane.spots[-1]) if lane.spots else "",
+        *(round(float(share), 3) for share in told),
+        now.words(lane.tid, lane.spots[-1]) if lane.spots else "",
     )
     return Row(f"{lane.pid}/{lane.tid}", cells, lane.pid, _paths(lane.spots), is_hot=cores >= HOT_CORES)
-
-
-def _now(spot: Spot) -> str:
-    """The user's innermost frame, else the innermost of all, and what the thread does there."""
-    frame = user_frame(tuple(reversed(spot.stack))) or next(reversed(spot.stack), None)
-    doing = spot.detail or STATES[spot.state]
-    if spot.state == "idle" or frame is None:
-        return doing
-    return f"{frame.function}:{frame.line}, {doing}"
 
 
 def _places(name: str, lanes: Sequence[Lane], window_s: float, key_of: Callable[[Frame], tuple[str, str]]) -> Sheet:
@@ -179,9 +192,10 @@ def _tasks(recordings: Sequence[Recording]) -> Sheet:
     """Tasks by where they wait, with how long the one that has stood still longest has been seen there."""
     groups: dict[tuple[str, str, str], list[tuple[int, Task]]] = defaultdict(list)
     for process in recordings[-1].processes:
+        waits = Waits(process)
         for task in process.task_looks[-1].tasks if process.task_looks else ():
             if not task.is_done:
-                groups[_wait_of(task)].append((process.pid, task))
+                groups[_wait_of(task, waits)].append((process.pid, task))
     still = _still(recordings)
     columns = (
         Column("tasks", "count"), Column("seen there for", "seconds"), Column("coroutine"), Column("waits on"),
@@ -192,9 +206,13 @@ def _tasks(recordings: Sequence[Recording]) -> Sheet:
     return Sheet("tasks", columns, tuple(rows[:MOST_ROWS]), 0, "No task was seen: no asyncio here, or none pending.")
 
 
-def _wait_of(task: Task) -> tuple[str, str, str]:
+def _wait_of(task: Task, waits: Waits) -> tuple[str, str, str]:
     frame = user_frame(task.chain) or next(iter(task.chain), None) or task.defined
-    return task.coroutine, task.waits_on or "", f"{frame.file}:{frame.line}" if frame else ""
+    return (
+        task.coroutine,
+        waits.of_task(task.address) or task.waits_on or "",
+        f"{frame.file}:{frame.line}" if frame else "",
+    )
 
 
 def _group(key: tuple[str, str, str], members: Sequence[tuple[int, Task]], still: dict[tuple[int, int], float]) -> Row:

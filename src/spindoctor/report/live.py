@@ -103,21 +103,25 @@ def header(board: Dashboard) -> list[str]:
     """The gauges, in lines that fit 80 columns."""
     one = board.gauges
     command = shortened(sentence(one.command), COMMAND_WIDTH) or "unknown command"
-    lines = [f"pid {one.pid} ({command}) Python {one.python or 'unknown'}", _cpu(one), _loops(one)]
+    lines = [f"pid {one.pid} ({command}) Python {one.python or 'unknown'}", _cpu(one), _loops(one), _looks(one)]
     return [*lines, f"! {sentence(board.note)}"] if board.note else lines
 
 
 def _cpu(one: Gauges) -> str:
     allowed = f" ({one.allowed_cores:g} allowed)" if one.allowed_cores < one.machine_cores else ""
-    family = f"{count(one.processes, 'process', 'processes')}, {count(one.threads, 'thread')}"
-    gil = f"GIL held {percent(min(one.gil_held, 1.0))}, wanted by {one.gil_wanted:.1f}"
-    return f"CPU {one.family_cores:.2f} of {one.machine_cores} cores{allowed}  {family}  {gil}"
+    gil = f"GIL held {percent(min(one.gil_held, 1.0))}, wanted by {one.gil_wanted:.1f} threads"
+    return f"CPU {one.family_cores:.2f} of {one.machine_cores} cores{allowed}  {gil}"
 
 
 def _loops(one: Gauges) -> str:
+    family = f"{count(one.processes, 'process', 'processes')}, {count(one.threads, 'thread')}"
     late = f", {seconds(max(one.loop_late_s, 0.0))} late" if one.loop_late_s is not None else ""
-    loops = f"{count(one.loops, 'loop')}{late}  {count(one.tasks, 'task')}" if one.loops else "no event loop"
-    return f"{loops}  {count(one.looks, 'look')}, {one.missed:,} missed  own CPU {one.own_cores:.2f} cores"
+    loops = f"{count(one.loops, 'event loop')}{late}, {count(one.tasks, 'task')}" if one.loops else "no event loop"
+    return f"{family}  {loops}"
+
+
+def _looks(one: Gauges) -> str:
+    return f"{count(one.looks, 'look')}, {one.missed:,} missed  own CPU {one.own_cores:.2f} cores"
 
 
 def path_lines(path: Path, rank: int = 1) -> list[str]:
