@@ -44,6 +44,13 @@ def test_a_caller_has_the_total_of_what_it_calls() -> None:
     assert round(float(rows["outer"]["total wait"]), 2) == 1.0
 
 
+def test_who_waits_comes_first_where_next_to_nothing_burns() -> None:
+    burns, waits = half_and_half(), replace(at_loop(*[inside(FETCH, call="recvfrom", turn=1.0)] * 100), seconds=1.0)
+
+    assert dashboard([burns]).sheet("functions").sort == 0
+    assert dashboard([waits]).sheet("functions").sort == 2
+
+
 def test_a_recursive_function_counts_once() -> None:
     looks = [inside(FETCH, FETCH, FETCH, call="recvfrom", turn=1.0)] * 100
     (row,) = table(dashboard([replace(at_loop(*looks), seconds=1.0)]), "functions")
@@ -125,7 +132,8 @@ def test_functions_are_of_all_looks_and_threads_of_the_last() -> None:
     computing, waiting = half_and_half(), replace(at_loop(*[idle()] * 100), seconds=1.0)
     board = dashboard([computing, waiting])
 
-    assert round(float(table(board, "functions")[0]["own CPU"]), 2) == 0.25
+    rows = {row["function"]: row for row in table(board, "functions")}
+    assert round(float(rows["score"]["own CPU"]), 2) == 0.25
     assert table(board, "threads")[0]["idle"] == 1.0
     assert board.window_s == 2.0
 

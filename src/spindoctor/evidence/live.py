@@ -23,7 +23,8 @@ MOST_ROWS = 400
 HOT_CORES = 0.9
 """From here a thread has its core to itself, and a process with one GIL all it can use."""
 
-NAMES = ("processes", "threads", "functions", "lines", "tasks", "routes")
+BUSY_CORES = 0.3
+"""From here the functions that use CPU come first; in a service that uses less, those that wait say more."""
 
 
 def dashboard(recordings: Sequence[Recording]) -> Dashboard:
@@ -168,12 +169,13 @@ def _places(name: str, lanes: Sequence[Lane], window_s: float, key_of: Callable[
         Column("own CPU", "cores"), Column("total CPU", "cores"), Column("own wait", "cores"),
         Column("total wait", "cores"), Column("function"), Column("place", "place"),
     )  # fmt: skip
-    ranked = sorted(sums, key=lambda key: (sums[key][0], sums[key][1], sums[key][3]), reverse=True)[:MOST_ROWS]
+    ranked = sorted(sums, key=lambda key: (sums[key][0] + sums[key][2], *sums[key]), reverse=True)[:MOST_ROWS]
     rows = tuple(
         Row(f"{key[0]}|{key[1]}", (*sums[key], *key), pids[key], _paths(spots[key]), is_hot=sums[key][0] >= HOT_CORES)
         for key in ranked
     )
-    return Sheet(name, columns, rows, 0, "No thread ran or waited in a function.")
+    used = sum(one[0] for one in sums.values())
+    return Sheet(name, columns, rows, 0 if used >= BUSY_CORES else 2, "No thread ran or waited in a function.")
 
 
 def _busy(lanes: Iterable[Lane]) -> Iterator[tuple[Lane, Spot]]:
