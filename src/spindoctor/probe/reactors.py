@@ -7,12 +7,13 @@ attribute or two away from one. Which library's it is does not matter.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
+from spindoctor.model.sample import Sample
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.loops import OBJECT_HEAD_BYTES
+from spindoctor.probe.loops import EPOLL_WAITS, OBJECT_HEAD_BYTES
 
 EPOLL_TYPE = "select.epoll"
 
@@ -24,6 +25,12 @@ MOST_OBJECTS = 400
 
 MOST_STEPS = 2
 """From a variable to the epoll: the loop, its selector, the epoll."""
+
+
+def may_wait(tid: int, pid: int, samples: Iterable[Sample]) -> bool:
+    """Whether a thread is worth asking: the main one, and those that were seen waiting in an epoll."""
+    calls = (look.call for sample in samples for look in sample.threads if look.tid == tid)
+    return tid == pid or any(call and call.name in EPOLL_WAITS for call in calls)
 
 
 def epoll_of(interpreter: Interpreter, frames: Sequence[RawFrame]) -> int | None:

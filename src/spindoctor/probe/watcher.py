@@ -28,7 +28,7 @@ from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.processes import ProcessCounters, read_counters
-from spindoctor.probe.reactors import epoll_of
+from spindoctor.probe.reactors import epoll_of, may_wait
 from spindoctor.probe.root import is_own_root
 from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
@@ -366,7 +366,7 @@ class ProcessWatch:
     def _with_loop(self, use: ThreadUse) -> ThreadUse:
         watch = self._loops.get(use.tid)
         if watch is None:
-            stack = self._stacks.get(use.tid)
+            stack = self._stacks.get(use.tid) if may_wait(use.tid, self.pid, self.samples) else None
             return replace(use, loop_epoll=epoll_of(self.interpreter, stack.frames)) if stack else use
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=watch.epoll_fd())
 

@@ -1,0 +1,47 @@
+"""A mirror keeps two stores alike: each side wakes the other when it has looked, changed or not.
+"""
+
+import asyncio
+import sys
+
+from fastapi import FastAPI
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+app = FastAPI()
+
+
+class Mirror:
+    def __init__(self):
+        self.left, self.right = asyncio.Event(), asyncio.Event()
+        self.rounds = 0
+
+    async def follow(self):
+        while True:
+            await self.left.wait()  # <- culprit: callback-storm
+            self.left.clear()  # <- culprit: callback-storm
+            self.rounds += 1  # <- culprit: callback-storm
+            self.right.set()  # <- culprit: callback-storm
+
+    async def lead(self):
+        self.left.set()
+        while True:
+            await self.right.wait()  # <- culprit: callback-storm
+            self.right.clear()  # <- culprit: callback-storm
+            self.left.set()  # <- culprit: callback-storm
+
+
+@app.on_event("startup")
+async def start():
+    app.state.mirror = mirror = Mirror()
+    app.state.tasks = [asyncio.ensure_future(mirror.follow()), asyncio.ensure_future(mirror.lead())]
+
+
+@app.get("/ping")
+async def ping():
+    return "pong"
+
+
+labkit.serve(app, OPTIONS)

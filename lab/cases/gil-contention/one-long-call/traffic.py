@@ -1,0 +1,15 @@
+"""Pings all the time, and one who imports."""
+
+import sys
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+client = labkit.Client()
+client.wait_until_up("/ping")
+client.steadily("/ping", per_second=10)
+client.insist("/import", per_second=20, timeout_s=20)
+time.sleep(0.7)
+labkit.ready()
+client.stay()
