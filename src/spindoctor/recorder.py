@@ -14,6 +14,7 @@ from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
 from spindoctor.model.frames import Frame
 from spindoctor.model.origin import is_user
+from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Epoll, Machine, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
@@ -24,6 +25,7 @@ from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.neighbours import find_neighbours
 from spindoctor.probe.packages import read_packages
+from spindoctor.probe.pipes import PipeReader
 from spindoctor.probe.silence import read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
@@ -77,6 +79,8 @@ class Recorder:
         self._vantage = Vantage()
         self.is_interrupted = False
         self._has_settings = False
+        self._pipes = PipeReader()
+        self._pipe_looks: list[PipeLook] = []
         self._descriptors: dict[int, DescriptorTable] = {}
         self._descriptors_at_s: dict[int, float] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
@@ -168,6 +172,8 @@ class Recorder:
         for watch in self._watches:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
+        found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
+        self._pipe_looks += [found] if found else []
         return time.monotonic() - before_s
 
     def _follow(self) -> None:
@@ -232,6 +238,7 @@ class Recorder:
             own_cpu_s=time.process_time() - self._own_cpu_s,
             is_pinned=self._vantage.is_pinned,
             is_interrupted=self.is_interrupted,
+            pipe_looks=tuple(self._pipe_looks),
             notes=(*self._notes, *(one.ended for one in processes if one.ended)),
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from spindoctor.evidence.parties import stack_of
 from spindoctor.evidence.sites import Moment, Namer, stays
-from spindoctor.evidence.standoffs import stack_of, standoffs
+from spindoctor.evidence.standoffs import standoffs
 from spindoctor.model.frames import Stack
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.outcome import Culprit
@@ -28,7 +29,7 @@ def lock_uses(recording: Recording) -> LockUses | Missing:
     if not looked:
         return Missing("no look at the locks succeeded")
     told = standoffs(recording)
-    stuck = {one.pid for one in told.standoffs} if isinstance(told, Standoffs) else set[int]()
+    stuck = {one.pid for one in told.standoffs if one.kind != "pipe"} if isinstance(told, Standoffs) else set[int]()
     found = [use for one in looked if one.pid not in stuck for use in _of_process(one)]
     found.sort(key=lambda one: (one.queued.ratio * one.waiters, one.longest_s), reverse=True)
     return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from spindoctor.evidence.origin import place, user_frame
+from spindoctor.evidence.parties import culprit_of, name_of, stack_of
+from spindoctor.evidence.pipes import pipe_standoffs
 from spindoctor.evidence.sites import Namer
-from spindoctor.model.frames import Stack
 from spindoctor.model.locks import Party, Wait
-from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
@@ -27,7 +27,7 @@ def standoffs(recording: Recording) -> Standoffs | Missing:
     looked = [one for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the locks succeeded")
-    found = tuple(one for process in looked for one in _of_process(recording, process))
+    found = (*(one for process in looked for one in _of_process(recording, process)), *pipe_standoffs(recording))
     waits = sum(len(process.task_looks[-1].waits) for process in looked)
     return Standoffs(found, looks=sum(len(one.task_looks) for one in looked), waits=waits)
 
@@ -160,27 +160,6 @@ def _lasted(looks: Sequence[TaskLook], waits: Iterable[Wait]) -> float:
             break
         since = look.at_s
     return looks[-1].at_s - since
-
-
-def stack_of(process: ProcessRecording, party: Party, last: TaskLook) -> Stack:
-    """Where a party stands: the thread's stack at the last look, or the task's await chain."""
-    if party.task:
-        return next((task.chain for task in last.tasks if task.address == party.task), ())
-    samples = process.samples[-1:]
-    return next((look.stack for one in samples for look in one.threads if look.tid == party.tid), ())
-
-
-def culprit_of(process: ProcessRecording, party: Party, last: TaskLook, namer: Namer) -> Culprit:
-    """Where a party stands, as a culprit."""
-    return namer.culprit(stack_of(process, party, last), party.tid, party.task)
-
-
-def name_of(party: Party, namer: Namer) -> str:
-    """A party's name for a sentence."""
-    if party.task:
-        known = namer.tasks.get(party.task)
-        return f"task {known.name}" if known else "a task"
-    return f"thread {namer.threads.get(party.tid or 0, party.tid)}"
 
 
 def _waiter(process: ProcessRecording, wait: Wait, last: TaskLook) -> Waiter:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from spindoctor.model.closeup import Polled, Values
 from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook
+from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
 from spindoctor.model.sample import Missed, Sample
 from spindoctor.model.switches import Switch, WatchedFiles
@@ -132,6 +133,7 @@ class Recording:
     own_cpu_s: float = 0.0
     is_pinned: bool = False
     is_interrupted: bool = False
+    pipe_looks: tuple[PipeLook, ...] = ()
     notes: tuple[str, ...] = ()
     format: int = field(default=FORMAT)
 

@@ -27,6 +27,7 @@ from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
+from spindoctor.probe.pipes import Watched
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.reactors import epoll_of, may_wait
 from spindoctor.probe.root import is_own_root
@@ -287,6 +288,11 @@ class ProcessWatch:
     def close_up(self, *, with_values: bool) -> CloseUp:
         """What is read once, at the end: see `CloseUpReader`."""
         return CloseUpReader(self.interpreter, with_values).read(self._stacks, self._tasks.chains, self._looks)
+
+    def watched(self) -> Watched:
+        """This process as the last looks found it, for those who look below it."""
+        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._states}
+        return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains)
 
     @property
     def hot_cpu(self) -> int | None:

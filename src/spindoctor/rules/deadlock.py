@@ -3,7 +3,8 @@
 ## What we saw
 Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
 lock that the next one has, the end of a thread, a result that is queued behind the one who waits for it. Or a lock
-whose owner does not exist in this process.
+whose owner does not exist in this process. Or a child process that waits to write into a full pipe (or to read from an
+empty one) whose other end only we have, while we wait for the child's end.
 
 ## Why it hurts
 None of them ever goes on. What they have stays taken: other requests run into it one by one, until none is served.
@@ -12,11 +13,13 @@ There is no CPU to see.
 ## What to do
 Take locks in the same order everywhere, and hold none while waiting for somebody else. On an event loop `await` a
 result instead of asking for it with `result()`, and use the loop's own locks across an `await`. Do not wait in a pool
-for work of the same pool. Start processes with `spawn` or `forkserver` where there are threads.
+for work of the same pool. Read what a child writes while you wait for it (`communicate()`). Start processes with
+`spawn` or `forkserver` where there are threads.
 
 ## False alarms
 Waits that last a moment: the same standoff must be there in four slow looks, for a second, to the end. A wait with a
-timeout ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party.
+timeout ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party. A full pipe that
+another thread or task has at hand, or an epoll watches, may still be read: it is left alone.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock`. Locks between
@@ -38,6 +41,9 @@ MIN_LASTED_S = 1.0
 LONGEST_S = 10.0
 """What a standoff costs in the ranking: it has no end, and more is not worse by another order."""
 
+SOURCE = "lock objects, stacks, system calls"
+"""Where these figures come from."""
+
 FIXES = {
     "cycle": ("Take these locks in the same order everywhere, or hold none while waiting for the other.",),
     "loop": (
@@ -46,6 +52,10 @@ FIXES = {
         "Use the loop's own lock (asyncio.Lock) where a lock is held across an await.",
     ),
     "pool": ("Do not wait in a pool for work of the same pool: call it directly, or give it a pool of its own.",),
+    "pipe": (
+        "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
+        "or do not ask for a pipe; close its input when there is no more.",
+    ),
     "orphan": (
         "Start processes with spawn or forkserver, or before there are threads; make locks anew in the child "
         "(os.register_at_fork).",
@@ -79,6 +89,8 @@ def _claim(one: Standoff) -> str:
     if one.kind == "orphan":
         why = "it was copied by a fork while another thread had it" if one.is_forked else "its owner has ended"
         return f"{where} waits for ever in pid {one.pid}: {told}; {why}"
+    if one.kind == "pipe":
+        return f"{where} and a child of pid {one.pid} wait for each other for ever: {told}"
     if one.kind == "pool":
         return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
     if len(one.members) == 1:
@@ -95,11 +107,11 @@ def _finding(one: Standoff) -> Finding:
         culprit=one.members[0].culprit,
         culprits=tuple(member.culprit for member in one.members[1:]),
         evidence=(
-            Figure("seen", "slow looks with this standoff", str(one.seen), "", "lock objects and stacks"),
-            Figure("lasted", "without a break, to the end", round(one.lasted_s, 2), "s", "lock objects and stacks"),
-            Figure("members", "who wait for each other", len(one.members), "waiters", "lock objects and stacks"),
+            Figure("seen", "slow looks with this standoff", str(one.seen), "", SOURCE),
+            Figure("lasted", "without a break, to the end", round(one.lasted_s, 2), "s", SOURCE),
+            Figure("members", "who wait for each other", len(one.members), "waiters", SOURCE),
             *(
-                Figure(f"waits_{number}", f"{member.name} waits for", member.waits_for, "", "lock objects and stacks")
+                Figure(f"waits_{number}", f"{member.name} waits for", member.waits_for, "", SOURCE)
                 for number, member in enumerate(one.members[:4])
             ),
         ),
