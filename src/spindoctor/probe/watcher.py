@@ -22,6 +22,7 @@ from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, Thread
 from spindoctor.model.tasks import Route, TaskLook
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
+from spindoctor.probe.hubs import HubWatch
 from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
@@ -72,6 +73,7 @@ class ProcessWatch:
         self._names: dict[int, str] = {}
         self._loops: dict[int, LoopWatch] = {}
         self._loop_looks: dict[int, LoopLook] = {}
+        self._hub = HubWatch(self.interpreter)
         self._tasks = TaskReader(self.interpreter)
         self._hot = HotWatch(self.interpreter)
         self._collected = self._read_collections()
@@ -129,7 +131,7 @@ class ProcessWatch:
         return Sample(
             at_s=at_s,
             threads=tuple(self._looks.values()),
-            loops=tuple(one for one in loops if one),
+            loops=(*(one for one in loops if one), *self._hub.looks(self._stacks, self._looks)),
             is_collecting=is_collecting,
             gil_switches=gil.switch_number,
         )
@@ -160,6 +162,7 @@ class ProcessWatch:
         running = self.interpreter.running_loops()
         loops = {tid: running[state] for tid, state in self._states.items() if state in running}
         self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
+        self._hub.follow(is_free=self.pid in self._states and self.pid not in self._loops)
 
     def _adopt_forked(self, states: Sequence[ThreadState], clocks: Mapping[int, tuple[int, int]]) -> None:
         """The one thread of a forked child may keep the id that it had in its parent (before 3.11)."""
@@ -280,10 +283,11 @@ class ProcessWatch:
 
     def _overdue(self) -> None:
         now_s = time.monotonic()
-        for tid, loop in self._loops.items():
-            late = loop.overdue_s(now_s)
-            if late is not None and self.samples:
-                self.samples[-1] = _with_overdue(self.samples[-1], tid, late)
+        late = {tid: late_s for tid, loop in self._loops.items() if (late_s := loop.overdue_s(now_s)) is not None}
+        if late and self.samples:
+            last = self.samples[-1]
+            loops = tuple(replace(one, overdue_s=late.get(one.tid, one.overdue_s)) for one in last.loops)
+            self.samples[-1] = replace(last, loops=loops)
 
     def close_up(self, *, with_values: bool) -> CloseUp:
         """What is read once, at the end: see `CloseUpReader`."""
@@ -371,13 +375,9 @@ class ProcessWatch:
 
     def _with_loop(self, use: ThreadUse) -> ThreadUse:
         watch = self._loops.get(use.tid)
+        if watch is None and (hub := self._hub.with_hub(use)):
+            return hub
         if watch is None:
             stack = self._stacks.get(use.tid) if may_wait(use.tid, self.pid, self.samples) else None
             return replace(use, loop_epoll=epoll_of(self.interpreter, stack.frames)) if stack else use
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=watch.epoll_fd())
-
-
-def _with_overdue(sample: Sample, tid: int, late_s: float) -> Sample:
-    return replace(
-        sample, loops=tuple(replace(one, overdue_s=late_s) if one.tid == tid else one for one in sample.loops)
-    )

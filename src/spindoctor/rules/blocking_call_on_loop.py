@@ -9,7 +9,7 @@ Every other request of this process waits as long as the call takes, however lit
 
 ## What to do
 Use the asynchronous form of the call (`await asyncio.sleep`, an async client), or hand the call to a thread
-(`asyncio.to_thread`, `run_in_executor`) and give it a timeout.
+(`asyncio.to_thread`, `run_in_executor`) and give it a timeout. With greenlets: patch the modules first of all.
 
 ## False alarms
 Waiting for the GIL also sleeps on a futex; it is told apart by the futex's address and belongs to `gil-contention`.
@@ -42,6 +42,18 @@ SCATTERED_SHARE = 0.2
 
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
+
+GREENLETS = "greenlet hub"
+"""The kind of loop that runs greenlets: there a call gives way where its module is patched."""
+
+FIX = "Use the asynchronous form of this call, or hand it to a thread (to_thread, run_in_executor) with a timeout."
+"""What cures it on an event loop."""
+
+FIX_OF_GREENLETS = (
+    "Patch the modules before anything else is imported (monkey patching), so that this call gives way to other "
+    "greenlets; hand what cannot be patched (drivers written in C) to the hub's thread pool."
+)
+"""What cures it under a hub."""
 
 
 def check(loops: Loops) -> Outcome:
@@ -113,10 +125,7 @@ def _finding(loop: Loop, site: Site) -> Finding:
             ),
         ),
         against=("the wait was going on all the time that was looked, so its end was not seen",) if ongoing else (),
-        fix=(
-            "Use the asynchronous form of this call, or hand it to a thread (asyncio.to_thread, run_in_executor) "
-            "with a timeout.",
-        ),
+        fix=(FIX_OF_GREENLETS if loop.loop_type == GREENLETS else FIX,),
         now=("Other workers go on serving; requests that this process has accepted wait until the call returns.",),
         explains="every request of this process waits while the call lasts",
         would_change="a stack in which the loop's thread sleeps in its selector instead",

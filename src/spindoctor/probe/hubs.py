@@ -1,0 +1,133 @@
+"""Hubs of greenlets: an event loop that is no loop of asyncio, and runs each of its callbacks on a stack of its own.
+
+A greenlet's stack does not begin where its thread began: the first function on it is the greenlet's. In the main thread
+of a Python program, which begins in a module, nothing else brings that about but an exit handler. Where the process has
+an epoll as well, there is a hub that waits in it, and as long as a greenlet is on the thread's stack the hub does not
+run. The hub's own stack begins in the `run` of an object that is a greenlet or keeps one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.stacks import RawStack
+from spindoctor.errors import DoctorError, Misread
+from spindoctor.model.recording import ThreadUse
+from spindoctor.model.sample import LoopLook, SystemCall, ThreadLook
+from spindoctor.probe.descriptors import find_descriptors
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.loops import EPOLL_WAITS
+from spindoctor.probe.proc import read_link
+
+MODULE = "greenlet"
+KIND = "greenlet.greenlet"
+HUB = "greenlet hub"
+PYTHON = re.compile(r"/(python|pypy)[\d.]*[a-z]*( \(deleted\))?$")
+BEGINNINGS = frozenset({"<module>", "_run_module_as_main", "run_path", "_bootstrap", "Thread._bootstrap"})
+EXITS = re.compile(r"/(threading|weakref|atexit)\.py$|/(concurrent/futures|multiprocessing|logging)/[^/]+\.py$")
+"""Files with functions that the interpreter itself calls at its end."""
+
+EPOLL = "anon_inode:[eventpoll]"
+WAITS = EPOLL_WAITS | {"poll", "ppoll", "select", "pselect6"}
+
+
+def may_have_hub(interpreter: Interpreter) -> bool:
+    """Whether this process has what greenlets and a hub need: the module, a program of Python's own, and an epoll."""
+    try:
+        if interpreter.module(MODULE) is None or not PYTHON.search(read_link(f"/proc/{interpreter.pid}/exe")):
+            return False
+        links = [read_link(f"/proc/{interpreter.pid}/fd/{fd}") for fd in find_descriptors(interpreter.pid)]
+    except (Misread, DoctorError):
+        return False
+    return EPOLL in links
+
+
+class HubWatch:
+    """Looks at the hub that may run in the main thread of one process."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        """Nothing is known of it yet."""
+        self._interpreter = interpreter
+        self._objects = interpreter.objects
+        self._tid = interpreter.pid
+        self._may_be = False
+        self._is_seen = False
+        self._last: tuple[RawStack | None, SystemCall | None, LoopLook | None] = (None, None, None)
+
+    def follow(self, *, is_free: bool) -> None:
+        """Find out whether there can be a hub; `is_free`: the thread runs no loop of asyncio."""
+        self._may_be = is_free and may_have_hub(self._interpreter)
+
+    def looks(self, stacks: Mapping[int, RawStack], looks: Mapping[int, ThreadLook]) -> list[LoopLook]:
+        """Where the hub stands in this look; nothing where there is none."""
+        stack, look = stacks.get(self._tid), looks.get(self._tid)
+        if not self._may_be or stack is None or look is None or not stack.frames or not stack.is_complete:
+            return []
+        if self._last[:2] != (stack, look.call):
+            self._last = (stack, look.call, self._look(stack.frames, look.call))
+        return [self._last[2]] if self._last[2] else []
+
+    def with_hub(self, use: ThreadUse) -> ThreadUse | None:
+        """The thread's use with its hub as its loop; None for a thread without."""
+        is_mine = use.tid == self._tid and self._is_seen
+        return replace(use, loop=self._tid, loop_type=HUB) if is_mine else None
+
+    def _look(self, frames: Sequence[RawFrame], call: SystemCall | None) -> LoopLook | None:
+        """None where neither the hub nor a greenlet is on the stack, and none has been seen."""
+        bottom = frames[-1]
+        hub = self._hub(bottom)
+        if hub:
+            self._is_seen = True
+            return self._look_at_hub(frames[:-1], hub, call)
+        self._is_seen = self._is_seen or not _is_beginning(bottom)
+        return self._inside(frames) if self._is_seen else None
+
+    def _look_at_hub(self, above: Sequence[RawFrame], hub: int, call: SystemCall | None) -> LoopLook:
+        """A look at the hub's own stack: functions of the hub itself are its machinery, others a callback's."""
+        depth = len(above)
+        while depth and self._self(above[depth - 1]) == hub:
+            depth -= 1
+        if call is not None and call.name in WAITS:
+            return LoopLook(self._tid, self._tid, polls=True)
+        return self._inside(above[:depth]) if depth else LoopLook(self._tid, self._tid)
+
+    def _inside(self, frames: Sequence[RawFrame]) -> LoopLook:
+        return LoopLook(self._tid, self._tid, callback=self._mark(frames), depth=len(frames))
+
+    def _hub(self, bottom: RawFrame) -> int | None:
+        """The object whose `run` this is, if it is or has a greenlet."""
+        if bottom.frame.function.rpartition(".")[2] != "run":
+            return None
+        holder = self._self(bottom)
+        try:
+            if holder is None:
+                return None
+            if KIND in self._objects.type_names(holder):
+                return holder
+            values = self._objects.attributes(holder).values()
+            return holder if any(KIND in self._objects.type_names(value) for value in values) else None
+        except Misread:
+            return None
+
+    def _self(self, raw: RawFrame) -> int | None:
+        try:
+            return self._interpreter.locals(raw).get("self")
+        except Misread:
+            return None
+
+    def _mark(self, frames: Sequence[RawFrame]) -> int:
+        """A number for the run of one greenlet: stacks are used again, what their first functions hold is not."""
+        held: list[int] = []
+        for raw in frames[-3:]:
+            try:
+                held.extend(self._interpreter.locals(raw).values())
+            except Misread:
+                continue
+        return hash((frames[-1].address, *held[:12])) & (1 << 62) - 1
+
+
+def _is_beginning(raw: RawFrame) -> bool:
+    return raw.frame.function in BEGINNINGS or bool(EXITS.search(raw.frame.file))
