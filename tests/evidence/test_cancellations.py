@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from recordings import (
@@ -167,3 +168,27 @@ def test_the_thread_is_the_one_whose_loop_the_task_is_on() -> None:
 
     assert isinstance(fact, Cancellations)
     assert (fact.loops[0].tid, fact.loops[0].thread) == (PID, "MainThread")
+
+
+def _older(*looks: tuple[str, bool, bool]) -> Cancellations:
+    """Looks at one address before 3.11: the name of the task there, a cancellation on its way or not, queued or not."""
+    made = [
+        {
+            "tasks": (replace(task(7, user("work", 3), requests=None), name=name, must_cancel=coming),),
+            "callbacks": (callback("step", of_task=7),) if queued else (),
+        }
+        for name, coming, queued in looks
+    ]
+    told = cancellations(recording(one_process(task_looks=task_looks(*made), threads=(main_thread(),))))
+    assert isinstance(told, Cancellations)
+    return told
+
+
+def test_before_3_11_a_task_that_never_steps_is_not_cancelled_again_and_again() -> None:
+    """It awaits a future that was cancelled, and is garbage that has not been collected."""
+    assert _older(*[("Task-1", True, False)] * 8).loops == ()
+    assert len(_older(*[("Task-1", True, True)] * 8).loops) == 1
+
+
+def test_cancellations_on_their_way_to_an_earlier_task_at_the_same_address_do_not_count() -> None:
+    assert _older(*[("Task-1", True, True)] * 8, ("Task-9", False, True)).loops == ()

@@ -126,9 +126,16 @@ def _is_hunted(process: ProcessRecording, held: HeldTask) -> bool:
     """Whether the task is cancelled again and again: by its own count, before 3.11 by what was on its way to it."""
     if held.cancels is None:
         is_again = held.on_its_way.count >= MET_AGAIN and held.on_its_way.low >= OFTEN_ON_ITS_WAY
-        return not held.is_done and is_again
+        return not held.is_done and is_again and _is_stepping(process, held.task)
     span_s = process.task_looks[-1].at_s - process.task_looks[0].at_s
     return span_s > 0 and held.cancels / span_s >= MANY_CANCELS_PER_S
+
+
+def _is_stepping(process: ProcessRecording, task: Task) -> bool:
+    """Whether a task was met running or queued: one that is garbage by now can await a cancelled future for long."""
+    quick = sum(loop.task == task.address for sample in process.samples for loop in sample.loops)
+    slow = sum(any(one.task == task.address for one in look.callbacks) for look in process.task_looks)
+    return quick + slow >= MET_AGAIN
 
 
 def _latest(tasks: Iterable[Task]) -> list[Task]:
@@ -148,10 +155,16 @@ def _held(process: ProcessRecording, task: Task) -> HeldTask:
         cancels=counts[-1] - counts[0] if counts else None,
         requests=counts[-1] if counts else None,
         is_done=task.is_done,
-        on_its_way=Share(sum(one.must_cancel for one in states), len(states)),
+        on_its_way=_on_its_way(task, states),
         stuck=user_frame(chain),
         library=library_frame(chain) if chain else None,
     )
+
+
+def _on_its_way(task: Task, states: Sequence[Task]) -> Share:
+    """In how many looks a cancellation was on its way to this task, and not to an earlier one at its address."""
+    of_others = sum(one.must_cancel for one in states if one.name != task.name)
+    return Share(sum(one.must_cancel for one in states) - of_others, len(states))
 
 
 def _tasks_of(tasks: Iterable[Task], scopes: Iterable[Scope]) -> list[Task]:
