@@ -63,6 +63,7 @@ class Codes:
         self._frames: dict[tuple[int, int], Frame] = {}
         self._bytes: dict[tuple[int, int], int] = {}
         self._variables: dict[int, tuple[tuple[str, int], ...]] = {}
+        self._slots: dict[tuple[int, tuple[str, ...]], tuple[tuple[int, str, int], ...]] = {}
 
     def at(self, address: int) -> Code:
         """Return the code object at `address`; `Misread` if there is none."""
@@ -134,6 +135,15 @@ class Codes:
         if found is None:
             self.at(address)
             found = self._variables[address] = self._decode_variables(address)
+        return found
+
+    def slots(self, address: int, names: tuple[str, ...]) -> tuple[tuple[int, str, int], ...]:
+        """Return (slot, name, kind) of those fast locals that have one of these names."""
+        found = self._slots.get((address, names))
+        if found is None:
+            places = enumerate(self.variables(address))
+            found = tuple((slot, name, kind) for slot, (name, kind) in places if name in names)
+            self._slots[address, names] = found
         return found
 
     def _decode_variables(self, address: int) -> tuple[tuple[str, int], ...]:

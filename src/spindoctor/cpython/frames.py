@@ -10,7 +10,7 @@ from typing import NamedTuple
 from spindoctor.cpython.classes import Classes
 from spindoctor.cpython.codes import CELL, FREE, HIDDEN, Codes
 from spindoctor.cpython.layout import Layout
-from spindoctor.cpython.reader import Reader
+from spindoctor.cpython.reader import Reader, word_at
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 
@@ -128,6 +128,22 @@ class Frames:
         found: dict[str, int] = {}
         for (name, kind), word in zip(variables, struct.unpack(f"<{len(variables)}Q", slots), strict=True):
             value = self._value(word, kind)
+            if value:
+                found[name] = value
+        return found
+
+    def some_locals(self, raw: RawFrame, names: tuple[str, ...]) -> dict[str, int]:
+        """Return what `locals` returns for these names alone."""
+        wanted = self._codes.slots(raw.code, names)
+        start = raw.address + self._slots
+        head, *words = self._reader.read_many(
+            [(raw.address, self.shape.size), *((start + 8 * slot, 8) for slot, _, _ in wanted)]
+        )
+        if self.shape.parse(head, 0)[0] & self._mask != raw.code:
+            raise Misread(f"the frame at {raw.address:#x} runs another function by now")
+        found = {}
+        for (_, name, kind), word in zip(wanted, words, strict=True):
+            value = self._value(word_at(word)[0], kind)
             if value:
                 found[name] = value
         return found

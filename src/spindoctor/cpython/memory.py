@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from spindoctor.errors import Unreadable
 
 Range = tuple[int, int]
 """An address and a number of bytes."""
+
+Copier = Callable[[], bytes]
+"""Copies always the same ranges, and returns them one behind the other; raises what `read_many` raises."""
 
 
 class Memory(Protocol):
@@ -20,6 +23,9 @@ class Memory(Protocol):
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of each range, read as close in time as can be; `Unreadable` if one cannot be read."""
+
+    def prepare(self, ranges: Sequence[Range]) -> Copier:
+        """Return what copies these ranges again and again."""
 
 
 class Image:
@@ -43,3 +49,7 @@ class Image:
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
         """Read the ranges one by one."""
         return [self.read(address, size) for address, size in ranges]
+
+    def prepare(self, ranges: Sequence[Range]) -> Copier:
+        """Return what reads the ranges one by one."""
+        return lambda: b"".join(self.read_many(ranges))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spindoctor.cpython.reader import Reader, int_at, word_at
 from spindoctor.errors import Misread
@@ -28,8 +29,7 @@ class ThreadState:
     wants_gil: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gil:
+class Gil(NamedTuple):
     """The global interpreter lock: a structure of `size` bytes at `address`.
 
     `holder` is the state of the thread that has it, 0 if nobody has. `switch_number` grows each time that another
@@ -56,7 +56,7 @@ class Runtime:
         self._layout = reader.layout
         self._runtime = runtime
         self.interpreter = self._find_main()
-        self._gil = self._find_gil()
+        self._place_words()
         self._known: tuple[int, ...] = ()
         at = self._layout.offsets
         self._head = at["interpreter_state.threads_head"]
@@ -77,6 +77,23 @@ class Runtime:
             interpreter = word(interpreter + layout["interpreter_state.next"])
         raise Misread("no main interpreter")
 
+    def _place_words(self) -> None:
+        """Find once what every look asks for."""
+        at = self._layout.offsets
+        self._gil = self._find_gil()
+        self._holder, self._locked, self._switches = (
+            at[f"gil.{name}"] for name in ("last_holder", "locked", "switch_number")
+        )
+        self._gil_bytes, self._gil_size = self._switches + 8, at["gil.size"]
+        of_runtime = at.get("runtime_state.gc_collecting")
+        self._collecting = (
+            self._runtime + of_runtime
+            if of_runtime is not None
+            else self.interpreter + at["interpreter_state.gc_collecting"]
+        )
+        generation = at.get("interpreter_state.code_object_generation")
+        self._generation = self.interpreter + generation if generation is not None else 0
+
     def _find_gil(self) -> int:
         if self._layout.minor < POINTER_SINCE:
             return self._runtime + self._layout["runtime_state.gil"]
@@ -88,18 +105,14 @@ class Runtime:
 
     def gil(self) -> Gil:
         """Return the state of the GIL."""
-        layout = self._layout
-        block = self._reader.read(self._gil, layout["gil.switch_number"] + 8)
-        is_locked = int_at(block, layout["gil.locked"])[0] > 0
-        holder = word_at(block, layout["gil.last_holder"])[0] if is_locked else 0
-        switches = word_at(block, layout["gil.switch_number"])[0]
-        return Gil(holder, is_locked, switches, self._gil, layout["gil.size"])
+        block = self._reader.read(self._gil, self._gil_bytes)
+        is_locked = int_at(block, self._locked)[0] > 0
+        holder = word_at(block, self._holder)[0] if is_locked else 0
+        return Gil(holder, is_locked, word_at(block, self._switches)[0], self._gil, self._gil_size)
 
     def is_collecting(self) -> bool:
         """Tell whether the cyclic garbage collector runs right now."""
-        if "runtime_state.gc_collecting" in self._layout:
-            return self._reader.int32(self._runtime + self._layout["runtime_state.gc_collecting"]) != 0
-        return self._reader.int32(self.interpreter + self._layout["interpreter_state.gc_collecting"]) != 0
+        return self._reader.int32(self._collecting) != 0
 
     def collections(self) -> tuple[int, ...] | None:
         """Return how many collections each generation has seen, youngest first; None on 3.15, which keeps none."""
@@ -115,8 +128,7 @@ class Runtime:
 
     def code_generation(self) -> int:
         """Return a number that grows when code objects die (3.14+); 0 before."""
-        name = "interpreter_state.code_object_generation"
-        return self._reader.word(self.interpreter + self._layout[name]) if name in self._layout else 0
+        return self._reader.word(self._generation) if self._generation else 0
 
     def threads(self) -> tuple[ThreadState, ...]:
         """Return all threads of the main interpreter, the newest first, without names."""

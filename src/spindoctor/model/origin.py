@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from spindoctor.model.frames import Frame
 
@@ -15,6 +16,8 @@ Editable installs and the working directory lie elsewhere and are the user's.
 PSEUDO = re.compile(r"^<.*>$|^$")
 """`<string>`, `<attrs generated init ...>`: compiled at run time, in nobody's file."""
 
+MOST_FILES = 1 << 14
+"""A look shows the same few hundred files in tens of thousands of frames: the patterns are asked once for each."""
 
 SHIM = "<shim>"
 """The file of the frame with which CPython 3.12 enters its own evaluation loop: no function of anybody's."""
@@ -22,4 +25,9 @@ SHIM = "<shim>"
 
 def is_user(frame: Frame) -> bool:
     """Whether the frame is the user's own code: neither installed, nor the standard library, nor made at run time."""
-    return not LIBRARY.search(frame.file) and not PSEUDO.match(frame.file)
+    return _is_user_file(frame.file)
+
+
+@lru_cache(MOST_FILES)
+def _is_user_file(file: str) -> bool:
+    return not LIBRARY.search(file) and not PSEUDO.match(file)

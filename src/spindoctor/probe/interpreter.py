@@ -22,6 +22,7 @@ from spindoctor.cpython.memory import Memory
 from spindoctor.cpython.modules import Modules
 from spindoctor.cpython.objects import Objects
 from spindoctor.cpython.reader import Reader
+from spindoctor.cpython.snapshot import Snapshot
 from spindoctor.cpython.stacks import RawStack, Stacks
 from spindoctor.cpython.tasks import RawTask, Tasks
 from spindoctor.cpython.threads import Gil, Runtime, ThreadState
@@ -56,6 +57,7 @@ class Interpreter:
         self.pid = pid
         self._own_pid = read_own_pid(pid) if own_pid is None else own_pid
         self.memory = memory
+        self._snapshot = Snapshot(memory)
         self.version = version
         self.runtime_address = runtime
         self._names: dict[tuple[int, int], tuple[str | None, int | None]] = {}
@@ -67,7 +69,7 @@ class Interpreter:
     def _assemble(self, layout: Layout) -> None:
         """Make the decoders for a layout."""
         self.layout = layout
-        self.reader = reader = Reader(self.memory, layout)
+        self.reader = reader = Reader(self._snapshot, layout)
         self.objects = objects = Objects(reader)
         objects.codes.folder = self._folder
         self._runtime = Runtime(reader, self.runtime_address)
@@ -156,6 +158,7 @@ class Interpreter:
 
     def flush(self) -> None:
         """Forget all that was kept by address; good to do every minute or so where code comes and goes."""
+        self._snapshot.forget()
         self.objects.flush()
         self._stacks.flush()
         self._modules.flush()
@@ -164,6 +167,19 @@ class Interpreter:
     def place_files(self, folder: str) -> None:
         """Take relative names of source files to lie in this folder."""
         self._folder = self.objects.codes.folder = folder
+
+    # looks
+
+    def take(self) -> None:
+        """Copy in one go what earlier looks read; until `drop` the copy answers all reads that it can.
+
+        Ask what a thread has used before, never after: what it does between the copy and the question would be lost.
+        """
+        self._snapshot.take()
+
+    def drop(self) -> None:
+        """Read the memory itself again."""
+        self._snapshot.drop()
 
     # threads and the runtime
 
@@ -246,6 +262,10 @@ class Interpreter:
     def locals(self, frame: RawFrame) -> dict[str, int]:
         """Return name -> address of the value of each local variable bound now; `Misread` if the frame has moved on."""
         return self._frames.locals(frame)
+
+    def some_locals(self, frame: RawFrame, names: tuple[str, ...]) -> dict[str, int]:
+        """Return what `locals` returns for these names alone."""
+        return self._frames.some_locals(frame, names)
 
     def operands(self, frame: RawFrame, most: int) -> tuple[int, ...]:
         """Return what lies on the evaluation stack of a frame; beyond its end, which is not known, anything may lie."""

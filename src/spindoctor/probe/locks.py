@@ -77,6 +77,7 @@ class LockReader:
         self._reader = interpreter.reader
         self._contexts = Contexts(interpreter.reader, interpreter.objects)
         self._futures = FutureReader(interpreter)
+        self._slept_on: dict[int, tuple[tuple[RawFrame, ...], int, int | None]] = {}
         self._queues: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
         self._blocks: dict[int, tuple[tuple[RawFrame, ...], tuple[tuple[RawFrame, int], ...]]] = {}
 
@@ -100,7 +101,10 @@ class LockReader:
             return None
 
     def _lock(self, one: Sleeper, scene: Scene) -> Wait | None:
-        lock = self._lock_at(one)
+        known = self._slept_on.get(one.tid)
+        if known is None or known[0] is not one.frames or known[1] != one.futex:
+            known = self._slept_on[one.tid] = (one.frames, one.futex, self._lock_at(one))
+        lock = known[2]
         if lock is None:
             return None
         kind = self._objects.type_name(lock)

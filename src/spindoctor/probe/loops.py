@@ -19,6 +19,7 @@ TURN_FILE = "asyncio/base_events.py"
 HANDLE_FILE = "asyncio/events.py"
 STARTER_FILE = "asyncio/runners.py"
 SELECTOR_FILE = "/selectors.py"
+TURN_VARIABLES = ("end_time", "handle")
 EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 NO_LIMIT_S = -1.0
 OBJECT_HEAD_BYTES = 16
@@ -40,6 +41,7 @@ class LoopWatch:
         self._queue = libuv.queue(self._objects, interpreter.reader, loop) if self._clock else self._ready
         self._starter: int | None = None
         self._moved = 0
+        self._turn_code = 0
 
     def _attribute(self, name: str) -> int | None:
         try:
@@ -54,13 +56,13 @@ class LoopWatch:
         such a look counts as a turn of its own. None for a stack of the standard loop that does not reach down to it.
         """
         task = self._current_task()
-        turn = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
+        turn = self._find_turn(frames)
         if turn is None:
             is_cut = self._ready is not None and not any(_is_forever(raw) for raw in frames)
             return None if is_cut else self._look_at_c_loop(frames, task, call)
         if turn == 0 or not _is_handle_run(frames[turn - 1]):
             return self._outside(frames[:turn], task)
-        mine = self._locals(frames[turn])
+        mine = self._locals(frames[turn], TURN_VARIABLES)
         depth = turn - 1
         return LoopLook(
             tid=self.tid,
@@ -72,6 +74,16 @@ class LoopWatch:
             holder=self._holder(frames[:depth]),
             depth=depth,
         )
+
+    def _find_turn(self, frames: Sequence[RawFrame]) -> int | None:
+        """Where in the stack the loop takes its turn: mostly a frame of the same code object as the last time."""
+        for index, raw in enumerate(frames):
+            if raw.code == self._turn_code and _is_turn(raw):
+                return index
+        found = next((index for index, raw in enumerate(frames) if _is_turn(raw)), None)
+        if found is not None:
+            self._turn_code = frames[found].code
+        return found
 
     def _current_task(self) -> int | None:
         try:
@@ -85,21 +97,20 @@ class LoopWatch:
         except Misread:
             return None
 
-    def _locals(self, raw: RawFrame) -> dict[str, int]:
-        """The frame's variables; none where another function runs in it by now."""
+    def _locals(self, raw: RawFrame, names: tuple[str, ...]) -> dict[str, int]:
+        """Some of the frame's variables; none where another function runs in it by now."""
         try:
-            return self._interpreter.locals(raw)
+            return self._interpreter.some_locals(raw, names)
         except Misread:
             return {}
 
     def _turn(self, end_time: int | None) -> float:
         """What is the same within one turn: its end time, or a number of its own where that has changed meanwhile."""
         try:
-            value = self._objects.value(end_time) if end_time else None
+            if end_time and self._objects.type_name(end_time) == "float":
+                return self._objects.numbers.real(end_time)
         except Misread:
-            value = None
-        if isinstance(value, float):
-            return value
+            pass
         self._moved += 1
         return float(-self._moved)
 
@@ -112,7 +123,7 @@ class LoopWatch:
         )
 
     def _timeout(self, select: RawFrame) -> float | None:
-        given = self._locals(select).get("timeout")
+        given = self._locals(select, ("timeout",)).get("timeout")
         if given is None:
             return None
         try:
@@ -162,15 +173,21 @@ class LoopWatch:
         runner = next((raw.address for raw in frames if raw.frame.file.endswith(STARTER_FILE)), None)
         if runner is not None:
             return runner
-        knows = [self.loop in self._locals(raw).values() for raw in reversed(frames)]
+        knows = [self._knows_loop(raw) for raw in reversed(frames)]
         if True not in knows:
             return None
         last = next((index for index in range(knows.index(True), len(knows)) if not knows[index]), len(knows)) - 1
         return frames[len(frames) - 1 - last].address
 
+    def _knows_loop(self, raw: RawFrame) -> bool:
+        try:
+            return self.loop in self._interpreter.locals(raw).values()
+        except Misread:
+            return False
+
     def _holder(self, callback: Sequence[RawFrame]) -> int | None:
         """The `self` of the function that the loop called."""
-        return self._locals(callback[-1]).get("self") if callback else None
+        return self._locals(callback[-1], ("self",)).get("self") if callback else None
 
     def epoll_fd(self) -> int | None:
         """The descriptor of the loop's epoll; None where its selector is another one or cannot be read.

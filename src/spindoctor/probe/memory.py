@@ -11,8 +11,9 @@ import functools
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NoReturn
 
-from spindoctor.cpython.memory import Memory, Range
+from spindoctor.cpython.memory import Copier, Memory, Range
 from spindoctor.errors import Unreadable
 from spindoctor.probe.failures import forbidden, gone
 
@@ -63,6 +64,10 @@ class ProcessMemory:
             yield bytes(self._view[position : position + size])
             position += size
 
+    def prepare(self, ranges: Sequence[Range]) -> Copier:
+        """Return what copies these ranges (at most `MAX_RANGES`) in one system call; the call's arguments are kept."""
+        return _Repeat(self._call, self._pid, ranges, self._fail).copy
+
     def _copy(self, numbers: Iterable[int], total: int) -> None:
         """Fill the buffer with the ranges whose addresses and sizes come in turn."""
         try:
@@ -76,12 +81,38 @@ class ProcessMemory:
         if self._call(self._pid, self._local_address, 1, place, length // 2, 0) != total:
             self._fail(ctypes.get_errno(), remote[0])
 
-    def _fail(self, number: int, address: int) -> None:
+    def _fail(self, number: int, address: int) -> NoReturn:
         if number == errno.ESRCH:
             raise gone(self._pid)
         if number in REFUSED:
             raise forbidden(self._pid, "the memory")
         raise Unreadable(f"memory at {address:#x} or after cannot be read")
+
+
+class _Repeat:
+    """One system call made again and again: its arguments are made once, and kept where they lie."""
+
+    def __init__(
+        self,
+        call: Callable[[int, int, int, int, int, int], int],
+        pid: int,
+        ranges: Sequence[Range],
+        fail: Callable[[int, int], NoReturn],
+    ) -> None:
+        self._call = call
+        self._fail = fail
+        self._total = sum(size for _, size in ranges)
+        self._buffer = bytearray(self._total)
+        self._remote = array("Q", [number for one in ranges for number in one])
+        self._local = array("Q", (ctypes.addressof(ctypes.c_char.from_buffer(self._buffer)), self._total))
+        places = self._local.buffer_info()[0], self._remote.buffer_info()[0]
+        self._arguments = (pid, places[0], 1, places[1], len(ranges), 0)
+
+    def copy(self) -> bytes:
+        """Make the call; what was copied."""
+        if self._call(*self._arguments) != self._total:
+            self._fail(ctypes.get_errno(), self._remote[0])
+        return bytes(self._buffer)
 
 
 class MemFile:
@@ -117,6 +148,10 @@ class MemFile:
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of each range, one after the other."""
         return [self.read(address, size) for address, size in ranges]
+
+    def prepare(self, ranges: Sequence[Range]) -> Copier:
+        """Return what reads the ranges one after the other."""
+        return lambda: b"".join(self.read_many(ranges))
 
 
 def open_memory(pid: int, address: int) -> Memory:

@@ -61,6 +61,7 @@ class PoolReader:
         self._objects = interpreter.objects
         self._no_limiters: set[str] = set()
         self._futures = FutureReader(interpreter)
+        self._employers: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
 
     def executors(self, workers: Iterable[Worker], loops: Iterable[int]) -> list[Pool]:
         """Every `ThreadPoolExecutor` with a started thread (Lib/concurrent/futures/thread.py)."""
@@ -74,6 +75,13 @@ class PoolReader:
         return [pool for pool in pools if pool]
 
     def _executor_of(self, worker: Worker) -> int | None:
+        """The executor that a thread works for; of a thread that has not moved it is known."""
+        known = self._employers.get(worker.tid)
+        if known is None or known[0] is not worker.frames:
+            known = self._employers[worker.tid] = (worker.frames, self._read_executor_of(worker))
+        return known[1]
+
+    def _read_executor_of(self, worker: Worker) -> int | None:
         if worker.entry is None:
             return None
         try:

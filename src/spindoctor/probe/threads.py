@@ -173,24 +173,23 @@ class ThreadClock:
         """
         if os.fstat(self._folder).st_nlink != len(self._tids) + _FIRST_LINKS:
             self._list_again()
-        clocks, ended = self._read_all()
-        if ended:
+        clocks = self.look_at(self._tids)
+        if len(clocks) < len(self._tids):
             self._list_again()
-            clocks, _ = self._read_all()
+            clocks = self.look_at(self._tids)
         if not clocks:
             raise gone(self._pid)
         return clocks
 
-    def _read_all(self) -> tuple[dict[int, tuple[int, int]], int]:
+    def look_at(self, tids: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The same for some threads; those that have ended are left out."""
         clocks: dict[int, tuple[int, int]] = {}
-        ended = 0
-        for tid in self._tids:
+        for tid in tids:
             try:
                 clocks[tid] = self._read(self._files.read(tid))
             except (OSError, ValueError):
                 self._files.drop(tid)
-                ended += 1
-        return clocks, ended
+        return clocks
 
     def _list_again(self) -> None:
         there = _tids(self._pid)

@@ -1,9 +1,8 @@
 """Looks at one process, again and again, without stopping it.
 
 A thread that has used no CPU and run no slice since the look before is where it was: its stack is not read again.
-Of the
-others the system call is read before and after the stack; only if both show the same sleep was the thread asleep
-all along.
+Of the others the system call is read before and after the stack; only if both show the same sleep was the thread asleep
+all along. What a thread has used is always asked before its stack is copied: what it does in between shows next time.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from spindoctor.cpython.stacks import RawStack
+from spindoctor.cpython.stacks import IDLE, RawStack
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
@@ -25,24 +24,24 @@ from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.hubs import HubWatch
 from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
 from spindoctor.probe.imported import Imported
-from spindoctor.probe.interpreter import Gil, Interpreter, ThreadState
+from spindoctor.probe.interpreter import Gil, Interpreter
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pipes import Watched
 from spindoctor.probe.processes import ProcessCounters, read_counters
 from spindoctor.probe.reactors import epoll_of, may_wait
 from spindoctor.probe.root import is_own_root
+from spindoctor.probe.roster import Roster
+from spindoctor.probe.runners import Runners
 from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
-from spindoctor.probe.threads import ThreadCalls, ThreadClock, read_native_ids, read_threads, thread_use
+from spindoctor.probe.threads import ThreadCalls, read_threads, thread_use
 from spindoctor.probe.waits import WaitReader, reason
 
 LOOKS_BETWEEN_TIMERS = 25
 """How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
 
 MOST_ROUTES = 500
-MAIN_THREAD = "MainThread"
-"""What `threading` calls the thread that a process begins with."""
 
 
 class ProcessWatch:
@@ -62,15 +61,15 @@ class ProcessWatch:
         self.interpreter = Interpreter.attach(process.pid)
         if is_own_root(process.pid):
             self.interpreter.place_files(process.cwd)
-        self._clock = ThreadClock(process.pid)
+        self._runners = Runners(process.pid)
         self._calls = ThreadCalls(process.pid)
         self._before = read_threads(process.pid)
         self._counters = read_counters(process.pid)
-        self._ran: dict[int, tuple[int, int]] = {}
+        self._fickle: set[int] = set()
+        self._fresh: dict[int, ThreadLook] = {}
         self._looks: dict[int, ThreadLook] = {}
         self._stacks: dict[int, RawStack] = {}
-        self._states: dict[int, int] = {}
-        self._names: dict[int, str] = {}
+        self._roster = Roster(self.interpreter)
         self._loops: dict[int, LoopWatch] = {}
         self._loop_looks: dict[int, LoopLook] = {}
         self._hub = HubWatch(self.interpreter)
@@ -78,9 +77,7 @@ class ProcessWatch:
         self._hot = HotWatch(self.interpreter)
         self._collected = self._read_collections()
         self._holders: dict[int, str] = {}
-        self._idents: dict[int, int] = {}
-        self._owners: frozenset[int] = frozenset()
-        self._tasks_seen_at: dict[int, tuple[int, int]] = {}
+        self._tasks_seen_at = -1
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
         self.missed: Counter[str] = Counter()
@@ -95,10 +92,11 @@ class ProcessWatch:
         """Make one look; a failed one is counted in `missed`."""
         try:
             self.samples.append(self._look(at_s))
-            self._hot.follow(at_s, self.samples[-1].threads, self._stacks)
+            self._runners.settle()
+            self._hot.follow(at_s, self._fresh.values(), self._stacks)
         except Misread as misread:
             self.missed[reason(misread)] += 1
-            self._states.clear()
+            self._roster.clear()
             self.ended = self._fate()
         except Gone:
             self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
@@ -116,18 +114,34 @@ class ProcessWatch:
         return f"Process {self.pid} became another program (exec) while it was looked at."
 
     def _look(self, at_s: float) -> Sample:
-        clocks = self._clock.look()
-        before = set(self._states)
-        if not clocks.keys() <= self._known():
-            self._map_threads(clocks)
-        found = self._states.keys() - before
-        gil = self.interpreter.gil()
+        ran = self._runners.look(at_s)
+        before = self._prepare(ran)
+        self.interpreter.take()
+        try:
+            gil = self.interpreter.gil()
+            further = self._runners.look_further(at_s, gil.switch_number)
+            if further:
+                before |= self._prepare(further)
+                self.interpreter.take()
+                gil = self.interpreter.gil()
+            return self._sample(at_s, ran | further, before, gil)
+        finally:
+            self.interpreter.drop()
+
+    def _prepare(self, ran: dict[int, int]) -> dict[int, SystemCall | None]:
+        """Get to know threads that are new, and have them looked at; the system calls that these threads wait in."""
+        if not self._roster.knows(ran):
+            found = self._roster.read(ran)
+            ran |= dict.fromkeys(found - ran.keys(), 0)
+            self._find_loops()
+        return self._calls.look(ran)
+
+    def _sample(self, at_s: float, ran: Mapping[int, int], before: Mapping[int, SystemCall | None], gil: Gil) -> Sample:
         is_collecting = self.interpreter.is_collecting()
-        moved = [tid for tid, clock in clocks.items() if self._ran.get(tid) != clock or tid in found]
-        fresh = self._read_moved(moved, clocks, gil)
-        self._looks = {tid: fresh.get(tid) or self._unmoved(tid, gil) for tid in clocks}
-        self._ran = clocks
-        loops = tuple(self._loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._looks)
+        fresh = self._fresh = self._read_moved(ran, before, gil)
+        self._looks |= fresh
+        self._settle(fresh, gil)
+        loops = [self._loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._looks]
         return Sample(
             at_s=at_s,
             threads=tuple(self._looks.values()),
@@ -136,58 +150,39 @@ class ProcessWatch:
             gil_switches=gil.switch_number,
         )
 
-    def _known(self) -> set[int]:
-        return {*self._states, *self._native}
+    def _settle(self, fresh: Mapping[int, ThreadLook], gil: Gil) -> None:
+        """Bring the looks at threads that have not run up to date: those that ran or had the GIL a look ago."""
+        for tid in self._runners.ended & self._looks.keys():
+            del self._looks[tid]
+        self._roster.forget(self._runners.ended)
+        holder = self._roster.tids.get(gil.holder, 0)
+        for tid in {*self._fickle, holder} - fresh.keys():
+            if tid in self._looks:
+                self._looks[tid] = self._unmoved(tid, gil)
+        self._fickle = {holder, *(tid for tid, look in fresh.items() if look.ran_ns)}
 
-    _native: frozenset[int] = frozenset()
-    """Threads without Python code (made in C), so that they do not make us map the threads at every look."""
-
-    _newly_native: frozenset[int] = frozenset()
-    """Threads that had no Python code when they were first seen: one that has just begun gets it a moment later."""
-
-    def _map_threads(self, clocks: Mapping[int, tuple[int, int]]) -> None:
-        """Find which kernel thread is which Python thread, and which of them run event loops."""
-        tids = read_native_ids(self.pid)
-        states = self.interpreter.threads()
-        self._states = {tids[one.native_id]: one.address for one in states if one.native_id in tids}
-        self._adopt_forked(states, clocks)
-        idents = {one.address: one.pthread_id for one in states}
-        self._idents = {idents[address]: tid for tid, address in self._states.items() if address in idents}
-        self._owners = frozenset(idents.values())
-        self._names |= {
-            tids[one.native_id]: one.python_name for one in states if one.native_id in tids and one.python_name
-        }
-        native = frozenset(set(clocks) - set(self._states))
-        self._native, self._newly_native = native & (self._native | self._newly_native), native
+    def _find_loops(self) -> None:
+        """Find which threads run event loops."""
         running = self.interpreter.running_loops()
-        loops = {tid: running[state] for tid, state in self._states.items() if state in running}
+        loops = {tid: running[state] for tid, state in self._roster.states.items() if state in running}
         self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
         self._hub.follow(is_free=self.pid in self._states and self.pid not in self._loops)
-
-    def _adopt_forked(self, states: Sequence[ThreadState], clocks: Mapping[int, tuple[int, int]]) -> None:
-        """The one thread of a forked child may keep the id that it had in its parent (before 3.11)."""
-        lost = [one for one in states if one.address not in self._states.values()]
-        if len(lost) == 1 and self.pid in clocks and self.pid not in self._states:
-            self._states[self.pid] = lost[0].address
-            self._names[self.pid] = lost[0].python_name or MAIN_THREAD
 
     def _watch(self, tid: int, loop: int) -> LoopWatch:
         known = self._loops.get(tid)
         return known if known and known.loop == loop else LoopWatch(self.interpreter, tid, loop)
 
     def _read_moved(
-        self, moved: Sequence[int], clocks: Mapping[int, tuple[int, int]], gil: Gil
+        self, ran: Mapping[int, int], before: Mapping[int, SystemCall | None], gil: Gil
     ) -> dict[int, ThreadLook]:
-        before = self._calls.look(moved)
-        addresses = {tid: self._states[tid] for tid in moved if tid in self._states}
-        stacks = self.interpreter.stacks(tuple(addresses.values()))
-        after = self._calls.look(moved)
+        addresses = {tid: self._roster.states[tid] for tid in ran if tid in self._roster.states}
+        stacks = self.interpreter.stacks(tuple(addresses.values())) if addresses else {}
+        after = self._calls.look(ran)
         fresh: dict[int, ThreadLook] = {}
-        for tid in moved:
+        for tid, ran_ns in ran.items():
             call = before.get(tid)
             asleep = call if call is not None and call == after.get(tid) else None
-            ran_ns = max(0, clocks[tid][0] - self._ran.get(tid, clocks[tid])[0])
-            found = stacks.get(addresses.get(tid, 0)) if tid in addresses else RawStack((), is_complete=True)
+            found = stacks.get(addresses[tid]) if tid in addresses else IDLE
             fresh[tid] = self._thread_look(tid, found, ran_ns, asleep, gil)
         return fresh
 
@@ -204,7 +199,7 @@ class ProcessWatch:
             ran_ns=ran_ns,
             call=call,
             waits_for_gil=bool(call and call.name == "futex" and call.arguments and gil.contains(call.arguments[0])),
-            has_gil=bool(gil.holder) and gil.holder == self._states.get(tid),
+            has_gil=bool(gil.holder) and gil.holder == self._roster.states.get(tid),
             is_complete=stack.is_complete,
             instruction=stack.frames[0].instruction if stack.frames else None,
             route=self._tasks.route(stack) if self._asks_routes and stack.frames else None,
@@ -213,7 +208,7 @@ class ProcessWatch:
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
         """What the thread looked like before, with no CPU used since."""
         last = self._looks.get(tid) or ThreadLook(tid)
-        has_gil = bool(gil.holder) and gil.holder == self._states.get(tid)
+        has_gil = bool(gil.holder) and gil.holder == self._roster.states.get(tid)
         if not last.ran_ns and last.has_gil == has_gil:
             return last
         return replace(last, ran_ns=0, has_gil=has_gil, instruction=None)
@@ -234,10 +229,10 @@ class ProcessWatch:
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""
-        if self.task_looks and self._ran == self._tasks_seen_at:
+        if self.task_looks and self._runners.moves == self._tasks_seen_at:
             self.task_looks.append(replace(self.task_looks[-1], at_s=at_s))  # nobody ran, so nothing has changed
             return
-        self._tasks_seen_at = self._ran
+        self._tasks_seen_at = self._runners.moves
         loops, looks = list(self._loops.values()), list(self._loop_looks.values())
         try:
             look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
@@ -259,8 +254,8 @@ class ProcessWatch:
             chains=self._tasks.chains,
             loops=loops,
             pools=look.pools,
-            idents=self._idents,
-            owners=self._owners,
+            idents=self._roster.idents,
+            owners=self._roster.owners,
         )
         return self._waits.look(look, self._looks.values(), scene, self._tasks.waiters)
 
@@ -316,7 +311,7 @@ class ProcessWatch:
 
     def close(self) -> None:
         """Close what is kept open."""
-        self._clock.close()
+        self._runners.close()
         self._calls.close()
         self._hot.close()
 
@@ -351,7 +346,7 @@ class ProcessWatch:
             self.ended = f"Process {self.pid} is stopped and does nothing: `kill -CONT {self.pid}` lets it go on."
         try:
             if not self.ended:
-                uses = thread_use(self._before, read_threads(self.pid), self._names)
+                uses = thread_use(self._before, read_threads(self.pid), self._roster.names)
                 return uses, read_counters(self.pid).since(self._counters)
         except Gone:
             self.ended = self._fate()
@@ -360,7 +355,7 @@ class ProcessWatch:
     def _seen_use(self, tid: int) -> ThreadUse:
         ran_ns = sum(look.ran_ns for sample in self.samples for look in sample.threads if look.tid == tid)
         name = self._before[tid].name
-        return ThreadUse(tid, self._names.get(tid, name), name, user_s=ran_ns / 1e9)
+        return ThreadUse(tid, self._roster.names.get(tid, name), name, user_s=ran_ns / 1e9)
 
     def _read_collections(self) -> tuple[int, ...]:
         """How many garbage collections there have been by generation; empty where that is not kept or not readable."""

@@ -1,0 +1,112 @@
+"""Which threads have run since the last look, asked of as few as can be.
+
+A thread that sleeps costs nothing until it wakes. To run Python code it must take the GIL, and `gil.switch_number`
+grows whenever another thread than before takes it: so as long as that number stands still, only threads that are awake
+are asked. When it has grown, and ten times a second for threads that run without the GIL, all are.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from spindoctor.probe.threads import ThreadClock
+
+SWEEP_S = 0.1
+"""A thread that wakes without taking the GIL (it computes in C) is noticed within this time."""
+
+MOST_SWEEP_SHARE = 0.02
+"""Asking all threads may take this part of our time: with up to fifty threads it may be done at every look at 100/s."""
+
+AWAKE_LOOKS = 30
+"""A thread that has not run for so many looks (0.3 s at 100/s) is taken to be asleep."""
+
+
+class Runners:
+    """Follows the threads of one process. `moves` grows whenever a thread has run."""
+
+    def __init__(self, pid: int) -> None:
+        """Start on a process.
+
+        Raises:
+            Gone: the process does not exist.
+        """
+        self._clock = ThreadClock(pid)
+        self._clocks: dict[int, tuple[int, int]] = {}
+        self._awake: dict[int, int] = {}
+        self._owed: dict[int, int] = {}
+        self._switches = -1
+        self._is_switching = False
+        self._has_swept = False
+        self._due_s = 0.0
+        self._allowed_s = 0.0
+        self.moves = 0
+        self.ended: frozenset[int] = frozenset()
+
+    def look(self, at_s: float) -> dict[int, int]:
+        """The threads that have run since the last look, with nanoseconds of CPU (0 for one that is new to us).
+
+        Raises:
+            Gone: the process has ended.
+        """
+        self._has_swept = at_s >= self._due_s or (self._is_switching and at_s >= self._allowed_s)
+        self._owe(self._sweep(at_s) if self._has_swept else self._ask_awake())
+        return dict(self._owed)
+
+    def look_further(self, at_s: float, switches: int) -> dict[int, int]:
+        """Those that `look` did not ask, where the GIL's number of switches says that one of them can have run."""
+        self._is_switching = switches != self._switches
+        self._switches = switches
+        if not self._is_switching or self._has_swept or at_s < self._allowed_s:
+            return {}
+        return self._owe(self._sweep(at_s))
+
+    def settle(self) -> None:
+        """The look succeeded. Until then its threads are named again: after a failed look nothing may be forgotten."""
+        self._owed.clear()
+
+    def _owe(self, ran: dict[int, int]) -> dict[int, int]:
+        for tid, ran_ns in ran.items():
+            self._owed[tid] = self._owed.get(tid, 0) + ran_ns
+        return ran
+
+    def _ask_awake(self) -> dict[int, int]:
+        ran = self._moved(self._clock.look_at(self._awake))
+        for tid in self._awake:
+            self._awake[tid] += 1
+        self._awake |= dict.fromkeys(ran, 0)
+        return ran
+
+    def _sweep(self, at_s: float) -> dict[int, int]:
+        began_s = time.perf_counter()
+        clocks = self._clock.look()
+        self.ended = frozenset(self._clocks.keys() - clocks.keys())
+        for tid in self.ended:
+            del self._clocks[tid]
+            self._owed.pop(tid, None)
+        ran = self._moved(clocks)
+        self._awake = {tid: looks + 1 for tid, looks in self._awake.items() if looks < AWAKE_LOOKS and tid in clocks}
+        self._awake |= dict.fromkeys(ran, 0)
+        self._allowed_s = at_s + (time.perf_counter() - began_s) / MOST_SWEEP_SHARE
+        self._due_s = max(at_s + SWEEP_S, self._allowed_s)
+        return ran
+
+    def _moved(self, clocks: dict[int, tuple[int, int]]) -> dict[int, int]:
+        known = self._clocks
+        ran = {tid: clock[0] - known.get(tid, clock)[0] for tid, clock in clocks.items() if known.get(tid) != clock}
+        known.update(clocks)
+        self.moves += bool(ran)
+        return {tid: max(0, ran_ns) for tid, ran_ns in ran.items()}
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        self._clock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
