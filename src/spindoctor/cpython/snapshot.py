@@ -81,7 +81,7 @@ class _Wishes:
     """What looks read, and the last copy of it."""
 
     def __init__(self, memory: Memory) -> None:
-        self._prepare = memory.prepare
+        self._memory = memory
         self._wanted: set[Range] = set()
         self._used: set[Range] = set()
         self._missed: set[Range] = set()
@@ -139,7 +139,7 @@ class _Wishes:
         for start, size in ranges:
             self._places.append(position - start)
             position += size
-        self._copier = self._prepare(ranges) if ranges else None
+        self._copier = self._memory.prepare(ranges) if ranges else None
 
 
 def _merged(wanted: set[Range]) -> list[Range]:

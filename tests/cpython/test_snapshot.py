@@ -1,0 +1,121 @@
+"""One copy for a look: what is learned, what is left out, and that nothing older is mixed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spindoctor.cpython.memory import Copier, Range
+from spindoctor.cpython.snapshot import EPOCH, Snapshot
+from spindoctor.errors import Unreadable
+
+
+class Counting:
+    """Memory in which every byte is the number of system calls made so far."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.copied: list[Range] = []
+        self.gone = 0
+
+    def _one(self, address: int, size: int) -> bytes:
+        if self.gone and address >= self.gone:
+            raise Unreadable("gone")
+        return bytes([self.calls]) * size
+
+    def read(self, address: int, size: int) -> bytes:
+        self.calls += 1
+        return self._one(address, size)
+
+    def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
+        self.calls += 1
+        return [self._one(*one) for one in ranges]
+
+    def prepare(self, ranges: Sequence[Range]) -> Copier:
+        def copy() -> bytes:
+            self.copied = list(ranges)
+            return b"".join(self.read_many(ranges))
+
+        return copy
+
+
+def learned(memory: Counting) -> Snapshot:
+    """A snapshot that knows the words at 4096 and at 1 << 20."""
+    snapshot = Snapshot(memory)
+    for _ in range(2):
+        snapshot.take()
+        snapshot.read(4096, 8)
+        snapshot.read(1 << 20, 8)
+    snapshot.take()
+    return snapshot
+
+
+def test_what_was_read_twice_comes_from_one_copy() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+    before = memory.calls
+
+    blocks = snapshot.read(4096, 8), snapshot.read(1 << 20, 8)
+
+    assert memory.calls == before
+    assert blocks[0] == blocks[1]
+
+
+def test_what_is_read_once_is_not_copied() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+    snapshot.read(1 << 30, 8)
+
+    snapshot.take()
+
+    assert memory.copied == [(4096, 8), (1 << 20, 8)]
+
+
+def test_near_ranges_are_copied_as_one() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+
+    snapshot.read_many([(4096, 8), (4096 + 1000, 8)])
+
+    assert memory.copied == [(4096, 1008), (1 << 20, 8)]
+
+
+def test_many_at_once_are_never_of_two_moments() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+
+    old, new = snapshot.read_many([(4096, 8), (1 << 30, 8)])
+
+    assert old == new
+    assert snapshot.read(1 << 20, 8) == new
+
+
+def test_what_has_gone_from_memory_is_learned_anew() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+    memory.gone = 1 << 20
+
+    snapshot.take()
+
+    assert snapshot.read(4096, 8) == bytes([memory.calls]) * 8
+
+
+def test_what_nobody_asks_for_is_left_out_after_a_while() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+
+    for _ in range(2 * EPOCH):
+        snapshot.take()
+        snapshot.read(4096, 8)
+
+    assert memory.copied == [(4096, 8)]
+
+
+def test_without_a_copy_the_memory_is_read() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+    snapshot.drop()
+    before = memory.calls
+
+    snapshot.read(4096, 8)
+
+    assert memory.calls == before + 1
