@@ -1,6 +1,8 @@
 """What a look costs, counted on recorded memory: system calls, bytes and ranges, exact and without a clock.
 
-A number that grows here is paid a hundred times a second. `PYTHONPATH=tests python tests/cpython/test_cost.py` prints the table anew.
+A number that grows here is paid a hundred times a second. The table anew:
+
+    PYTHONPATH=tests python tests/cpython/test_cost.py
 """
 
 from __future__ import annotations
