@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,11 @@ from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, ThreadLook
+from spindoctor.model.share import Share
 from spindoctor.model.watching import FAILED, READABLE, WRITABLE, Handler, Registration
+
+MOSTLY = 0.8
+"""Lower bound: who is called on every turn is met in nearly all looks inside a callback."""
 
 Seen = tuple[ThreadLook, LoopLook | None, float]
 
@@ -87,11 +92,15 @@ def _last(frame: Frame) -> str:
 
 
 def _only_callback(busy: BusyOne) -> Culprit | None:
-    """The plain callback that a loop in C runs, where it runs no other."""
+    """The plain callback that a loop in C runs, where it runs hardly any other."""
     moments = [
         Moment(at_s, look, look.stack[: loop.depth], at_s)
         for look, loop, at_s in busy.seen
         if loop and loop.depth and loop.task is None and loop.turn is None
     ]
-    first = {(one.stack[-1].file, one.stack[-1].function) for one in moments}
-    return group(moments, busy.namer, busy.use.tid, len(moments))[0].culprit if len(first) == 1 else None
+    runs = Counter((one.stack[-1].file, one.stack[-1].function) for one in moments)
+    first, count = next(iter(runs.most_common(1)), (("", ""), 0))
+    if Share(count, len(moments)).low < MOSTLY:
+        return None
+    mine = [one for one in moments if (one.stack[-1].file, one.stack[-1].function) == first]
+    return group(mine, busy.namer, busy.use.tid, len(moments))[0].culprit

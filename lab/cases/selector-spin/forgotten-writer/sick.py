@@ -37,7 +37,7 @@ class Sender(threading.Thread):
         self.wake_outlet.recv(4096)
 
     def writable(self, mask):  # <- culprit: selector-spin
-        while self.queue:
+        while self.queue:  # <- culprit: selector-spin
             self.connection.send(self.queue.popleft().encode())
 
 
