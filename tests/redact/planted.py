@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spindoctor.model.closeup import Values
 from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook, Match
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Machine, Neighbour, Process, Socket, Target
@@ -118,6 +119,7 @@ def a_recording() -> Recording:
         sources=(SourceWindow(APP, 41, 38, SOURCE), SourceWindow(OUTER, 7, 7, ("    return 'hunter2'",))),
         candidates=(Candidate("listens before it forks", "charge", OUTER, 3),),
         missing=(("packages", "cannot read '/home/jdoe/megacorp/x': api_key=AKIA99 at k8snode.megacorp.example"),),
+        values=(Values(0, ("answer", "owner"), ("'alice'", "<Cart of jdoe>"), tid=101),),
         ended="Process 100 of jdoe ended: see https://alice:hunter2@megacorp.example/x",
     )
     return Recording(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +17,12 @@ from spindoctor.cli.app import app
 from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Found, Report
 from spindoctor.model.recording import Recording
+from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.tasks import Route
 from spindoctor.redact import TREATMENTS, redact
 from spindoctor.redact.walk import text_fields
-from spindoctor.report import flame, html, json, markdown, terminal
+from spindoctor.report import dump, dump_json, flame, html, json, markdown, terminal
+from spindoctor.report.profile import chrome, firefox, folded, pprof, speedscope
 
 WHOLE = {"Route", "SourceWindow"}
 """Classes that are treated as a whole."""
@@ -30,6 +33,13 @@ FORMS: dict[str, Callable[[Report, Recording], str]] = {
     "markdown": lambda report, _: markdown.render(report),
     "html": lambda report, recording: html.render(report, session.pictures(recording, report)),
     "flame": lambda _, recording: flame.page(session.profile(recording)).decode(),
+    "dump": lambda _, recording: dump.render(session.dump(recording), width=200, is_full=True),
+    "dump as json": lambda _, recording: dump_json.render(session.dump(recording)),
+    "speedscope": lambda _, recording: speedscope.render(session.profile(recording)).decode(),
+    "folded": lambda _, recording: folded.render(session.profile(recording)).decode(),
+    "pprof": lambda _, recording: gzip.decompress(pprof.render(session.profile(recording))).decode("utf-8", "replace"),
+    "chrome": lambda _, recording: chrome.render(session.profile(recording)).decode(),
+    "firefox": lambda _, recording: firefox.render(session.profile(recording)).decode(),
     "recording": lambda _, recording: zlib.decompress(store.packed(recording)[12:]).decode("utf-8", "replace"),
     "representation": lambda _, recording: repr(recording),
 }
@@ -152,3 +162,13 @@ def test_a_service_in_a_shared_folder_has_no_folder_of_its_own() -> None:
 
     assert safe.processes[0].samples[0].threads[0].stack[2] == Frame("slow_report", "/***/views.py", 41)
     assert HOME not in repr(safe)
+
+
+def test_the_route_of_a_single_look_is_hidden_as_that_of_a_task() -> None:
+    recording = a_recording()
+    look = ThreadLook(100, route=Route("GET", "/reports/alice/4711471147?token=s3cr3t"))
+    process = replace(recording.processes[0], samples=(Sample(0.0, (look,)),))
+
+    (safe,) = redact(replace(recording, processes=(process,))).processes
+
+    assert survivors(repr(safe.samples)) == []
