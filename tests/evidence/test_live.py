@@ -92,6 +92,14 @@ def test_gauges_count_who_has_and_who_wants_the_gil() -> None:
     assert gauges.loop_late_s is None
 
 
+def test_the_gil_shown_is_that_of_the_process_in_which_it_is_wanted_most() -> None:
+    busy = tuple(Sample(n / 100, (ThreadLook(1, has_gil=True, ran_ns=1),)) for n in range(100))
+    quiet = tuple(Sample(n / 100, (ThreadLook(2),)) for n in range(100))
+    gauges = dashboard([recording(one_process(samples=quiet), one_process(PID + 1, samples=busy))]).gauges
+
+    assert (gauges.gil_held, gauges.gil_wanted) == (1.0, 0.0)
+
+
 def a_task(address: int, line: int, name: str = "Task-1") -> Task:
     chain = (user("wait_for_it", line),)
     return Task(address, name, "pending", "handler", 1, chain=chain, waits_on="Future", route=Route("GET", "/a"))

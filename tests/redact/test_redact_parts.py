@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spindoctor.model.process import Process
@@ -54,6 +54,7 @@ def test_a_window_without_the_line_meant_shows_nothing() -> None:
 
 
 @given(st.lists(st.text(alphabet="ab\"'\\#f{} =\n", max_size=12), max_size=5), st.integers(0, 4))
+@settings(deadline=None)
 def test_any_lines_stay_as_many_as_they_were(lines: list[str], meant: int) -> None:
     assert len(redact_source(lines, meant)) == len(lines)
 

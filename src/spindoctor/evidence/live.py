@@ -52,7 +52,7 @@ def _gauges(one: Recording) -> Gauges:
     samples = [sample for process in one.processes for sample in process.samples]
     late = [loop.overdue_s for sample in samples for loop in sample.loops if loop.overdue_s is not None]
     hot = one.target.process(one.target.hot)
-    looks = len(samples) or 1
+    gil_wanted, gil_held = max((_gil(process) for process in one.processes), default=(0.0, 0.0))
     return Gauges(
         pid=one.target.hot,
         command=" ".join(part.rpartition("/")[2] or part for part in hot.command) if hot else "",
@@ -62,8 +62,8 @@ def _gauges(one: Recording) -> Gauges:
         family_cores=sum(process.cpu_s for process in one.processes) / (one.seconds or 1.0),
         processes=len(one.processes),
         threads=sum(len(process.threads) for process in one.processes),
-        gil_held=sum(any(look.has_gil for look in sample.threads) for sample in samples) / looks,
-        gil_wanted=sum(look.waits_for_gil for sample in samples for look in sample.threads) / looks,
+        gil_held=gil_held,
+        gil_wanted=gil_wanted,
         loops=sum(use.loop is not None for process in one.processes for use in process.threads),
         loop_late_s=max(late, default=None),
         tasks=sum(process.task_looks[-1].task_count for process in one.processes if process.task_looks),
@@ -72,6 +72,14 @@ def _gauges(one: Recording) -> Gauges:
         own_cores=one.own_cpu_s / (one.seconds or 1.0),
         seconds=one.seconds,
     )
+
+
+def _gil(process: ProcessRecording) -> tuple[float, float]:
+    """How many threads wanted the GIL of a process on average, and the share of looks in which one had it."""
+    looks = len(process.samples) or 1
+    wanted = sum(look.waits_for_gil for sample in process.samples for look in sample.threads)
+    held = sum(any(look.has_gil for look in sample.threads) for sample in process.samples)
+    return wanted / looks, held / looks
 
 
 def _processes(last: Recording) -> Sheet:

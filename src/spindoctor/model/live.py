@@ -62,7 +62,8 @@ class Sheet:
 class Gauges:
     """The figures at the top. What is None could not be read.
 
-    `gil_held` and `gil_wanted` are the share of looks in which a thread had it, and how many waited on average.
+    `gil_held` and `gil_wanted` are the share of looks in which a thread had it, and how many waited on average: of the
+    process whose GIL is wanted (or else held) most.
     `loop_late_s` is how late the latest timer of any loop was.
     """
 
