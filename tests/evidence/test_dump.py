@@ -116,7 +116,7 @@ def test_a_futex_without_a_known_lock_is_a_futex() -> None:
     ("look", "words"),
     [
         (ThreadLook(7, (WORK,), ran_ns=1, has_gil=True), "has the GIL"),
-        (ThreadLook(7, (WORK,), ran_ns=1), "on a CPU without the GIL, in native code"),
+        (ThreadLook(7, (WORK,), ran_ns=1), "on a CPU without the GIL, in native code or the kernel"),
         (ThreadLook(7, (WORK,)), "ready to run, but has used no CPU since the look before"),
         (asleep(SystemCall("clock_nanosleep")), "sleeps, in clock_nanosleep"),
         (asleep(SystemCall("pselect6", (0, 0, 0))), "sleeps, in pselect6"),

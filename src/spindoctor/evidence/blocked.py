@@ -61,7 +61,7 @@ class Waits:
         if state == "python":
             return "has the GIL" + (", collects garbage" if sample.is_collecting else ""), ""
         if state == "native":
-            return "on a CPU without the GIL, in native code", ""
+            return "on a CPU without the GIL, in native code or the kernel", ""
         if state == "ready":
             return "ready to run, but has used no CPU since the look before", ""
         if state == "gil":

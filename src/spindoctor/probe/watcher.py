@@ -166,7 +166,7 @@ class ProcessWatch:
         running = self.interpreter.running_loops()
         loops = {tid: running[state] for tid, state in self._roster.states.items() if state in running}
         self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
-        self._hub.follow(is_free=self.pid in self._states and self.pid not in self._loops)
+        self._hub.follow(is_free=self.pid in self._roster.states and self.pid not in self._loops)
 
     def _watch(self, tid: int, loop: int) -> LoopWatch:
         known = self._loops.get(tid)
@@ -290,7 +290,7 @@ class ProcessWatch:
 
     def watched(self) -> Watched:
         """This process as the last looks found it, for those who look below it."""
-        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._states}
+        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
         return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains)
 
     @property
