@@ -11,7 +11,7 @@ define pytest
 	  exit $$status; }
 endef
 
-.PHONY: help demo test check test-live test-lab test-formats lab clean
+.PHONY: help demo test check test-live test-lab test-formats lab bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test-lab   the lab's services, sick and cured, on the Pythons of this machine"
 	@echo "make test-formats  other tools' readers, from npm, on the files that record and export write"
 	@echo "make lab        all rules on all cases; writes docs/verdicts.md (ARGS='--wide --repeat 3')"
+	@echo "make bench      measure beside other readers, some ten minutes; writes docs/benchmarks.md (ARGS=--quick: one)"
 	@echo "make clean      remove what the targets above made in this folder"
 
 $(STAMP): pyproject.toml
@@ -57,6 +58,10 @@ test-formats: $(STAMP)
 
 lab: $(STAMP)
 	@$(BIN)/python lab/matrix.py $(ARGS)
+
+bench: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy austin-dist
+	@$(BIN)/python bench/run.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
