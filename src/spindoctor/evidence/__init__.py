@@ -12,6 +12,7 @@ from spindoctor.evidence.collecting import collecting
 from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.epolls import shared_epolls
 from spindoctor.evidence.gil import gil_use
+from spindoctor.evidence.growths import growths
 from spindoctor.evidence.load import load
 from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.loops import loops
@@ -29,7 +30,7 @@ from spindoctor.model.recording import Recording
 from spindoctor.model.settings import DevSettings
 from spindoctor.model.spinning import Backlog, Spins
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
-from spindoctor.model.waiting import LockUses, PeerWaits, Standoffs
+from spindoctor.model.waiting import Growths, LockUses, PeerWaits, Standoffs
 
 BUILDERS: dict[type, Callable[[Recording], Any]] = {
     CpuUse: cpu_use,
@@ -41,6 +42,7 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     Standoffs: standoffs,
     LockUses: lock_uses,
     PeerWaits: peer_waits,
+    Growths: growths,
     DescriptorUses: descriptor_uses,
     Throttling: throttling,
     Starvation: starvation,

@@ -123,6 +123,10 @@ class Work:
             return root.task not in self._old_tasks
         return root.tid not in self._old_threads
 
+    def is_at_client(self, party: Party) -> bool:
+        """Whether it waits for the other end of an accepted connection."""
+        return self.waits_for_client(self._talks.get(party))
+
     def waits_for_client(self, talk: Conversation | None) -> bool:
         """Whether the wait is for the other end of an accepted connection."""
         if talk is None or talk.waits_at is None:

@@ -112,3 +112,40 @@ class PeerWaits:
     for_clients: int = 0
     for_news: int = 0
     for_nobody: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Tasks or threads of one kind over the look: those that do the same work, and where most of them stand.
+
+    `first` and `last` are how many there were at the two ends, `middle` in between; `begun` and `ended` are how many
+    came and went. `kept` are those of the first look that are still there in the last. `at_clients` of the last wait
+    for the other end of an accepted connection, `answered` of them have sent their client something since it asked.
+    `are_members`: threads of a pool, which grows to its size.
+    """
+
+    pid: int
+    are_tasks: bool
+    name: str
+    first: int
+    middle: int
+    last: int
+    begun: int
+    ended: int
+    kept: Share
+    site: Culprit
+    at_clients: int = 0
+    answered: int = 0
+    are_members: bool = False
+    makers: tuple[Culprit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Growths:
+    """All kinds of which more began than ended, the fastest growth first."""
+
+    kinds: tuple[Growth, ...]
+    looks: int
+    seconds: float
+    tasks: int
+    threads: int

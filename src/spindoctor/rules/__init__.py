@@ -27,6 +27,7 @@ from spindoctor.rules import (
     selector_spin,
     single_core_ceiling,
     slow_downstream,
+    task_pileup,
     undeliverable_cancellation,
     unyielding_coroutine,
 )
@@ -51,6 +52,7 @@ ALL_RULES: tuple[Rule, ...] = (
     pool_exhausted.RULE,
     lock_contention.RULE,
     slow_downstream.RULE,
+    task_pileup.RULE,
     descriptor_exhaustion.RULE,
     cpu_throttled.RULE,
     cpu_starved.RULE,

@@ -1,0 +1,109 @@
+"""What grows: tasks and threads counted by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recordings import library, one_process, recording, task, task_looks, thread_samples, user
+
+from spindoctor.evidence.growths import growths
+from spindoctor.model.frames import Frame
+from spindoctor.model.recording import Recording
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.model.share import NO_LOOKS, Share
+from spindoctor.model.tasks import Task
+from spindoctor.model.waiting import Growth
+
+WAIT = user("confirmed", 18)
+RUN = Frame("Thread.run", "/usr/lib/python3.12/threading.py", 1000)
+SUPERVISE = user("supervise", 9)
+NO_THREADS = (Sample(0.0, ()),)
+
+
+def only(seen: Recording) -> Growth:
+    told = growths(seen)
+    assert not isinstance(told, Missing)
+    assert len(told.kinds) == 1
+    return told.kinds[0]
+
+
+def of(*looks: tuple[Task, ...]) -> Recording:
+    return recording(one_process(samples=NO_THREADS, task_looks=task_looks(*[{"tasks": one} for one in looks])))
+
+
+def waiting(*numbers: int) -> tuple[Task, ...]:
+    return tuple(task(number, library("wait"), WAIT) for number in numbers)
+
+
+def test_tasks_that_come_and_stay_are_counted() -> None:
+    """One, two, four: three came, none went, the one of the first look is there still."""
+    kind = only(of(waiting(1), waiting(1, 2), waiting(1, 2, 3, 4)))
+
+    assert (kind.first, kind.middle, kind.last, kind.begun, kind.ended) == (1, 2, 4, 3, 0)
+    assert (kind.kept, kind.name, kind.site.function, kind.site.line) == (Share(1, 1), "work", "confirmed", 18)
+
+
+def test_tasks_that_end_are_counted_too() -> None:
+    """The first one goes, three come."""
+    kind = only(of(waiting(1), waiting(2), waiting(2, 3, 4)))
+
+    assert (kind.begun, kind.ended, kind.kept) == (3, 1, Share(0, 1))
+
+
+def test_a_task_that_gets_to_another_function_has_not_begun() -> None:
+    """It was there before, as another kind."""
+    elsewhere = (task(2, user("greet", 1)),)
+
+    kind = only(of((*waiting(1), *elsewhere), waiting(1, 2), waiting(1, 2)))
+
+    assert (kind.first, kind.last, kind.begun, kind.ended) == (1, 2, 0, 0)
+
+
+def test_finished_tasks_that_something_holds_do_not_count() -> None:
+    done = tuple(replace(one, state="finished") for one in waiting(2, 3))
+
+    told = growths(of(waiting(1), (*waiting(1), *done), (*waiting(1), *done)))
+
+    assert not isinstance(told, Missing)
+    assert told.kinds == ()
+
+
+def test_where_not_all_tasks_were_read_their_number_counts() -> None:
+    looks = task_looks(*[{"tasks": waiting(1, 2), "task_count": count} for count in (5000, 5100, 5200)])
+
+    kind = only(recording(one_process(samples=NO_THREADS, task_looks=looks)))
+
+    assert (kind.first, kind.last, kind.kept, kind.site.function) == (5000, 5200, NO_LOOKS, "confirmed")
+
+
+def test_who_waits_for_them_made_them() -> None:
+    parent = task(9, user("collect", 30))
+    children = tuple(replace(one, awaited_by=(9,)) for one in waiting(1, 2, 3))
+
+    kind = only(of((parent, *children[:1]), (parent, *children[:2]), (parent, *children)))
+
+    assert [(one.function, one.line) for one in kind.makers] == [("collect", 30)]
+
+
+def test_threads_are_counted_by_what_they_were_begun_for() -> None:
+    """Two slow looks, at 0 s and 0.25 s; one thread at first, three in the end."""
+    stacks = [[ThreadLook(tid, (library("wait"), SUPERVISE, RUN)) for tid in tids] for tids in ((1,), (1, 2, 3))]
+
+    kind = only(recording(one_process(samples=thread_samples(*stacks), task_looks=task_looks({}, {}))))
+
+    assert (kind.are_tasks, kind.name, kind.first, kind.last, kind.begun) == (False, "supervise", 1, 3, 2)
+    assert (kind.are_members, kind.site.line) == (False, 9)
+
+
+def test_threads_of_an_executor_are_members_of_a_pool() -> None:
+    worker = Frame("_worker", "/usr/lib/python3.12/concurrent/futures/thread.py", 90)
+    stacks = [[ThreadLook(tid, (SUPERVISE, worker, RUN)) for tid in tids] for tids in ((1,), (1, 2, 3))]
+
+    kind = only(recording(one_process(samples=thread_samples(*stacks), task_looks=task_looks({}, {}))))
+
+    assert kind.are_members
+
+
+def test_without_a_look_nothing_is_said() -> None:
+    assert isinstance(growths(recording(one_process())), Missing)
