@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from spindoctor.evidence.claims import claimed_pools
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Pools, PoolUse
@@ -35,7 +36,8 @@ def pools(recording: Recording) -> Pools | Missing:
     looked = [one for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the pools succeeded")
-    found = [use for process in looked for use in _of_process(process)]
+    ports = recording.target.ports
+    found = [use for process in looked for use in (*_of_process(process), *claimed_pools(process, ports))]
     ranked = sorted(found, key=lambda one: (one.full.ratio, one.queued_most), reverse=True)
     return Pools(tuple(ranked), looks=sum(len(one.task_looks) for one in looked))
 

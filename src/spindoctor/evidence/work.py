@@ -133,13 +133,16 @@ class Work:
             return False
         return is_accepted(self._moment.sockets.get(talk.waits_at), self._moment.ports)
 
-    def requests(self) -> set[Party]:
-        """Everything in progress for a client, once each; not who waits for the client to ask."""
+    def parties(self) -> list[Party]:
+        """All pending tasks, and all threads without a loop."""
         tasks = [Party(task=task.address) for task in self._tasks.values() if _is_open(task)]
         loops = {use.tid for use in self._moment.process.threads if use.loop is not None}
         looks = self._moment.sample.threads if self._moment.sample else ()
-        threads = [Party(tid=look.tid) for look in looks if look.stack and look.tid not in loops]
-        waiting = [one for one in (*tasks, *threads) if not self.waits_for_client(self._talks.get(one))]
+        return [*tasks, *(Party(tid=look.tid) for look in looks if look.stack and look.tid not in loops)]
+
+    def requests(self) -> set[Party]:
+        """Everything in progress for a client, once each; not who waits for the client to ask."""
+        waiting = [one for one in self.parties() if not self.waits_for_client(self._talks.get(one))]
         return {self.root(one) for one in waiting if self.is_request(one)}
 
 

@@ -1,4 +1,4 @@
-"""Connections that threads and tasks wait at, and those that they work for."""
+"""Connections that threads and tasks wait at, those that they work for, and what they ask for a member of."""
 
 from __future__ import annotations
 
@@ -21,3 +21,19 @@ class Conversation:
     serves: int | None = None
     for_task: int | None = None
     is_encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A thread or task that waits inside of an object for a member of it: a permit, a connection, an item.
+
+    `kind`: "semaphore", "pool" (an object that says how many members it may have), "queue" (items that somebody puts
+    in). `size` is how many members there may be at most (None: it does not say). `name` is the type, of a queue that of
+    the object which it belongs to.
+    """
+
+    party: Party
+    target: int
+    kind: str
+    name: str
+    size: int | None = None

@@ -272,6 +272,7 @@ class PoolUse:
     """One pool over the look: how often full with callers queued, and what its members do.
 
     `holders` are the places where the members are, `waiters` the tasks that wait for it (by their place).
+    `holding` is how many others came the same way and got further, where that is all that shows of its members.
     `is_batch`: one thread of this process handed the work in and waits for the results, and no task does.
     """
 
@@ -285,6 +286,7 @@ class PoolUse:
     holders_computing: Share = NO_LOOKS
     held_s: float = 0.0
     is_batch: bool = False
+    holding: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spindoctor.model.conversations import Conversation
+from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Wait
 
@@ -126,3 +126,4 @@ class TaskLook:
     thread_requests: int = 0
     waits: tuple[Wait, ...] = ()
     conversations: tuple[Conversation, ...] = ()
+    claims: tuple[Claim, ...] = ()

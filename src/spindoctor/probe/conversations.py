@@ -97,11 +97,13 @@ class ConversationReader:
                 self._known[party] = before
             elif frames and time.monotonic() < end_s:
                 self._known[party] = frames, self._of_task(party, frames)
-        return tuple(one for _, one in self._known.values() if one.waits_at is not None or one.serves is not None)
+        return tuple(
+            one for _, one in self._known.values() if one.waits_at is not None or one.serves is not None or one.for_task
+        )
 
     def _of_thread(self, one: Still, awaiting: Mapping[int, int]) -> Conversation:
         at = self.descriptor_of_call(one.call)
-        if at is None:
+        if at is None and not any(map(self._is_user, (raw.frame for raw in one.frames))):
             return Conversation(Party(tid=one.tid))
         return Conversation(
             party=Party(tid=one.tid),

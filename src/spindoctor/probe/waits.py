@@ -12,6 +12,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Wait
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.tasks import TaskLook
+from spindoctor.probe.claims import ClaimReader
 from spindoctor.probe.conversations import ConversationReader, Still
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
@@ -27,6 +28,7 @@ class WaitReader:
         """Look through this interpreter; `is_user` tells the user's own code."""
         self._locks = LockReader(interpreter)
         self._conversations = ConversationReader(interpreter, is_user)
+        self._claims = ClaimReader(interpreter, is_user)
         self._missed = missed
 
     def look(
@@ -34,7 +36,9 @@ class WaitReader:
     ) -> TaskLook:
         """The slow look with what these threads and tasks wait for; `waiters` are the futures that tasks await."""
         asleep = [one for one in threads if one.call and scene.stacks.get(one.tid)]
-        return replace(look, waits=self._waits(asleep, scene), conversations=self._talks(asleep, scene, waiters))
+        talks = self._talks(asleep, scene, waiters)
+        claims = self._claims.look(asleep, scene, {one.party for one in talks if one.waits_at is not None})
+        return replace(look, waits=self._waits(asleep, scene), conversations=talks, claims=claims)
 
     def _waits(self, threads: Collection[ThreadLook], scene: Scene) -> tuple[Wait, ...]:
         """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""

@@ -14,10 +14,12 @@ do not queue behind them. Only then raise the size.
 
 ## False alarms
 A pool that is full for a moment is normal: it must be full, with callers queued, in most of the slow looks. A pool that
-computes a batch with nobody waiting for it is reported as information only.
+computes a batch with nobody waiting for it is reported as information only. Idle consumers who wait for a queue to
+bring them work are no callers: they work for no request.
 
 ## Missed alarms
-A pool whose structure nobody has described, and an executor none of whose threads has been started.
+A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
+request by tasks as old as the look, and an executor none of whose threads has been started.
 """
 
 from __future__ import annotations
@@ -62,8 +64,7 @@ def _finding(use: PoolUse) -> Finding:
     site = use.holders[0] if use.holders else None
     where = f", most of them in {site.culprit.function}" if site and site.culprit.function else ""
     return Finding(
-        claim=f"all {use.pool.size} members of {_name(use)} are busy and "
-        f"{use.pool.queued} {_queuers(use)} queue{where}",
+        claim=f"{_state(use)}{where}",
         severity=_severity(use),
         confidence="high",
         cost=Cost(waiting=use.queued_most, delay_s=use.held_s),
@@ -81,6 +82,13 @@ def _finding(use: PoolUse) -> Finding:
     )
 
 
+def _state(use: PoolUse) -> str:
+    queue = f"{use.pool.queued} {_queuers(use)} queue"
+    if use.holding is None or use.pool.size:
+        return f"all {use.pool.size} members of {_name(use)} are busy and {queue}"
+    return f"{queue} for {_name(use)} while {use.holding} others that asked it have what they asked for"
+
+
 def _queuers(use: PoolUse) -> str:
     return "pieces of a batch" if use.is_batch else "callers"
 
@@ -96,7 +104,7 @@ def _evidence(use: PoolUse) -> tuple[Figure, ...]:
     pool = use.pool
     figures = [
         Figure("full", "slow looks with every member busy and callers queued", str(use.full), "", "pool object"),
-        Figure("size", "members", pool.size, "members", "pool object"),
+        Figure("size", "members", pool.size or "not readable", "members", "pool object"),
         Figure("busy", "members in use at the last look", pool.busy, "members", "pool object"),
         Figure("queued", "callers queued at most", use.queued_most, "callers", "pool object"),
         Figure("waiting_tasks", "tasks that wait for a thread", use.waiting_tasks, "tasks", "await chains"),

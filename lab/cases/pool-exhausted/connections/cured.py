@@ -1,0 +1,28 @@
+"""The same shop; its client may have as many connections as there are customers.
+"""
+
+import sys
+
+import httpx
+from fastapi import FastAPI
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+OPTIONS = labkit.begin(__file__)
+app = FastAPI()
+carrier = httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=100))
+
+
+@app.get("/parcel")
+async def parcel():
+    answer = await carrier.get("http://{}:{}/2".format(labkit.HOST, OPTIONS.peer_port))
+    return answer.text
+
+
+@app.get("/ping")
+async def ping():
+    return "pong"
+
+
+labkit.serve(app, OPTIONS)

@@ -1,0 +1,96 @@
+"""Who waits inside of which object for a member of it: semaphores, pools of connections, queues that hand them out.
+
+Such objects are recognised by what they have, never by whose they are: a semaphore keeps a value and its waiters; a
+pool says how many members it may have; a queue keeps those who wait to get something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.errors import Misread
+from spindoctor.model.conversations import Claim
+from spindoctor.model.frames import Frame
+from spindoctor.model.locks import Party
+from spindoctor.model.sample import ThreadLook
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.locks import Scene
+
+SIZE = re.compile(
+    r"^_*(max_?(size|conn\w*|clients?|members|open|active)|(pool|conn\w*)_?(size|limit)|max_pool_size|limit|capacity)$"
+)
+"""Names under which a pool keeps how many members it may have, in any library."""
+
+BOUNDS = ("_bound_value", "_initial_value", "maxsize", "_maxsize")
+INNER_FRAMES = 10
+MOST_CHAINS = 200
+"""Those asked for it in one look; who does not move is asked once."""
+
+Waiting = Mapping[str, int]
+
+
+class ClaimReader:
+    """Reads claims in one process."""
+
+    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool]) -> None:
+        """Look through this interpreter; `is_user` tells the user's own code."""
+        self._interpreter = interpreter
+        self._objects = interpreter.objects
+        self._is_user = is_user
+        self._known: dict[Party, tuple[tuple[RawFrame, ...], Claim | None]] = {}
+
+    def look(self, threads: Collection[ThreadLook], scene: Scene, at_peers: Collection[Party]) -> tuple[Claim, ...]:
+        """The claims of all threads asleep on a futex and of all tasks but those that wait at a connection."""
+        loops = {loop.tid for loop in scene.loops}
+        asleep = [one for one in threads if one.call and one.call.name == "futex" and one.tid not in loops]
+        parties = [(Party(tid=one.tid), scene.stacks[one.tid]) for one in asleep]
+        parties += [(Party(task=task), frames) for task, frames in scene.chains.items() if frames]
+        known, self._known = self._known, {}
+        asked = 0
+        for party, frames in parties:
+            before = known.get(party)
+            if before and before[0] is frames:
+                self._known[party] = before
+            elif party not in at_peers and asked < MOST_CHAINS:
+                asked += 1
+                self._known[party] = frames, self._claim(party, frames)
+        return tuple(claim for _, claim in self._known.values() if claim)
+
+    def _claim(self, party: Party, frames: Sequence[RawFrame]) -> Claim | None:
+        queue: Claim | None = None
+        asked: RawFrame | None = None
+        for caller, raw, holder, names in self._holders(frames):
+            called = raw.frame.function.rpartition(".")[2]
+            if "_value" in names and names.keys() & {"_waiters", "_cond"} and "acquire" in called:
+                return Claim(party, holder, "semaphore", self._objects.type_name(holder), self._number(names, BOUNDS))
+            if names.keys() & {"_getters", "not_empty"}:
+                if called.endswith("get") and queue is None:
+                    queue, asked = Claim(party, holder, "queue", self._objects.type_name(holder)), caller
+                continue
+            size = self._number(names, [name for name in names if SIZE.match(name)])
+            if size:
+                return Claim(party, holder, "pool", self._objects.type_name(holder), size)
+            if queue and raw is asked:
+                queue = Claim(party, queue.target, "queue", self._objects.type_name(holder))
+        return queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None
+
+    def _holders(self, frames: Sequence[RawFrame]) -> Iterator[tuple[RawFrame | None, RawFrame, int, Waiting]]:
+        """The objects whose methods are on the way from the wait to the user's code: caller, frame, object, names."""
+        for raw, caller in zip(frames[:INNER_FRAMES], (*frames[1:], None), strict=False):
+            try:
+                holder = self._interpreter.locals(raw).get("self")
+                if holder:
+                    yield caller, raw, holder, self._objects.attributes(holder)
+            except Misread:
+                continue
+            if self._is_user(raw.frame):
+                return
+
+    def _number(self, names: Waiting, wanted: Sequence[str]) -> int | None:
+        for name in wanted:
+            value = self._objects.value(names[name], depth=0) if name in names else None
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+        return None

@@ -1,0 +1,82 @@
+"""Pools that show by who waits for them: callers, and those who came the same way and got further."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from recordings import library, one_process, recording, task, task_looks, user
+
+from spindoctor.evidence.pools import pools
+from spindoctor.model.conversations import Claim
+from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.locks import Party
+from spindoctor.model.recording import Recording
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Route, Task
+
+ASK, USE = user("order", 20), user("order", 21)
+GET = Route("GET", "/order")
+
+
+def waiting(*numbers: int, route: Route | None = GET) -> tuple[Task, ...]:
+    """Tasks inside of the pool's method, at the line that asks for a member."""
+    return tuple(task(number, library("acquire"), ASK, route=route) for number in numbers)
+
+
+def working(*numbers: int, route: Route | None = GET) -> tuple[Task, ...]:
+    """Tasks that came by the same function and stand at its next line."""
+    return tuple(task(number, library("read"), USE, route=route) for number in numbers)
+
+
+def claims(*numbers: int, kind: str = "pool", size: int | None = 2) -> tuple[Claim, ...]:
+    return tuple(Claim(Party(task=number), 77, kind, "Pool", size) for number in numbers)
+
+
+def of(tasks: tuple[Task, ...], asked: tuple[Claim, ...]) -> Recording:
+    return recording(one_process(task_looks=task_looks(*[{"tasks": tasks, "claims": asked}] * 4)))
+
+
+def found(seen: Recording) -> tuple[PoolUse, ...]:
+    told = pools(seen)
+    assert isinstance(told, Pools)
+    return told.pools
+
+
+def test_callers_queue_while_others_of_their_way_hold_what_they_ask_for() -> None:
+    """Three wait, two are at work, in four looks 0.25 s apart."""
+    use = found(of((*waiting(1, 2, 3), *working(4, 5)), claims(1, 2, 3)))[0]
+
+    assert (use.pool.size, use.pool.queued, use.holding, use.full) == (2, 3, 2, Share(4, 4))
+    assert (use.holders[0].culprit.line, use.waiters[0].line, use.held_s) == (21, 20, 0.75)
+    assert not use.is_batch
+
+
+def test_idle_consumers_of_a_queue_are_no_callers() -> None:
+    """They work for no request, were there from the beginning, and two others of their kind are busy."""
+    tasks = (*waiting(1, 2, 3, route=None), *working(4, 5, route=None))
+
+    assert found(of(tasks, claims(1, 2, 3, kind="queue", size=None))) == ()
+
+
+def test_requests_that_wait_for_news_together_wait_for_no_member() -> None:
+    """Nobody who came the same way has got further."""
+    assert found(of(waiting(1, 2, 3), claims(1, 2, 3))) == ()
+
+
+def test_one_caller_is_no_queue() -> None:
+    assert found(of((*waiting(1), *working(4, 5)), claims(1))) == ()
+
+
+def test_a_semaphore_bounds_a_batch_that_is_no_request() -> None:
+    tasks = (*waiting(1, 2, 3, route=None), *working(4, 5, route=None))
+
+    use = found(of(tasks, claims(1, 2, 3, kind="semaphore")))[0]
+
+    assert (use.is_batch, use.pool.queued, use.holding) == (True, 3, 2)
+
+
+def test_a_way_that_leads_elsewhere_holds_nothing() -> None:
+    """The others are at work in another function."""
+    others = tuple(replace(one, chain=(user("report", 5),)) for one in working(4, 5))
+
+    assert found(of((*waiting(1, 2, 3), *others), claims(1, 2, 3))) == ()
