@@ -28,6 +28,8 @@ TREATMENTS: dict[str, str] = {
     "Candidate.function": "code",
     "Candidate.shape": "ours",
     "ChildWait.by": "ours",
+    "Claim.kind": "ours",
+    "Claim.name": "code",
     "Descriptor.kind": "ours",
     "Descriptor.path": "data",
     "Frame.file": "file",
