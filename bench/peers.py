@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
+import debian_root
 from pythons import Interpreter
 
 RATE = 100
@@ -65,8 +67,21 @@ def _py_spy(target: Interpreter, pid: int, seconds: float, output: Path) -> list
 
 
 def _austin(target: Interpreter, pid: int, seconds: float, output: Path) -> list[str]:
-    del target
-    return [tool("austin"), "-i", f"{1000 // RATE}ms", "-x", str(int(seconds)), "-o", str(output), "-p", str(pid)]
+    """Its newest release needs a newer C library than some machines have: there it runs in the target's root."""
+    options = ["-i", str(1_000_000 // RATE), "-x", str(int(seconds)), "-p", str(pid), "-o"]
+    if not target.root or _starts(tool("austin")):
+        return [tool("austin"), *options, str(output)]
+    shutil.copy(tool("austin"), target.root / "opt" / "austin")
+    return debian_root.chroot_command(target.root, "/opt/austin", *options, "/dev/null")
+
+
+def _starts(program: str) -> bool:
+    return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def no_share(output: Path) -> None:
+    """Its output is a binary format of its own, which is not read here."""
+    del output
 
 
 def _sampling(target: Interpreter, pid: int, seconds: float, output: Path) -> list[str]:
@@ -85,7 +100,7 @@ def peers() -> tuple[Peer, ...]:
     every = (
         Peer("spindoctor", _spindoctor, recorded_share),
         Peer("py-spy", _py_spy, folded_share) if tool("py-spy") else None,
-        Peer("Austin", _austin, folded_share) if tool("austin") else None,
+        Peer("Austin", _austin, no_share) if tool("austin") else None,
         Peer("profiling.sampling", _sampling, folded_share, frozenset({NEWEST})),
     )
     return tuple(one for one in every if one)
