@@ -1,0 +1,103 @@
+"""Who is asked whether he has run, and that nothing is forgotten when a look fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from spindoctor.probe import runners
+from spindoctor.probe.runners import AWAKE_LOOKS, SWEEP_S, Runners
+
+MAIN, SLEEPER = 10, 11
+
+
+class FakeClock:
+    """Counters of two threads; `asked` are the ids of each question."""
+
+    def __init__(self, pid: int) -> None:
+        del pid
+        self.clocks = {MAIN: (100, 1), SLEEPER: (50, 1)}
+        self.asked: list[list[int]] = []
+
+    def look(self) -> dict[int, tuple[int, int]]:
+        return self.look_at(self.clocks)
+
+    def look_at(self, tids: Iterable[int]) -> dict[int, tuple[int, int]]:
+        self.asked.append(list(tids))
+        return {tid: self.clocks[tid] for tid in self.asked[-1] if tid in self.clocks}
+
+    def run(self, tid: int, ran_ns: int) -> None:
+        used, slices = self.clocks[tid]
+        self.clocks[tid] = (used + ran_ns, slices + 1)
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> tuple[Runners, FakeClock]:
+    """Threads of which only the main one has been awake for a while; all clocks stand still but for our asking."""
+    monkeypatch.setattr(runners, "ThreadClock", FakeClock)
+    monkeypatch.setattr(runners.time, "perf_counter", lambda: 0.0)
+    found = Runners(1)
+    clock = found._clock
+    assert isinstance(clock, FakeClock)
+    for number in range(AWAKE_LOOKS + 20):
+        clock.run(MAIN, 5)
+        found.look(number / 100)
+        found.look_further(number / 100, 7)
+        found.settle()
+    clock.asked.clear()
+    return found, clock
+
+
+NOW_S = (AWAKE_LOOKS + 20) / 100
+
+
+def test_a_sleeping_thread_is_not_asked(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    found._due_s = NOW_S + SWEEP_S
+    clock.run(MAIN, 5)
+
+    ran = found.look(NOW_S)
+
+    assert ran == {MAIN: 5}
+    assert clock.asked == [[MAIN]]
+
+
+def test_all_are_asked_when_the_gil_has_changed_hands(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    found._due_s = NOW_S + SWEEP_S
+    clock.run(SLEEPER, 3)
+    found.look(NOW_S)
+
+    further = found.look_further(NOW_S, 8)
+
+    assert further == {SLEEPER: 3}
+
+
+def test_a_thread_that_runs_without_the_gil_is_noticed_in_time(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    clock.run(SLEEPER, 3)
+
+    ran = found.look(NOW_S + SWEEP_S)
+
+    assert ran == {SLEEPER: 3}
+
+
+def test_after_a_failed_look_its_threads_are_named_again(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    found._due_s = NOW_S + SWEEP_S
+    clock.run(MAIN, 5)
+    found.look(NOW_S)
+
+    ran = found.look(NOW_S)
+
+    assert ran == {MAIN: 5}
+
+
+def test_a_thread_that_has_ended_is_named(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    del clock.clocks[SLEEPER]
+
+    found.look(NOW_S + SWEEP_S)
+
+    assert found.ended == {SLEEPER}
