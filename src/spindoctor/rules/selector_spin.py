@@ -51,6 +51,9 @@ MAX_ASLEEP = 0.05
 MIN_SEEN = 0.6
 """Lower bound: a descriptor that stays ready is in every answer."""
 
+FEW_WAITS = 0.1
+"""A loop whose queue is never empty does not let its selector wait; the few others are torn reads."""
+
 MIN_WAITS = 0.5
 """Of the calls seen, half were given time to wait: the thread has not chosen to poll."""
 
@@ -91,7 +94,12 @@ def _keeps_awake(spin: Spin, one: Wakeup) -> bool:
     """In every answer, and nothing is taken; or, where no answer shows, ready in what is asked all the time."""
     is_there = one.seen.low >= MIN_SEEN or (not one.seen.of and one.is_ready and (spin.is_blind or _gives_time(spin)))
     accepts = one.is_listening and spin.accepts.count > 0
-    return is_there and one.unused is not None and not accepts
+    return is_there and one.unused is not None and not accepts and not _is_never_given_time(spin)
+
+
+def _is_never_given_time(one: Spin) -> bool:
+    """Whether the selector was told not to wait: it returns at once by order, whatever is ready."""
+    return one.waits.of >= MIN_POLLS and one.waits.ratio < FEW_WAITS
 
 
 def _gives_time(one: Spin) -> bool:
