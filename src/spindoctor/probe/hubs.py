@@ -62,9 +62,15 @@ class HubWatch:
         self._may_be = is_free and may_have_hub(self._interpreter)
 
     def looks(self, stacks: Mapping[int, RawStack], looks: Mapping[int, ThreadLook]) -> list[LoopLook]:
-        """Where the hub stands in this look; nothing where there is none."""
+        """Where the hub stands in this look; nothing where there is none.
+
+        Up to 3.11 a stack that begins in a new place does not count as complete; that of a thread that slept all the
+        while it was read is.
+        """
         stack, look = stacks.get(self._tid), looks.get(self._tid)
-        if not self._may_be or stack is None or look is None or not stack.frames or not stack.is_complete:
+        if not self._may_be or stack is None or look is None or not stack.frames:
+            return []
+        if not stack.is_complete and look.call is None:
             return []
         if self._last[:2] != (stack, look.call):
             self._last = (stack, look.call, self._look(stack.frames, look.call))
