@@ -86,8 +86,13 @@ class PulseWatch:
         """Entries of the process's epolls that have something to say, where no selector of Python's shows one."""
         if self._suspects is None:
             entries = [entry for epoll in read_epolls(self._pid, _epolls(self._pid)) for entry in epoll.entries]
+            self._learn({entry.inode for entry in entries[:MOST_ENTRIES]})
             self._suspects = tuple(entry.fd for entry in entries[:MOST_ENTRIES] if self._is_suspect(entry))
         return self._suspects[:MOST_SUSPECTS]
+
+    def _learn(self, inodes: set[int]) -> None:
+        """Find the two ends of these sockets, all in one reading of the kernel's tables."""
+        self._sockets |= read_sockets(self._pid, inodes, SocketTables())
 
     def _is_suspect(self, entry: EpollEntry) -> bool:
         pulse = self._pulse(0.0, 0, entry.fd)
