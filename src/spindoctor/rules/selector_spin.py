@@ -92,7 +92,8 @@ def _never_sleeps(one: Spin) -> bool:
 
 def _keeps_awake(spin: Spin, one: Wakeup) -> bool:
     """In every answer, and nothing is taken; or, where no answer shows, ready in what is asked all the time."""
-    is_there = one.seen.low >= MIN_SEEN or (not one.seen.of and one.is_ready and (spin.is_blind or _gives_time(spin)))
+    is_told = one.seen.low >= MIN_SEEN and _gives_time(spin)
+    is_there = is_told or (not one.seen.of and one.is_ready and (spin.is_blind or _gives_time(spin)))
     accepts = one.is_listening and spin.accepts.count > 0
     return is_there and one.unused is not None and not accepts and not _is_never_given_time(spin)
 
