@@ -113,6 +113,16 @@ static void thread(void)
     MEMBER("stack_chunk.data", _PyStackChunk, data);
 #endif
 #if PY_MINOR_VERSION >= 13
+    /* The members before exc_info changed within 3.14; those from it to the published thread_id did not. */
+    NUMBER("thread_state.exc_info_before_thread_id",
+           offsetof(PyThreadState, thread_id) - offsetof(PyThreadState, exc_info));
+#else
+    MEMBER("thread_state.exc_info", PyThreadState, exc_info);
+#endif
+    MEMBER("err_stackitem.exc_value", _PyErr_StackItem, exc_value);
+    MEMBER("err_stackitem.previous_item", _PyErr_StackItem, previous_item);
+    NUMBER("err_stackitem.size", sizeof(_PyErr_StackItem));
+#if PY_MINOR_VERSION >= 13
     MEMBER("thread_state.current_frame", PyThreadState, current_frame);
 #elif PY_MINOR_VERSION >= 11
     MEMBER("thread_state.cframe", PyThreadState, cframe);
@@ -256,6 +266,17 @@ static void types(void)
     MEMBER("partial_object.args", private_partial, args);
 }
 
+static void exceptions(void)
+{
+    MEMBER("exception_object.args", PyBaseExceptionObject, args);
+    MEMBER("exception_object.traceback", PyBaseExceptionObject, traceback);
+    MEMBER("os_error_object.errno", PyOSErrorObject, myerrno);
+    MEMBER("os_error_object.strerror", PyOSErrorObject, strerror);
+    MEMBER("traceback_object.tb_next", PyTracebackObject, tb_next);
+    MEMBER("traceback_object.tb_frame", PyTracebackObject, tb_frame);
+    MEMBER("traceback_object.tb_lasti", PyTracebackObject, tb_lasti);
+}
+
 static void plain_values(void)
 {
 #if PY_MINOR_VERSION >= 12
@@ -361,6 +382,7 @@ int main(void)
     generator();
     code();
     types();
+    exceptions();
     plain_values();
     containers();
     asyncio();

@@ -31,7 +31,7 @@ from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
 from spindoctor.probe.vantage import Vantage
 from spindoctor.probe.watcher import ProcessWatch
-from spindoctor.probe.windows import last_lines, windows
+from spindoctor.probe.windows import functions, last_lines, windows
 from spindoctor.shapes import find_shapes
 
 MOST_PROCESSES = 16
@@ -270,6 +270,7 @@ class Recorder:
             epolls=self._epolls.get(watch.pid, ()),
             packages=read_packages(watch.pid, process.sys_path) if not watch.ended else (),
             sources=(*windows(seen, candidates, sources), *lines),
+            functions=tuple(functions(seen, sources)),
             values=close_up.values,
             polled=close_up.polled,
             candidates=candidates,

@@ -28,6 +28,15 @@ def collect():  # noqa: ANN201
         sum(range(100000))
 
 
+def fail():  # noqa: ANN201
+    """Fail, and go on in the handler."""
+    while True:
+        try:
+            open("/nowhere/at/all")  # noqa: PTH123, SIM115
+        except OSError:
+            sum(range(20000))
+
+
 def drive():  # noqa: ANN201
     """Go in and out of a generator all the time."""
     while True:
@@ -38,7 +47,7 @@ def main():  # noqa: ANN201
     """Start what the command line names: threads that count, that block, that collect, that drive a generator."""
     held = threading.Lock()
     held.acquire()
-    starters = {"count": count, "block": lambda: block(held), "collect": collect, "drive": drive}
+    starters = {"count": count, "block": lambda: block(held), "collect": collect, "drive": drive, "fail": fail}
     threads = [threading.Thread(target=starters[name], name=name, daemon=True) for name in sys.argv[1:]]
     for thread in threads:
         thread.start()

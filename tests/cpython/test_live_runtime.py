@@ -11,6 +11,7 @@ import pytest
 from cases import HERE, started
 from interpreters import every_python, python
 
+from spindoctor.cpython.exceptions import RawException
 from spindoctor.errors import Misread
 from spindoctor.probe.interpreter import Interpreter
 
@@ -111,3 +112,23 @@ def test_a_generator_driven_from_c_stays_on_its_stack(version: str) -> None:
             inside += stack.is_complete and "genexpr" in stack.frames[0].frame.function
 
     assert inside > 0
+
+
+@every_python
+def test_the_exception_that_is_being_handled_is_read_with_its_text_and_places(version: str) -> None:
+    with busy(version, "fail") as (interpreter, _):
+        for _ in range(LOOKS):
+            found = [one for thread in interpreter.threads() if (one := handled(interpreter, thread.address))]
+            if found:
+                break
+
+    assert (found[0].kind, found[0].text) == ("FileNotFoundError", "No such file or directory")
+    assert [place.function for place in found[0].places] == ["fail"]
+
+
+def handled(interpreter: Interpreter, thread: int) -> RawException | None:
+    """What the thread handles; None where it was gone by the time it was read."""
+    try:
+        return interpreter.handled_exception(thread)
+    except Misread:
+        return None

@@ -9,7 +9,7 @@ from recordings import PID, TEN_MS, one_process, recording, thread_samples, user
 
 from spindoctor.evidence.busy import busy_threads
 from spindoctor.model.burning import BusyThread, BusyThreads
-from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook, Match
 from spindoctor.model.recording import Recording, SourceWindow, ThreadUse
 from spindoctor.model.rule import Missing
@@ -38,11 +38,6 @@ def told(
     found = busy_threads(recording(process))
     assert isinstance(found, BusyThreads)
     return found.threads[0]
-
-
-def asked_of(stacks: Sequence[Stack], source: dict[int, str]) -> BusyThread:
-    looks = [hot(number, *stack) for number, stack in enumerate(stacks)]
-    return told(thread_samples(*([on_cpu(*stack)] for stack in stacks)), looks, source)
 
 
 def test_a_thread_wants_what_it_uses_and_what_it_queues_for() -> None:
@@ -87,69 +82,6 @@ def test_an_empty_loop_can_call_nothing() -> None:
     assert not told(thread_samples([on_cpu(RUN)]), source={20: "    while True: pass"}).calls_there
     assert told(thread_samples([on_cpu(RUN)]), source={20: "    total = pack(data)"}).calls_there
     assert told(thread_samples([on_cpu(RUN)])).calls_there
-
-
-def test_a_thread_that_calls_a_question_asks() -> None:
-    """Two looks in the question, two at the line that puts it."""
-    stacks = [(user("Event.is_set", 5), RUN), (RUN,), (user("Event.is_set", 6), RUN), (RUN,)]
-
-    thread = asked_of(stacks, {20: "        while not event.is_set():"})
-
-    assert (thread.asks, thread.repeats, thread.turns) == (Share(4, 4), Share(3, 3), 3)
-    assert thread.asked == ("is_set",)
-    assert thread.asking_site is not None
-    assert thread.asking_site.culprit.function == "run"
-
-
-def test_a_question_that_is_in_every_look_is_not_taken_for_the_loop() -> None:
-    inner = [(user("__enter__", 5), user("Future.done", 9), RUN), (user("Future.done", 9), RUN)]
-
-    thread = asked_of(inner, {})
-
-    assert thread.asks == Share(2, 2)
-    assert thread.asking_site is not None
-    assert thread.asking_site.culprit.function == "run"
-
-
-def test_a_line_that_also_works_is_no_question() -> None:
-    thread = asked_of([(RUN,)] * 4, {20: "    while not done(): step(world)"})
-
-    assert thread.asks == Share(0, 4)
-
-
-def test_an_endless_loop_with_a_body_asks_nothing() -> None:
-    assert asked_of([(RUN,)] * 4, {20: "    while True:"}).asks == Share(0, 4)
-    assert asked_of([(RUN,)] * 4, {20: "    while True: pass"}).asks == Share(4, 4)
-    assert asked_of([(RUN,)] * 4, {20: "    while not self.stopped:"}).asks == Share(4, 4)
-
-
-def test_looks_inside_a_collection_say_nothing_of_the_loop() -> None:
-    """A collection runs in three of four looks, all at the line where the loop turns."""
-    looks = [HotLook(n / 25, TID, (RUN,), (n,)) for n in range(4)]
-    samples = [Sample(n / 25, (on_cpu(RUN),), is_collecting=n < 3) for n in range(4)]
-
-    thread = told(samples, looks, {20: "    while not self.stopped:"})
-
-    assert thread.asks == Share(1, 1)
-
-
-def test_a_failure_in_every_turn_is_a_question_too() -> None:
-    """The line that catches is seen in 3 of 12 looks, the one that fails in the others."""
-    stacks = [(user("run", 22),)] * 3 + [(user("run", 21),)] * 9
-
-    thread = asked_of(stacks, {21: "            item = ready.popleft()", 22: "        except IndexError:"})
-
-    assert thread.asks == Share(12, 12)
-    assert thread.asked == ("an exception each time",)
-
-
-def test_what_a_frame_holds_is_compared_with_the_last_look_at_the_same_function() -> None:
-    """The callee changes what it holds from look to look although the loop does not."""
-    looks = [hot(n, user("step"), RUN, marks=(n, 1)) if n % 2 else hot(n, RUN) for n in range(6)]
-
-    thread = told(thread_samples([on_cpu(RUN)]), looks)
-
-    assert thread.repeats == Share(3, 5)
 
 
 def test_one_match_that_lasts_is_told_from_many() -> None:

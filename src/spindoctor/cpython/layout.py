@@ -125,6 +125,9 @@ def _derive(offsets: Mapping[str, int], minor: int) -> dict[str, int]:
         for name, parts in DERIVED.items()
         if all(p in offsets for p in parts)
     }
+    sums["thread_state.exc_info"] = (
+        offsets["thread_state.thread_id"] - offsets["thread_state.exc_info_before_thread_id"]
+    )
     sums["thread_state.datastack_top"] = offsets["thread_state.datastack_chunk"] + 8
     if minor == RUNNING_LOOP_BEHIND_STATE:
         sums["asyncio_thread_state.running_loop"] = offsets["thread_state.size"]

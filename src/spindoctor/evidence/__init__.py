@@ -19,6 +19,7 @@ from spindoctor.evidence.loops import loops
 from spindoctor.evidence.peers import peer_waits
 from spindoctor.evidence.pools import pools
 from spindoctor.evidence.reschedulers import reschedulers
+from spindoctor.evidence.retries import retries
 from spindoctor.evidence.settings import dev_settings
 from spindoctor.evidence.spins import spins
 from spindoctor.evidence.standoffs import standoffs
@@ -27,6 +28,7 @@ from spindoctor.model.burning import BusyThreads
 from spindoctor.model.collector import Collectors
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
+from spindoctor.model.retrying import Retries
 from spindoctor.model.settings import DevSettings
 from spindoctor.model.spinning import Backlog, Spins
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
@@ -49,6 +51,7 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
     MemoryUse: memory_use,
     SharedEpolls: shared_epolls,
     BusyThreads: busy_threads,
+    Retries: retries,
     Collectors: collecting,
     DevSettings: dev_settings,
     Spins: spins,

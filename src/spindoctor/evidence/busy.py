@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spindoctor.evidence.asking import Asking, asking, can_call
+from spindoctor.evidence.anatomy import anatomies
+from spindoctor.evidence.asking import Asking, Known, asking, can_call
 from spindoctor.evidence.matching import matching
 from spindoctor.evidence.sites import Moment, Namer, group, own_part
 from spindoctor.model.burning import BusyThread, BusyThreads
@@ -61,19 +62,25 @@ def busy_threads(recording: Recording) -> BusyThreads | Missing:
 def _of_process(process: ProcessRecording, seconds: float) -> list[BusyThread]:
     namer = Namer(process)
     lines = {(one.file, one.first_line + n): text for one in process.sources for n, text in enumerate(one.lines)}
+    known = anatomies(process.functions)
     uses = [use for use in process.threads if use.cpu_s / seconds >= WORTH_CORES]
-    return [_thread(process, use, seconds, namer, lines) for use in uses]
+    return [_thread(process, use, seconds, namer, lines, known) for use in uses]
 
 
-def _thread(
-    process: ProcessRecording, use: ThreadUse, seconds: float, namer: Namer, lines: dict[tuple[str, int], str]
+def _thread(  # noqa: PLR0913, PLR0917 - all that is known of the process, and the thread
+    process: ProcessRecording,
+    use: ThreadUse,
+    seconds: float,
+    namer: Namer,
+    lines: dict[tuple[str, int], str],
+    known: Known,
 ) -> BusyThread:
     looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
     seen = _on_cpu(process, use.tid)
     still, kept = _still(seen), _kept_gil(seen)
     profile = group([one.moment() for one in seen], namer, use.tid, len(seen))
     still_site = next(iter(group([one.moment() for one in still], namer, use.tid, len(seen), by_line=True)), None)
-    asks = asking(_own_looks(process, use.tid), lines)
+    asks = _asking(process, use.tid, seen, known)
     return BusyThread(
         pid=process.pid,
         tid=use.tid,
@@ -97,11 +104,19 @@ def _thread(
         repeats=asks.repeats,
         turns=asks.turns,
         asks=asks.asks,
+        works=asks.works,
         asked=asks.asked,
         asking_site=_asking_site(seen, asks, namer, use.tid),
         caught=asks.caught,
         matching=matching(process, use.tid, namer, len(looks)),
     )
+
+
+def _asking(process: ProcessRecording, tid: int, seen: Sequence[_Seen], known: Known) -> Asking:
+    collecting = {sample.at_s for sample in process.samples if sample.is_collecting}
+    stacks = [one.look.stack for one in seen if one.look.is_complete and one.at_s not in collecting]
+    caught = [one.kind for one in process.failures if one.tid == tid]
+    return asking(stacks, _own_looks(process, tid), caught, known)
 
 
 def _own_looks(process: ProcessRecording, tid: int) -> list[HotLook]:

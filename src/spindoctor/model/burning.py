@@ -33,9 +33,10 @@ class BusyThread:
     which it held the GIL. `calls_there` is False where that instruction can call nothing. `kept_gil_s` is the longest
     time for which it kept the GIL although another thread waited for it, `held_up` the looks inside such times.
 
-    Of the looks at what its frames hold, `repeats` are those in which all hold what they held when last seen, `turns`
-    those in which the stack stood elsewhere than in the look before, and `asks` those that show a question being asked
-    (`asked` are the words by which it shows). `caught` counts exceptions by type.
+    Of the looks at what its frames hold, `repeats` are those in which all hold what they have held before. Of the looks
+    on the CPU inside the loop that it goes round in, `asks` are those at a question, `works` those at work (the rest
+    passes), and `turns` counts those in which the stack stood elsewhere than in the look before; without looks where
+    no loop is known. `asked` says what is asked. `caught` counts exceptions by type.
     """
 
     pid: int
@@ -60,6 +61,7 @@ class BusyThread:
     repeats: Share = NO_LOOKS
     turns: int = 0
     asks: Share = NO_LOOKS
+    works: Share = NO_LOOKS
     asked: tuple[str, ...] = ()
     asking_site: Site | None = None
     caught: tuple[tuple[str, int], ...] = ()

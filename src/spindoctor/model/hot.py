@@ -17,12 +17,25 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """One variable of a frame, by two marks.
+
+    `value` differs where another object or another plain value is held, `shape` only where the plain values differ:
+    an object that is made anew in every turn has the same shape.
+    """
+
+    name: str
+    value: int
+    shape: int
+
+
+@dataclass(frozen=True, slots=True)
 class HotLook:
     """The stack of a thread that burns CPU, with what its innermost frames hold.
 
     `marks` has one number for each of the innermost frames, equal in two looks where nothing that the frame can see
     differs: its variables, and one level of what they hold. Clock times and exceptions count for nothing.
-    `caught` are the types of exceptions held in variables.
+    `caught` are the types of exceptions held in variables. `held` has the variables of each of these frames.
     """
 
     at_s: float
@@ -31,3 +44,22 @@ class HotLook:
     marks: tuple[int, ...] = ()
     caught: tuple[str, ...] = ()
     match: Match | None = None
+    held: tuple[tuple[Held, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception that a thread was handling when it was looked at.
+
+    `places` are the places that it came through, innermost first; `text` is what it says. `at_s` is that of the quick
+    look at the same moment. `bases` are the names of the type's bases. `peer` is the address that a frame which it came
+    through wanted to reach, empty where none is known.
+    """
+
+    at_s: float
+    tid: int
+    kind: str
+    text: str
+    places: Stack
+    bases: tuple[str, ...] = ()
+    peer: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from spindoctor.model.closeup import Polled, Values
 from spindoctor.model.frames import Frame
-from spindoctor.model.hot import HotLook
+from spindoctor.model.hot import Failure, HotLook
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
 from spindoctor.model.sample import Missed, Sample
@@ -70,7 +70,8 @@ class ProcessRecording:
     """All that was seen of one process of the family.
 
     `collections` counts garbage collections by generation, youngest first (empty: not kept).
-    `descriptors_at_s` is when the descriptors were read, from the start of the recording.
+    `failures` are exceptions that threads which burn CPU were handling, `functions` the whole functions that such
+    threads were seen in. `descriptors_at_s` is when the descriptors were read, from the start of the recording.
     `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
     `polls` are selector calls of busy threads, `pulses` and `registrations` of the descriptors that these tell of.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
@@ -87,6 +88,7 @@ class ProcessRecording:
     major_faults: int = 0
     task_looks: tuple[TaskLook, ...] = ()
     hot_looks: tuple[HotLook, ...] = ()
+    failures: tuple[Failure, ...] = ()
     polls: tuple[PollLook, ...] = ()
     pulses: tuple[Pulse, ...] = ()
     registrations: tuple[Registration, ...] = ()
@@ -98,6 +100,7 @@ class ProcessRecording:
     packages: tuple[tuple[str, str], ...] = ()
     routes: tuple[tuple[Frame, Route], ...] = ()
     sources: tuple[SourceWindow, ...] = ()
+    functions: tuple[SourceWindow, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     switches: tuple[Switch, ...] = ()
     watched_files: tuple[WatchedFiles, ...] = ()

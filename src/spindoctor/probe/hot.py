@@ -1,6 +1,7 @@
 """What threads that burn CPU hold in their variables, read some twenty times a second: does anything change?
 
-Only the hottest threads are read, and no more often than our own time allows.
+Only the hottest threads are read, and no more often than our own time allows. Which exception they are handling is read
+at every look: it is there for a moment only.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from spindoctor.cpython.classes import EXCEPTION
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import Misread
-from spindoctor.model.hot import HotLook, Match
+from spindoctor.model.hot import Failure, Held, HotLook, Match
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import ThreadLook
+from spindoctor.probe.failing import FailureReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.matches import MatchReader
 from spindoctor.probe.selectors import SelectorWatch
@@ -26,17 +28,22 @@ LOOKS_PER_S = 25.0
 """Forty milliseconds apart: enough to count, and a tenth of our own time where one takes four."""
 
 MOST_OWN_SHARE = 0.1
-HOT_SHARE = 0.25
-"""Below a quarter of a core a thread does not burn; on a crowded machine a spin may get no more than a third."""
+HOT_SHARE = 0.15
+"""Below a seventh of a core a thread does not burn; one that naps for 50 us at a time gets no more than a fifth."""
 
 MOST_THREADS = 2
-MOST_FRAMES = 12
+MOST_FRAMES = 24
+INNERMOST = 5
+"""Beyond these, only frames of files that no installer put where they are: what a loop holds that calls deeply."""
+
+INSTALLED = ("/lib/python3", "-packages/", "<frozen ")
 MOST_NAMES = 16
 MOST_ATTRIBUTES = 16
 MOST_ITEMS = 32
 """Items of a container, characters of a text."""
 
 MOST_LOOKS = 2000
+MOST_FAILURES = 5000
 CLOCK_S = 60.0
 """A float within a minute of now is a clock's reading: it grows whether or not anything is done."""
 
@@ -48,31 +55,49 @@ class HotWatch:
         """Look through this interpreter."""
         self._reader = HotReader(interpreter)
         self._selectors = SelectorWatch(interpreter)
+        self._failures = FailureReader(interpreter)
+        self.failures: list[Failure] = []
         self._ran: Counter[int] = Counter()
         self._hot: Sequence[int] = ()
         self._last_s = 0.0
         self._next_s = 1 / LOOKS_PER_S
         self.looks: list[HotLook] = []
 
-    def follow(self, at_s: float, threads: Iterable[ThreadLook], stacks: Mapping[int, RawStack]) -> None:
-        """Add up who ran; when it is time, read those who ran most and were running just now."""
-        now = {look.tid: look.ran_ns for look in threads if look.ran_ns and look.call is None}
-        self._ran.update(now)
+    def follow(
+        self,
+        at_s: float,
+        threads: Iterable[ThreadLook],
+        stacks: Mapping[int, RawStack],
+        states: Mapping[int, int],
+    ) -> None:
+        """Add up who ran; when it is time, read those who ran most and were running just now.
+
+        `states` are the addresses of the threads' states by kernel id.
+        """
+        ran = {look.tid: look for look in threads if look.ran_ns}
+        now = {tid: look.ran_ns for tid, look in ran.items() if look.call is None}
+        self._ran.update({tid: look.ran_ns for tid, look in ran.items()})
+        self._read_failures(at_s, {tid: states[tid] for tid in self._hot if tid in ran and tid in states})
         self._selectors.follow(at_s, {tid: stacks[tid].frames for tid in self._hot if tid in now and tid in stacks})
         if at_s < self._next_s or len(self.looks) >= MOST_LOOKS:
             return
         enough = HOT_SHARE * (at_s - self._last_s) * 1e9
-        hot = [tid for tid, ran in self._ran.most_common(MOST_THREADS) if ran >= enough and tid in now]
-        self._hot = hot
+        self._hot = [tid for tid, ran_ns in self._ran.most_common(MOST_THREADS) if ran_ns >= enough]
         self._ran.clear()
         self._last_s, before_s = at_s, time.monotonic()
-        self.looks.extend(self._reader.look(at_s, tid, stacks[tid].frames) for tid in hot if tid in stacks)
+        hot = [tid for tid in self._hot if tid in now and tid in stacks]
+        self.looks.extend(self._reader.look(at_s, tid, stacks[tid].frames) for tid in hot)
         took_s = time.monotonic() - before_s
         self._next_s = at_s + max(1 / LOOKS_PER_S, took_s / MOST_OWN_SHARE)
 
+    def _read_failures(self, at_s: float, states: Mapping[int, int]) -> None:
+        for tid, state in states.items():
+            if len(self.failures) < MOST_FAILURES and (found := self._failures.read(at_s, tid, state)):
+                self.failures.append(found)
+
     def finish(self, seen: ProcessRecording) -> ProcessRecording:
         """The recording with all that was seen here."""
-        return self._selectors.finish(replace(seen, hot_looks=tuple(self.looks)))
+        return self._selectors.finish(replace(seen, hot_looks=tuple(self.looks), failures=tuple(self.failures)))
 
     def close(self) -> None:
         """Close what is kept open."""
@@ -92,14 +117,18 @@ class HotReader:
     def look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> HotLook:
         """One look at a stack, innermost frame first."""
         caught: list[str] = []
-        marks = [self._mark(raw, caught) for raw in frames[:MOST_FRAMES]]
+        held = [
+            self._held(raw, caught) if number < INNERMOST or not _is_installed(raw) else ()
+            for number, raw in enumerate(frames[:MOST_FRAMES])
+        ]
         return HotLook(
             at_s=at_s,
             tid=tid,
             stack=tuple(raw.frame for raw in frames),
-            marks=tuple(marks),
+            marks=tuple(_mark([(one.name, one.value) for one in frame]) for frame in held),
             caught=tuple(dict.fromkeys(caught)),
             match=self._match(frames),
+            held=tuple(held),
         )
 
     def _match(self, frames: Sequence[RawFrame]) -> Match | None:
@@ -108,22 +137,39 @@ class HotReader:
         except Misread:
             return None
 
-    def _mark(self, raw: RawFrame, caught: list[str]) -> int:
-        """A number that is the same where the frame's variables hold the same; never the same where they are torn."""
+    def _held(self, raw: RawFrame, caught: list[str]) -> tuple[Held, ...]:
+        """The frame's variables; one that differs from all others where they are torn."""
         try:
             names = sorted(self._interpreter.locals(raw).items())[:MOST_NAMES]
         except Misread:
             self._torn += 1
-            return -self._torn
-        seen = [(name, self._value(address, caught)) for name, address in names]
-        return zlib.crc32(repr(seen).encode("utf-8", "replace"))
+            return (Held("", -self._torn, -self._torn),)
+        return tuple(one for name, address in names for one in self._variables(name, address, caught))
 
-    def _value(self, address: int, caught: list[str]) -> object:
+    def _variables(self, name: str, address: int, caught: list[str]) -> Iterator[Held]:
+        """One variable; of `self`, in which an object keeps what it counts, each attribute."""
+        if name != "self":
+            yield self._variable(name, address, caught)
+            return
+        try:
+            attributes = self._attributes(address)
+        except Misread:
+            yield Held(name, address, address)
+            return
+        yield Held(name, address, _mark(self._objects.classes.of(address).name))
+        for attribute, value in attributes:
+            yield Held(f"{name}.{attribute}", _mark(value), _mark(value))
+
+    def _variable(self, name: str, address: int, caught: list[str]) -> Held:
         try:
             simple = self._simple(address, caught)
-            return simple if simple is not None else self._object(address)
+            if simple is not None:
+                mark = _mark(simple)
+                return Held(name, mark, mark)
+            shape = self._attributes(address)
         except Misread:
-            return address
+            return Held(name, address, address)
+        return Held(name, _mark((address, shape)), _mark((self._objects.classes.of(address).name, shape)))
 
     def _simple(self, address: int, caught: list[str] | None = None) -> object:
         """A plain value, a container's size, or an exception's type; None for any other object."""
@@ -146,13 +192,22 @@ class HotReader:
             return "a clock"
         return (value,)
 
-    def _object(self, address: int) -> object:
-        """Which object it is, and the plain values that it holds."""
+    def _attributes(self, address: int) -> list[tuple[str, object]]:
+        """The plain values that an object holds."""
         attributes = sorted(self._objects.attributes(address).items())[:MOST_ATTRIBUTES]
-        return (address, [(name, self._attribute(value)) for name, value in attributes])
+        return [(name, self._attribute(value)) for name, value in attributes]
 
     def _attribute(self, address: int) -> object:
         try:
             return self._simple(address)
         except Misread:
             return None
+
+
+def _is_installed(raw: RawFrame) -> bool:
+    return any(part in raw.frame.file for part in INSTALLED)
+
+
+def _mark(seen: object) -> int:
+    """A number that is the same where the same was seen."""
+    return zlib.crc32(repr(seen).encode("utf-8", "replace"))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from spindoctor.cpython.awaiters import Awaiters
 from spindoctor.cpython.coroutines import Chain, Coroutines
+from spindoctor.cpython.exceptions import Exceptions, RawException
 from spindoctor.cpython.frames import Frames, RawFrame
 from spindoctor.cpython.layout import (
     ASYNCIO_SIZE,
@@ -76,6 +77,7 @@ class Interpreter:
         self._frames = Frames(reader, objects.classes, objects.codes)
         self._stacks = Stacks(reader, self._frames)
         self._modules = Modules(reader, self._runtime, objects.dicts, objects.texts, objects.attribute_reader)
+        self._exceptions = Exceptions(reader, objects.classes, objects.texts, objects.codes, objects.holdings)
         self._coroutines = Coroutines(reader, objects.classes, objects.texts, objects.codes, self._frames)
         self._tasks = Tasks(
             reader,
@@ -270,6 +272,15 @@ class Interpreter:
     def operands(self, frame: RawFrame, most: int) -> tuple[int, ...]:
         """Return what lies on the evaluation stack of a frame; beyond its end, which is not known, anything may lie."""
         return self._frames.operands(frame, most)
+
+    def handled_exception(self, thread: int) -> RawException | None:
+        """Return the exception that the thread whose state lies at this address is handling; None if there is none."""
+        address = self._exceptions.handled(thread)
+        return self._exceptions.describe(address) if address else None
+
+    def frame_at(self, address: int) -> RawFrame:
+        """Return the frame that lies at an address."""
+        return self._frames.at(address)
 
     def coroutine_chain(self, address: int) -> Chain:
         """Return where a coroutine, generator or async generator stands and what it awaits in turn, outermost first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 
 from spindoctor.model.process import Process
 from spindoctor.model.recording import SourceWindow
@@ -15,6 +16,7 @@ LINES_AROUND = 4
 _MOST_BYTES = 8 << 20
 _MOST_FILES = 256
 _MOST_LINE_CHARACTERS = 500
+_MOST_FUNCTION_LINES = 600
 START_IS_EXACT_TO_S = 0.05
 """A start time counts in clock ticks of 10 ms, and an interpreter takes as long to open its first source file."""
 
@@ -62,6 +64,41 @@ class SourceReader:
         first = max(1, line - around)
         shown = tuple(one[:_MOST_LINE_CHARACTERS] for one in lines[first - 1 : line + around])
         return SourceWindow(file, line, first, shown, is_changed)
+
+    def function(self, file: str, name: str, line: int) -> SourceWindow | None:
+        """The whole function called `name` around `line`, by its indentation; for `<module>` the whole file.
+
+        None where it cannot be read, is not there, or is longer than a person would read.
+        """
+        found = self.read(file)
+        if found is None or not 1 <= line <= len(found[0]):
+            return None
+        lines, is_changed = found
+        first, last = (1, len(lines)) if name == "<module>" else _extent(lines, name.rpartition(".")[2], line)
+        if not first or last - first >= _MOST_FUNCTION_LINES:
+            return None
+        return SourceWindow(file, line, first, lines[first - 1 : last], is_changed)
+
+
+def _extent(lines: Sequence[str], name: str, line: int) -> tuple[int, int]:
+    """The first and the last line of the function `name` that `line` belongs to; zeros where there is none."""
+    begins = re.compile(rf"(async\s+)?def\s+{re.escape(name)}\b")
+    for first in range(line, 0, -1):
+        text = lines[first - 1]
+        if begins.match(text.lstrip()):
+            depth = _depth(text)
+            ends = (n for n in range(line + 1, len(lines) + 1) if _ends_block(lines[n - 1], depth))
+            return first, next(ends, len(lines) + 1) - 1
+    return 0, 0
+
+
+def _depth(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _ends_block(text: str, depth: int) -> bool:
+    """Whether a line lies outside a block that is indented deeper than `depth`; a closing bracket does not."""
+    return bool(text.strip()) and _depth(text) <= depth and text.lstrip()[0] not in "#)]}\"'"
 
 
 def decode_source(content: bytes) -> tuple[str, ...]:

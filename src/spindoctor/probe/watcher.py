@@ -93,7 +93,7 @@ class ProcessWatch:
         try:
             self.samples.append(self._look(at_s))
             self._runners.settle()
-            self._hot.follow(at_s, self._fresh.values(), self._stacks)
+            self._hot.follow(at_s, self._fresh.values(), self._stacks, self._roster.states)
         except Misread as misread:
             self.missed[reason(misread)] += 1
             self._roster.clear()

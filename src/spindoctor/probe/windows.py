@@ -49,3 +49,15 @@ def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[Source
         window = sources.window(file, line, around=0)
         if window:
             yield window
+
+
+def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
+    """The whole functions in which threads that burn CPU were seen, or through which their exceptions came."""
+    places = Counter(frame for look in seen.hot_looks for frame in look.stack)
+    places.update(frame for failure in seen.failures for frame in failure.places)
+    known: set[tuple[str, str, int]] = set()
+    for frame, _ in places.most_common(MOST_WINDOWS):
+        window = sources.function(frame.file, frame.function, frame.line)
+        if window and (frame.file, frame.function, window.first_line) not in known:
+            known.add((frame.file, frame.function, window.first_line))
+            yield window

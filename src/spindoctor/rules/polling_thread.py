@@ -1,10 +1,11 @@
 """A thread that is no event loop asks again and again whether something has happened.
 
 ## What we saw
-A thread used, or queued for, half a core or more and hardly slept. Next to nothing that its code can see changed: the
-variables, and what they hold, were what they had been when they were last looked at. Its stack went round in a small
-circle, or much of its time went into system calls, and what it called or stood at was a question: is it set, is it
-empty, is it done, wait zero seconds.
+A thread used, or queued for, half a core or more and hardly slept (or napped a thousand times a second). It went round
+in one loop, and at the lines of that loop, and of the functions that it calls, it was met only where something is
+asked: a condition, a variable that a condition looks at, a call that failed with "not yet" (`queue.Empty`,
+`BlockingIOError`). What would be done if the answer were another was not reached. And next to nothing that its code
+can see changed.
 
 ## Why it hurts
 A core is gone for nothing. Inside a Python process it also holds the GIL most of the time, so every other thread waits
@@ -16,12 +17,14 @@ Let the thread sleep until there is something to do: `queue.get()` with a timeou
 Where nothing can be waited on, poll with a pause (`time.sleep(0.05)`).
 
 ## False alarms
-A thread that computes changes what it holds in every look: counters, sums, positions, sizes. Such a thread is
-`hot-thread`. The little that comes in for a poller to do (some events a second) changes what it holds now and then.
+A thread that computes is met at lines that work, or changes what it holds in every look: sums, positions, sizes. Such a
+thread is `hot-thread`. The little that comes in for a poller to do (some events a second) changes what it holds now and
+then. A computation in native code that hides both what it does and that it gets on, behind a name that sounds like a
+question and a result that is looked at, would be taken for a poller.
 
 ## Missed alarms
-A poller that counts its attempts, or computes the time that is left, looks like work. So does one whose question is put
-by native code under a name that tells nothing. Its thread is still named, as information, by `hot-thread`.
+A loop of which the source cannot be read, or that is spread over functions that call each other. A question that is
+put to native code under a name that tells nothing. The thread is still named, as information, by `hot-thread`.
 """
 
 from __future__ import annotations
@@ -47,8 +50,11 @@ MAX_ASLEEP = 0.1
 MIN_REPEATS = 0.4
 """Lower bound. A computation shows new things in every look; five events a second change a poller's in four of ten."""
 
-MIN_ASKS = 0.75
-"""Lower bound. It asks in every look; a loop that works on what cannot be read asks for its end in a part of them."""
+MIN_ASKS = 0.2
+"""Lower bound. Beside the question there is the way back to it, and what it takes to call a function."""
+
+MAX_WORKS = 0.1
+"""Who only asks is not met at work; a few events a second, and a torn look, may be."""
 
 MIN_TURNS = 5
 """The stack stood elsewhere five times: it goes round."""
@@ -65,6 +71,9 @@ MIN_CALLS = 10
 TURNS_IN_KERNEL = 0.2
 """A loop of system calls that return at once spends a fifth of its time and more in the kernel."""
 
+NAPS_PER_S = 1000.0
+"""Woken a thousand times a second, a thread waits less than a millisecond each time: that is no waiting."""
+
 
 def check(busy: BusyThreads, spins: Spins, others: Others) -> Outcome:
     """Found for each thread without a loop that burns CPU on a question."""
@@ -72,22 +81,31 @@ def check(busy: BusyThreads, spins: Spins, others: Others) -> Outcome:
         return Unsure(f"{busy.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
     told = blamed(others) | {(one.pid, one.thread) for one in spins.threads if _waits(one)}
     burning = [one for one in busy.threads if not one.is_loop and _burns(one) and (one.pid, one.name) not in told]
-    blind = [one.name for one in burning if not one.repeats.of]
     polling = [one for one in burning if _polls(one)]
     if polling:
         return Found(tuple(map(_finding, polling)))
+    blind = [one.name for one in burning if not one.repeats.of]
     if blind:
         return Unsure(f"what the frames of {', '.join(blind)} hold could not be read")
+    lost = [one.name for one in burning if not one.asks.of and one.repeats.low >= MIN_REPEATS]
+    if lost:
+        return Unsure(f"nothing changes in {', '.join(lost)}, but the source of a loop that it is in was not found")
     return Clear(_looked_at(burning))
 
 
 def _looked_at(burning: list[BusyThread]) -> str:
-    told = [f"{one.name}: {one.repeats} showed nothing new, {one.asks} a question" for one in burning]
+    told = [
+        f"{one.name}: {one.repeats} showed nothing new, {one.asks} a question, {one.works} work"
+        for one in burning
+        if one.asks.of
+    ]
+    told += [f"{one.name}: in no loop of which the source is known" for one in burning if not one.asks.of]
     return "; ".join(told) or f"no thread without an event loop wanted {MIN_WANTED} cores without sleeping"
 
 
 def _burns(one: BusyThread) -> bool:
-    return one.wanted_cores >= MIN_WANTED and one.cores >= MIN_CORES and one.asleep.ratio <= MAX_ASLEEP
+    never_waits = one.wanted_cores >= MIN_WANTED and one.asleep.ratio <= MAX_ASLEEP
+    return one.cores >= MIN_CORES and (never_waits or one.sleeps_per_s >= NAPS_PER_S)
 
 
 def _waits(one: Spin) -> bool:
@@ -97,7 +115,8 @@ def _waits(one: Spin) -> bool:
 
 def _polls(one: BusyThread) -> bool:
     turns = one.turns >= MIN_TURNS or one.still.ratio <= MOST_STILL or one.system_share >= TURNS_IN_KERNEL
-    return turns and one.repeats.low >= MIN_REPEATS and one.asks.low >= MIN_ASKS
+    asks = one.asks.low >= MIN_ASKS and one.works.ratio <= MAX_WORKS
+    return turns and asks and one.repeats.low >= MIN_REPEATS
 
 
 def _finding(one: BusyThread) -> Finding:
@@ -127,7 +146,8 @@ def _evidence(one: BusyThread, asked: str) -> tuple[Figure, ...]:
         Figure("thread_cores", f"CPU of thread {one.name}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
         Figure("wanted", "the same with time in the run queue", round(one.wanted_cores, 2), "cores", "schedstat"),
         Figure("repeats", "looks in which all frames hold what they held before", str(one.repeats), "", "locals"),
-        Figure("asks", "looks that show a question", str(one.asks), "", "stacks and source"),
+        Figure("asks", "looks at a question, of those in its loop", str(one.asks), "", "stacks and source"),
+        Figure("works", "looks at work", str(one.works), "", "stacks and source"),
         Figure("asked", "what it calls or stands at", asked, "", "stacks and source"),
         Figure("turns", "times that the stack stood elsewhere than before", one.turns, "times", "stacks"),
         Figure("system", "share of its CPU in system calls", round(one.system_share, 2), "", "/proc/PID/task/TID/stat"),

@@ -1,0 +1,123 @@
+"""The exception that a thread is handling: its type, what it says, and the places that it came through.
+
+`sys.exc_info()` of a thread is a chain of items, one in the thread's state and one in each coroutine or generator that
+runs; the innermost item that holds an exception counts (`_PyErr_GetTopmostException` in Python/errors.c). Up to 3.10
+an item has three members, from 3.11 on the exception alone. An exception is there from the moment a handler is entered
+until it is left, also while functions called by the handler run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.cpython.classes import EXCEPTION, TEXT, Classes
+from spindoctor.cpython.codes import Codes
+from spindoctor.cpython.holdings import Holdings
+from spindoctor.cpython.reader import Reader
+from spindoctor.cpython.texts import Texts
+from spindoctor.errors import Misread
+from spindoctor.model.frames import Frame
+
+MOST_ITEMS = 16
+"""Coroutines and generators that run inside each other and handle nothing themselves."""
+
+MOST_PLACES = 64
+"""Functions that an exception came through; a recursion that fails has a thousand."""
+
+MOST_CHARACTERS = 200
+INTERPRETER_FRAMES_SINCE = 11
+TAG_MASK = 3
+"""From 3.14 on the lowest bits of a reference are a tag; before that they are zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawException:
+    """An exception. `places` are the frames that it came through, innermost first; `text` is what it says.
+
+    `names` are its type's and its bases', `frames` where these frames lie (for `Frames.at`).
+    """
+
+    address: int
+    kind: str
+    names: tuple[str, ...]
+    text: str
+    places: tuple[Frame, ...]
+    frames: tuple[int, ...]
+
+
+class Exceptions:
+    """Decodes exceptions."""
+
+    def __init__(self, reader: Reader, classes: Classes, texts: Texts, codes: Codes, holdings: Holdings) -> None:
+        self._reader = reader
+        self._layout = reader.layout
+        self._classes = classes
+        self._texts = texts
+        self._codes = codes
+        self._holdings = holdings
+        self._is_modern = reader.layout.minor >= INTERPRETER_FRAMES_SINCE
+
+    def handled(self, thread: int) -> int:
+        """Return the address of the exception that the thread whose state lies here is handling, 0 if it is none."""
+        layout = self._layout
+        item = self._reader.word(thread + layout["thread_state.exc_info"])
+        for _ in range(MOST_ITEMS):
+            if not item:
+                return 0
+            value, item = self._reader.gather(
+                [item + layout["err_stackitem.exc_value"], item + layout["err_stackitem.previous_item"]]
+            )
+            if value and self._classes.of(value).flags & EXCEPTION:
+                return value
+        return 0
+
+    def describe(self, address: int) -> RawException:
+        """Return what an exception says; `Misread` if it is gone."""
+        found = self._classes.of(address)
+        if not found.flags & EXCEPTION:
+            raise Misread(f"no exception at {address:#x}, but {found.name}")
+        places = self._places(self._reader.word(address + self._layout["exception_object.traceback"]))
+        names = self._classes.names(found)
+        return RawException(
+            address=address,
+            kind=found.name,
+            names=names,
+            text=self._text(address, names),
+            places=tuple(place for place, _ in places),
+            frames=tuple(frame for _, frame in places),
+        )
+
+    def _places(self, traceback: int) -> list[tuple[Frame, int]]:
+        """Where the exception came through, and where those frames lie, innermost first."""
+        found: list[tuple[Frame, int]] = []
+        layout = self._layout
+        while traceback and len(found) < MOST_PLACES:
+            if self._classes.of(traceback).name != "traceback":
+                raise Misread(f"no traceback at {traceback:#x}")
+            frame = self._reader.word(traceback + layout["traceback_object.tb_frame"])
+            last = self._reader.int32(traceback + layout["traceback_object.tb_lasti"])
+            inner = self._reader.word(frame + self._layout["frame_object.f_frame"]) if self._is_modern else frame
+            found.append((self._codes.frame(self._code(inner), last), inner))
+            traceback = self._reader.word(traceback + layout["traceback_object.tb_next"])
+        return found[::-1]
+
+    def _code(self, frame: int) -> int:
+        name = "interpreter_frame.executable" if self._is_modern else "frame_object.f_code"
+        return self._reader.word(frame + self._layout[name]) & ~TAG_MASK
+
+    def _text(self, address: int, names: tuple[str, ...]) -> str:
+        """What `str()` would give, for the common forms: one text, or the system's error."""
+        if "OSError" in names:
+            told = self._member(address, "os_error_object.strerror")
+            if told and self._classes.of(told).flags & TEXT:
+                return self._texts.read(told, MOST_CHARACTERS)
+        arguments = self._member(address, "exception_object.args")
+        for argument in self._holdings.items(arguments) if arguments else ():
+            if self._classes.of(argument).flags & TEXT:
+                return self._texts.read(argument, MOST_CHARACTERS)
+            if self._classes.of(argument).flags & EXCEPTION:
+                return self._text(argument, self._classes.names(self._classes.of(argument)))
+        return ""
+
+    def _member(self, address: int, name: str) -> int:
+        return self._reader.word(address + self._layout[name])

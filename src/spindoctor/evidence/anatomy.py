@@ -1,0 +1,395 @@
+"""What the lines of a function do, read from its source: ask, fail, call, pass, or work.
+
+A line *asks* where its result decides what happens next: a condition, or a variable that a condition looks at; a pause
+that does not last is part of asking. It *passes* where it does nothing (`continue`, a counter), and *returns* what its
+caller may have asked for. It *calls* where a function is called and its result is not looked at, so that only the
+function itself can say what is done. Everything else is *work*. Inside a `try` whose handler was seen at work, the line
+that would have worked *fails*.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from spindoctor.model.recording import SourceWindow
+
+_Compound = ast.If | ast.While | ast.For | ast.AsyncFor | ast.With | ast.AsyncWith
+Loop = ast.While | ast.For | ast.AsyncFor
+
+MOST_PLACES = 0.95
+"""A loop is where nearly all looks are; one of twenty may be torn."""
+
+MANY_FAILURES = 3
+"""Looks at the lines of a handler; fewer may have caught something else."""
+
+CLOCKS = frozenset({"time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "process_time", "now", "utcnow"})
+PAUSES = frozenset({"sleep", "wait", "acquire", "release", "sched_yield", "join", "select", "poll", "pause"})
+"""Calls that give way; where they really wait, the thread is asleep and burns nothing."""
+
+
+ENDLESS = frozenset({"count", "repeat", "cycle", "iter"})
+"""What a `for` goes through without end (itertools; `iter(function, sentinel)`)."""
+
+
+class Step(Enum):
+    """What one line does."""
+
+    ASKS = auto()
+    FAILS = auto()
+    CALLS = auto()
+    RETURNS = auto()
+    PASSES = auto()
+    WORKS = auto()
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One function. `node` is its definition, or the module."""
+
+    file: str
+    first: int
+    last: int
+    node: ast.AST
+
+    @property
+    def loops(self) -> list[Loop]:
+        """Its loops, the innermost of those around one line first."""
+        found = [one for one in own_nodes(self.node) if isinstance(one, Loop)]
+        return sorted(found, key=_extent)
+
+    def loop_around(self, lines: Mapping[int, int]) -> Loop | None:
+        """The innermost loop that holds nearly all of these looks (lines with their counts)."""
+        of = sum(lines.values())
+        for loop in self.loops:
+            within = sum(count for line, count in lines.items() if line in extent(loop))
+            if of and within >= MOST_PLACES * of:
+                return loop
+        return None
+
+    def steps(self, seen: Collection[int] | Mapping[int, int], loop: Loop | None = None) -> dict[int, Step]:
+        """What each line of the loop (or of the function) does; `seen` are the lines at which it was met."""
+        reading = _Reading(seen, _tested(loop or self.node))
+        if loop is not None:
+            reading.read([loop])
+        else:
+            reading.read(getattr(self.node, "body", []))
+        return reading.steps
+
+    def calls(self, line: int) -> set[str]:
+        """The last parts of the names of all that is called on a line; of `if a(): b()` only the condition's."""
+        nodes = [one for one in own_nodes(self.node) if getattr(one, "lineno", 0) == line]
+        inside = {id(n) for one in nodes if isinstance(one, _Compound) for child in one.body for n in ast.walk(child)}
+        return {_name(one.func) for one in nodes if isinstance(one, ast.Call) and id(one) not in inside}
+
+    def tries(self, line: int) -> list[ast.Try]:
+        """The `try` statements around a line, the innermost first."""
+        found = [one for one in own_nodes(self.node) if isinstance(one, ast.Try) and line in extent(one)]
+        return sorted(found, key=_extent)
+
+
+def anatomies(windows: Iterable[SourceWindow]) -> dict[str, list[Anatomy]]:
+    """The functions in these windows by their file; what does not parse is left out."""
+    found: dict[str, list[Anatomy]] = {}
+    for window in windows:
+        if anatomy := _parse(window):
+            found.setdefault(window.file, []).append(anatomy)
+    return found
+
+
+def find(known: Mapping[str, Sequence[Anatomy]], file: str, line: int) -> Anatomy | None:
+    """The smallest function of a file that holds this line."""
+    around = [one for one in known.get(file, ()) if one.first <= line <= one.last]
+    return min(around, key=lambda one: one.last - one.first, default=None)
+
+
+def handled(statement: ast.Try) -> set[str]:
+    """The last parts of the names of the exceptions that a `try` statement catches."""
+    kinds = [one.type for one in statement.handlers if one.type]
+    return {_name(item) for kind in kinds for item in (kind.elts if isinstance(kind, ast.Tuple) else [kind])}
+
+
+def _parse(window: SourceWindow) -> Anatomy | None:
+    text = "\n".join(window.lines)
+    is_indented = bool(window.lines) and window.lines[0][:1].isspace()
+    try:
+        tree = ast.parse(f"if 1:\n{text}" if is_indented else text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    ast.increment_lineno(tree, window.first_line - 1 - is_indented)
+    body = tree.body[0].body if is_indented and isinstance(tree.body[0], ast.If) else tree.body
+    is_function = len(body) == 1 and isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef)
+    last = window.first_line + len(window.lines) - 1
+    return Anatomy(window.file, window.first_line, last, body[0] if is_function else tree)
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, without those of functions and classes that are defined there."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield child
+            yield from own_nodes(child)
+
+
+def extent(node: ast.AST) -> range:
+    """The lines of a statement."""
+    return range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", None) or 0) + 1)
+
+
+def _extent(node: ast.AST) -> int:
+    return len(extent(node))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An endless loop with a `try` in it that swallows what fails.
+
+    `body` are the lines that are tried, `after` those that only run where nothing failed.
+    """
+
+    file: str
+    loop: Loop
+    tried: ast.stmt
+    body: range
+    after: frozenset[int]
+
+    @property
+    def lines(self) -> range:
+        """The lines of the whole loop."""
+        return extent(self.loop)
+
+    @property
+    def handlers(self) -> set[int]:
+        """The lines that catch, and what they do then."""
+        return {line for handler in getattr(self.tried, "handlers", ()) for line in extent(handler)}
+
+    def is_elsewhere(self, line: int) -> bool:
+        """Whether a line of the loop is neither the attempt, its handler nor the way back to it."""
+        return line not in extent(self.tried) and line != self.loop.lineno and line not in self.after
+
+
+def attempt_around(known: Mapping[str, Sequence[Anatomy]], file: str, line: int) -> Attempt | None:
+    """The innermost endless loop in which what fails at this line is swallowed; None where there is none."""
+    anatomy = find(known, file, line)
+    for loop in anatomy.loops if anatomy else ():
+        if line not in extent(loop) or not _is_endless(loop):
+            continue
+        for tried in sorted(_tries(loop), key=_extent):
+            body = range(tried.body[0].lineno, (tried.body[-1].end_lineno or 0) + 1)
+            if line in body and _swallows(tried):
+                return Attempt(file, loop, tried, body, frozenset(_after(loop, tried, line)))
+    return None
+
+
+def _is_endless(loop: Loop) -> bool:
+    """A `for` ends with what it goes through, unless that is endless."""
+    return isinstance(loop, ast.While) or (isinstance(loop.iter, ast.Call) and _name(loop.iter.func) in ENDLESS)
+
+
+def _tries(loop: Loop) -> list[ast.Try | ast.With]:
+    found = (one for one in own_nodes(loop) if isinstance(one, ast.Try | ast.With))
+    return [one for one in found if isinstance(one, ast.Try) or _suppresses(one)]
+
+
+def _suppresses(node: ast.With) -> bool:
+    calls = (item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call))
+    return any(_name(call.func) == "suppress" for call in calls)
+
+
+def _swallows(tried: ast.Try | ast.With) -> bool:
+    """Whether a handler goes on instead of leaving the loop."""
+    if isinstance(tried, ast.With):
+        return True
+    ways_out = ast.Raise | ast.Return | ast.Break
+    return any(not isinstance(handler.body[-1], ways_out) for handler in tried.handlers)
+
+
+def _after(loop: Loop, tried: ast.Try | ast.With, line: int) -> set[int]:
+    """The lines that run only where the line that fails did not: the rest of the `try`, and what handlers skip."""
+    later = [one for one in tried.body if one.lineno > line]
+    if isinstance(tried, ast.Try):
+        later += tried.orelse
+        leaves = ast.Continue | ast.Raise | ast.Return | ast.Break
+        if tried.handlers and all(isinstance(handler.body[-1], leaves) for handler in tried.handlers):
+            later += _behind(loop, tried)
+    return {number for one in later for number in extent(one)}
+
+
+def _behind(loop: Loop, tried: ast.stmt) -> list[ast.stmt]:
+    """The statements that follow one in its own block."""
+    for node in [loop, *own_nodes(loop)]:
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, [])
+            if isinstance(block, list) and tried in block:
+                return block[block.index(tried) + 1 :]
+    return []
+
+
+def counted(loop: Loop) -> set[str]:
+    """Variables that a loop only counts in or reads a clock into, and that decide nothing but when to give up."""
+    tested = _tested(loop)
+    counts, others = set[str](), set[str]()
+    for node in own_nodes(loop):
+        if isinstance(node, ast.AugAssign):
+            (counts if _is_count(node) else others).update(_targets(node))
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            clocks = any(_name(one.func) in CLOCKS for one in ast.walk(node.value) if isinstance(one, ast.Call))
+            (counts if clocks else others).update(_targets(node))
+            tested -= set(_targets(node)) if clocks else set()
+    return counts - others - tested
+
+
+def _is_count(node: ast.AugAssign) -> bool:
+    return isinstance(node.value, ast.Constant) and isinstance(node.op, ast.Add | ast.Sub)
+
+
+def _tested(node: ast.AST) -> set[str]:
+    """The names that conditions look at, or that are handed back, and those from which these were made."""
+    nodes = [node, *own_nodes(node)]
+    tested = {name for one in nodes for condition in _conditions(one) for name in _names(condition)}
+    assigned = [one for one in nodes if isinstance(one, ast.Assign | ast.AnnAssign | ast.With)]
+    for _ in assigned:
+        before = len(tested)
+        for one in assigned:
+            if tested.intersection(_targets(one)):
+                tested.update(_made_from(one))
+        if len(tested) == before:
+            break
+    return tested
+
+
+def _conditions(node: ast.AST) -> list[ast.AST]:
+    if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
+        return [node.test]
+    if isinstance(node, ast.For | ast.AsyncFor):
+        return [node.iter]
+    if isinstance(node, ast.Match):
+        return [node.subject]
+    return [node.value] if isinstance(node, ast.Return) and node.value else []
+
+
+def _made_from(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.With):
+        return {name for item in node.items for name in _names(item.context_expr)}
+    value = getattr(node, "value", None)
+    return _names(value) if value else set()
+
+
+def _targets(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.With):
+        targets = [item.optional_vars for item in node.items if item.optional_vars]
+    else:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]  # type: ignore[attr-defined]
+    return [name for target in targets for name in _bound(target)]
+
+
+def _bound(target: ast.AST) -> list[str]:
+    if isinstance(target, ast.Tuple | ast.List):
+        return [name for item in target.elts for name in _bound(item)]
+    if isinstance(target, ast.Subscript | ast.Starred):
+        return _bound(target.value)
+    return [_name(target)]
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {_name(one) for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)}
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+@dataclass
+class _Reading:
+    """Reads statements one after the other."""
+
+    seen: Collection[int] | Mapping[int, int]
+    tested: set[str]
+    steps: dict[int, Step] = field(default_factory=dict)
+
+    def read(self, statements: Sequence[ast.stmt]) -> None:
+        for statement in statements:
+            if isinstance(statement, ast.Try):
+                self._try(statement)
+            elif isinstance(statement, _Compound):
+                self._mark(range(statement.lineno, max(statement.lineno + 1, statement.body[0].lineno)), statement)
+                self.read(statement.body)
+                self.read(getattr(statement, "orelse", []))
+            elif isinstance(statement, ast.Match):
+                self._mark(range(statement.lineno, statement.cases[0].body[0].lineno), statement)
+                for case in statement.cases:
+                    self.read(case.body)
+            else:
+                self._mark(extent(statement), statement)
+
+    def _mark(self, lines: Iterable[int], statement: ast.stmt) -> None:
+        step = _step(statement, self.tested)
+        for line in lines:
+            self.steps.setdefault(line, step)
+
+    def _try(self, statement: ast.Try) -> None:
+        self.read(statement.body)
+        self.steps.setdefault(statement.lineno, Step.PASSES)
+        if self._caught(statement) >= MANY_FAILURES:
+            body = range(statement.body[0].lineno, (statement.body[-1].end_lineno or 0) + 1)
+            self.steps.update({line: Step.FAILS for line in body if self.steps.get(line) in _FAILING})
+        for handler in statement.handlers:
+            self.steps.setdefault(handler.lineno, Step.PASSES)
+            self.read(handler.body)
+        self.read(statement.orelse)
+        self.read(statement.finalbody)
+
+    def _caught(self, statement: ast.Try) -> int:
+        """How many looks met a handler, at the line that catches or below it."""
+        lines = {line for handler in statement.handlers for line in extent(handler)}
+        return sum(self.seen.get(line, 0) if isinstance(self.seen, Mapping) else line in self.seen for line in lines)
+
+
+_FAILING = frozenset({Step.WORKS, Step.CALLS, Step.ASKS})
+
+
+def _step(statement: ast.stmt, tested: set[str]) -> Step:  # noqa: PLR0911 - one answer for each kind of statement
+    if isinstance(statement, ast.While):
+        is_empty = all(isinstance(one, ast.Pass | ast.Continue) for one in statement.body)
+        return Step.PASSES if isinstance(statement.test, ast.Constant) and not is_empty else Step.ASKS
+    if isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.Assert | ast.Match):
+        return Step.ASKS
+    if isinstance(statement, ast.Return):
+        return _returned(statement.value)
+    if isinstance(statement, ast.Expr):
+        return _expression(statement.value)
+    if isinstance(statement, ast.AugAssign):
+        return Step.PASSES if _is_count(statement) else Step.WORKS
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return _assignment(statement, tested)
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        return Step.ASKS if tested.intersection(_targets(statement)) else Step.PASSES
+    return Step.PASSES
+
+
+def _returned(value: ast.expr | None) -> Step:
+    if value is None or isinstance(value, ast.Constant):
+        return Step.PASSES
+    return Step.WORKS if any(isinstance(one, ast.BinOp) for one in ast.walk(value)) else Step.RETURNS
+
+
+def _expression(value: ast.expr) -> Step:
+    if isinstance(value, ast.Constant):
+        return Step.PASSES
+    if isinstance(value, ast.Call):
+        return Step.ASKS if _name(value.func) in PAUSES else Step.CALLS
+    return Step.WORKS
+
+
+def _assignment(statement: ast.Assign | ast.AnnAssign, tested: set[str]) -> Step:
+    value = statement.value
+    if value is None or not any(isinstance(one, ast.Call | ast.BinOp | ast.Await) for one in ast.walk(value)):
+        return Step.PASSES
+    if tested.intersection(_targets(statement)):
+        return Step.ASKS
+    called = {_name(one.func) for one in ast.walk(value) if isinstance(one, ast.Call)}
+    return Step.PASSES if called and called <= CLOCKS else Step.WORKS

@@ -1,0 +1,60 @@
+"""Evidence about operations that fail and are repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.share import NO_LOOKS, Share
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """One loop in which an operation fails and is tried again.
+
+    `handling` are the looks at the thread on the CPU in which an exception of this loop was being handled, in
+    `episodes` separate runs; `inside` those that were in the loop at all, or in what it called. `successes` are the
+    looks in the loop that met what comes after the operation where it does not fail, `elsewhere` those at other lines
+    than the attempt and its handler. `repeats` are looks in which the loop's function held what it had held before.
+    `pauses` of the looks at the loop while it was off the CPU, or suspended, were outside the operation: it waited
+    before it tried again. `logging` are looks inside the formatting and writing of log lines or tracebacks.
+    `kind` and `text` are the exception's; `peer` is whom the operation wanted to reach, empty where not known.
+    `answers` is True where an exception of this kind is the answer "not yet" of a question (`queue.Empty`).
+    `serves` is True where a library's loop runs user code that fails, as a server does for each request.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    is_loop: bool
+    kind: str
+    text: str
+    peer: str
+    culprit: Culprit
+    cores: float
+    handling: Share
+    episodes: int
+    inside: Share
+    successes: Share = NO_LOOKS
+    elsewhere: Share = NO_LOOKS
+    repeats: Share = NO_LOOKS
+    pauses: Share = NO_LOOKS
+    logging: Share = NO_LOOKS
+    answers: bool = False
+    serves: bool = False
+    loop: Culprit | None = None
+    task: str | None = None
+    other_kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """Loops that failed again and again, those in which most was handled first; `failures` were seen in all.
+
+    `unplaced` are failures seen again and again for which no loop was found.
+    """
+
+    entries: tuple[Retry, ...]
+    looks: int
+    failures: int
+    unplaced: int = 0

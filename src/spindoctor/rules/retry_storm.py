@@ -1,0 +1,157 @@
+"""An operation fails and is tried again at once, over and over.
+
+## What we saw
+A thread, or a task of an event loop, went round in a loop whose `try` swallows what fails. Look after look an exception
+from the same call was being handled, what comes after the call was never reached, and nothing that the loop holds
+changed. It was not found waiting before the next attempt.
+
+## Why it hurts
+A core is gone for attempts that cannot succeed. Whoever is asked is flooded by them, and where each failure is logged,
+so is the disk.
+
+## What to do
+Wait before the next attempt, longer each time and by a random part of it: 1 s, 2 s, 4 s ... up to a minute. Give up,
+or raise an alarm, after some attempts. Catch only what another attempt can cure: a mistake in the request or the
+program fails for ever. On an event loop the pause is `await asyncio.sleep(...)`.
+
+## False alarms
+Exceptions that are part of the work (a line that does not parse, a key that is missing) come with something new in each
+turn and are not reported, nor are failures of single requests. Where attempts are a second apart the thread sleeps, and
+there is no storm.
+
+## Missed alarms
+Attempts that start each other without a loop: by recursion, or from a callback that says that the connection was lost.
+A loop of which the source cannot be read. Attempts that each bring something new, as a counter in their arguments.
+"""
+
+from __future__ import annotations
+
+from spindoctor.model.burning import blamed
+from spindoctor.model.facts import Others
+from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.retrying import Retries, Retry
+from spindoctor.model.rule import Rule
+
+MIN_LOOKS = 50
+"""Below this the shares are too coarse to accuse anyone."""
+
+MIN_EPISODES = 5
+"""One exception that is handled for long is no storm; five that come one after the other are."""
+
+MIN_CORES = 0.15
+"""Attempts with a pause between them need next to no CPU; a seventh of a core is some hundred attempts a second."""
+
+SEVERE_CORES = 0.3
+"""A third of a core is what a storm gets where others want the machine too."""
+
+MAX_SUCCESSES = 0.05
+"""Now and then an attempt may get through, or a look be torn."""
+
+MAX_ELSEWHERE = 0.3
+"""A loop that does other work between its attempts is a service some of whose requests fail."""
+
+MAX_PAUSES = 0.25
+"""Whoever is found waiting in a quarter of the looks does wait before the next attempt."""
+
+MIN_REPEATS = 0.3
+"""An attempt at something new holds something new each time."""
+
+FEW_REPEATS = 10
+"""Looks at what a deep or short-lived stack holds are rare: with fewer, the plain share counts, or that all attempts
+are made at one peer, and less is said."""
+
+
+def check(retries: Retries, others: Others) -> Outcome:
+    """Found for each loop in which the same operation fails without a pause."""
+    if retries.looks < MIN_LOOKS:
+        return Unsure(f"{retries.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
+    told = blamed(others)
+    storms = [one for one in retries.entries if _is_storm(one) and (one.pid, one.thread) not in told]
+    if storms:
+        return Found(tuple(map(_finding, storms)))
+    return Clear(_looked_at(retries))
+
+
+def _looked_at(retries: Retries) -> str:
+    told = [
+        f"{one.kind} in {one.culprit.function}: handled in {one.handling}, waiting in {one.pauses}, "
+        f"{one.repeats} showed nothing new"
+        for one in retries.entries
+    ]
+    return "; ".join(told) or f"{retries.failures} exceptions were being handled by busy threads, none again and again"
+
+
+def _is_storm(one: Retry) -> bool:
+    fails = one.episodes >= MIN_EPISODES and not one.answers and not one.serves
+    burns = one.cores * one.inside.ratio >= MIN_CORES and one.pauses.ratio <= MAX_PAUSES
+    is_alone = one.successes.ratio <= MAX_SUCCESSES and one.elsewhere.ratio <= MAX_ELSEWHERE
+    return fails and burns and is_alone and _repeats(one)
+
+
+def _repeats(one: Retry) -> bool:
+    if one.repeats.of < FEW_REPEATS:
+        return bool(one.peer) or one.repeats.ratio >= MIN_REPEATS
+    return one.repeats.low >= MIN_REPEATS
+
+
+def _finding(one: Retry) -> Finding:
+    cores = one.cores * one.inside.ratio
+    what = f"{one.kind}: {one.text}" if one.text else one.kind
+    to = f" to {one.peer}" if one.peer and one.peer not in one.text else ""
+    who = f"task {one.task}" if one.task else f"thread {one.thread}"
+    return Finding(
+        claim=f"the call in {one.culprit.function}{to} fails ({what}) and is tried again at once, over and over: "
+        f"{who} burns {cores:.2f} cores on it",
+        severity="critical" if cores >= SEVERE_CORES else "warning",
+        confidence="high" if one.repeats.of >= FEW_REPEATS and one.episodes >= 2 * MIN_EPISODES else "medium",
+        cost=Cost(cores=cores, loop_share=one.inside.ratio if one.is_loop else 0.0),
+        culprit=one.culprit,
+        culprits=(one.loop,) if one.loop and one.loop != one.culprit else (),
+        evidence=_evidence(one, what),
+        against=("an attempt may get through that no look met",) if one.handling.ratio < MIN_REPEATS else (),
+        fix=(
+            "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some "
+            "point.",
+            "Catch only what another attempt can cure.",
+        ),
+        now=("The storm ends when the operation succeeds: see to whom it wants to reach, or what it asks for.",),
+        explains="the core that is burned, the flood of attempts at the other side, and of log lines here",
+        would_change="looks that find it waiting before the next attempt, or behind a call that succeeded",
+    )
+
+
+def _evidence(one: Retry, what: str) -> tuple[Figure, ...]:
+    source = "exceptions being handled"
+    figures = [
+        Figure("exception", "what fails", what, "", source),
+        Figure("handling", "looks on the CPU that met it being handled", str(one.handling), "", source),
+        Figure("episodes", "separate runs of such looks", one.episodes, "runs", source),
+        Figure("inside", "looks on the CPU inside the loop", str(one.inside), "", "stacks and source"),
+        Figure("successes", "of these behind a call that succeeded", str(one.successes), "", "stacks and source"),
+        Figure("pauses", "looks that found it waiting before the next attempt", str(one.pauses), "", "stacks"),
+        Figure("repeats", "looks in which the loop holds what it held before", str(one.repeats), "", "locals"),
+        Figure("thread_cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+    ]
+    if one.logging.count:
+        figures.append(Figure("logging", "looks in logging or traceback formatting", str(one.logging), "", "stacks"))
+    if one.other_kinds:
+        figures.append(Figure("also", "other exceptions on the way", ", ".join(one.other_kinds), "", source))
+    return tuple(figures)
+
+
+RULE = Rule(
+    slug="retry-storm",
+    title="An operation fails and is repeated without a pause",
+    needs=(Retries, Others),
+    check=check,
+    page=__doc__,
+    explains=(
+        "callback-storm",
+        "cpu-bound-on-loop",
+        "polling-thread",
+        "native-hot",
+        "hot-thread",
+        "gil-contention",
+        "single-core-ceiling",
+    ),
+)

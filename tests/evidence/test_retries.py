@@ -1,0 +1,173 @@
+"""Operations that fail and are tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recordings import TEN_MS, library, main_thread, one_process, recording, task, task_looks, user
+
+from spindoctor.evidence.retries import retries
+from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.hot import Failure, Held, HotLook
+from spindoctor.model.recording import ProcessRecording, SourceWindow, ThreadUse
+from spindoctor.model.retrying import Retries, Retry
+from spindoctor.model.rule import Missing
+from spindoctor.model.sample import LoopLook, Sample, SystemCall, ThreadLook
+from spindoctor.model.share import Share
+
+TID = 107
+SOURCE = SourceWindow(
+    "/srv/app.py",
+    10,
+    10,
+    (
+        "def run():",
+        "    while True:",
+        "        try:",
+        "            reply = send()",
+        "        except OSError as error:",
+        "            log(error)",
+        "            continue",
+        "        handle(reply)",
+    ),
+)
+SENDING, CATCHING, HANDLING = (user("run", line) for line in (13, 15, 17))
+CONNECT = library("create_connection", 88)
+
+
+def on_cpu(*stack: Frame) -> ThreadLook:
+    return ThreadLook(TID, stack, ran_ns=TEN_MS)
+
+
+def failure(number: int, *places: Frame, kind: str = "ConnectionRefusedError") -> Failure:
+    return Failure(number / 100, TID, kind, "Connection refused", places, peer="127.0.0.1:1")
+
+
+def seen(looks: Sequence[ThreadLook], failures: Sequence[Failure], **more: object) -> Retries:
+    samples = tuple(Sample(number / 100, (look,)) for number, look in enumerate(looks))
+    process = ProcessRecording(
+        100,
+        samples=samples,
+        failures=tuple(failures),
+        threads=(ThreadUse(TID, "sender", "python", user_s=2.7),),
+        functions=(SOURCE,),
+        **more,  # type: ignore[arg-type]
+    )
+    found = retries(recording(process))
+    assert isinstance(found, Retries)
+    return found
+
+
+def storm(looks: Sequence[ThreadLook], failures: Sequence[Failure], **more: object) -> Retry:
+    return seen(looks, failures, **more).entries[0]
+
+
+def test_the_call_the_exception_and_the_peer_are_named() -> None:
+    looks = [on_cpu(CATCHING), on_cpu(CONNECT, SENDING)] * 3
+
+    found = storm(looks, [failure(0, CONNECT, SENDING), failure(2, CONNECT, SENDING)])
+
+    assert (found.kind, found.text, found.peer) == ("ConnectionRefusedError", "Connection refused", "127.0.0.1:1")
+    assert (found.culprit.function, found.culprit.line) == ("run", 13)
+    assert found.culprit.library_frame is not None
+    assert not found.answers
+
+
+def test_looks_at_the_lines_that_catch_count_as_handling() -> None:
+    """Two exceptions were met, and the handler's lines in a third look; three runs with an attempt between them."""
+    looks = [on_cpu(CATCHING), on_cpu(CONNECT, SENDING)] * 3
+
+    found = storm(looks, [failure(0, SENDING), failure(2, SENDING)])
+
+    assert (found.handling, found.episodes, found.inside) == (Share(3, 6), 3, Share(6, 6))
+
+
+def test_what_comes_behind_the_call_is_success() -> None:
+    looks = [on_cpu(CATCHING), on_cpu(HANDLING), on_cpu(HANDLING), on_cpu(SENDING)]
+
+    found = storm(looks, [failure(0, SENDING), failure(3, SENDING)])
+
+    assert found.successes == Share(2, 4)
+
+
+def test_asleep_in_the_handler_is_a_pause_and_asleep_in_the_call_is_none() -> None:
+    """Two looks in the handler, one in the call; a sleep in the `try` itself is one as well."""
+    asleep = [ThreadLook(TID, (frame,), call=SystemCall("futex")) for frame in (CATCHING, CATCHING, SENDING)]
+    naps = ThreadLook(TID, (SENDING,), call=SystemCall("clock_nanosleep"))
+
+    found = storm([on_cpu(SENDING), *asleep, naps], [failure(0, SENDING), failure(0, SENDING)])
+
+    assert found.pauses == Share(3, 5)
+
+
+def test_an_exception_that_was_wrapped_is_named_as_the_loop_caught_it() -> None:
+    """The refusal is caught in the library, which raises its own error for it."""
+    refused = [failure(n, CONNECT) for n in range(3)]
+    wrapped = [failure(3, library("post", 9), SENDING, kind="app.DeliveryError")]
+    looks = [on_cpu(CONNECT, SENDING)] * 3 + [on_cpu(CATCHING)]
+
+    found = storm(looks, [*refused, *wrapped])
+
+    assert (found.kind, found.other_kinds) == ("DeliveryError", ("ConnectionRefusedError",))
+
+
+def test_not_yet_is_an_answer() -> None:
+    failures = [failure(n, SENDING, kind="_queue.Empty") for n in range(3)]
+
+    assert storm([on_cpu(SENDING)] * 3, failures).answers
+
+
+def test_a_library_that_runs_failing_user_code_serves() -> None:
+    """The loop is the library's, and what fails is the user's handler that it calls."""
+    text = tuple(line.replace("send()", "handler()") for line in SOURCE.lines)
+    loop = SourceWindow(library("").file, 10, 10, text)
+    stack: Stack = (user("view", 40), library("run", 13))
+    process = one_process(
+        samples=tuple(Sample(n / 100, (on_cpu(*stack),)) for n in range(3)),
+        failures=tuple(failure(n, *stack) for n in range(3)),
+        threads=(ThreadUse(TID, "server", "python", user_s=2.0),),
+        functions=(loop,),
+    )
+
+    found = retries(recording(process))
+
+    assert isinstance(found, Retries)
+    assert found.entries[0].serves
+
+
+def test_a_failure_without_an_endless_loop_is_counted_and_no_more() -> None:
+    found = seen([on_cpu(user("other", 90))] * 3, [failure(n, user("other", 90)) for n in range(3)])
+
+    assert (found.entries, found.unplaced, found.failures) == ((), 3, 3)
+
+
+def test_what_the_loop_holds_is_compared_by_value_without_its_counters() -> None:
+    same = [HotLook(n / 25, TID, (SENDING,), held=((Held("job", n, 1), Held("error", 5, 5)),)) for n in range(5)]
+    new = [HotLook(n / 25, TID, (SENDING,), held=((Held("job", n, n),),)) for n in range(5)]
+    failures = [failure(n, SENDING) for n in range(3)]
+
+    assert storm([on_cpu(SENDING)] * 3, failures, hot_looks=tuple(same)).repeats == Share(4, 4)
+    assert storm([on_cpu(SENDING)] * 3, failures, hot_looks=tuple(new)).repeats == Share(0, 4)
+
+
+def test_a_task_pauses_where_its_chain_sleeps_behind_the_attempt() -> None:
+    """Suspended in the handler in two of three slow looks, in the call in the third."""
+    chains = [(library("sleep", 5), CATCHING), (library("sleep", 5), CATCHING), (CONNECT, SENDING)]
+    slow = task_looks(*({"tasks": (task(7, *chain, waits_on="_asyncio.Future"),)} for chain in chains))
+    samples = tuple(
+        Sample(n / 100, (ThreadLook(100, (SENDING,), ran_ns=TEN_MS),), (LoopLook(100, 0xA0, task=7, depth=1),))
+        for n in range(3)
+    )
+    failures = tuple(Failure(n / 100, 100, "OSError", "", (SENDING,)) for n in range(3))
+    process = one_process(
+        samples=samples, failures=failures, task_looks=slow, threads=(main_thread(user_s=2.0),), functions=(SOURCE,)
+    )
+
+    found = retries(recording(process))
+
+    assert isinstance(found, Retries)
+    assert (found.entries[0].pauses, found.entries[0].task) == (Share(2, 3), "Task-7")
+
+
+def test_without_a_look_nothing_is_known() -> None:
+    assert isinstance(retries(recording(one_process())), Missing)
