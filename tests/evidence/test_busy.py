@@ -84,6 +84,14 @@ def test_an_empty_loop_can_call_nothing() -> None:
     assert told(thread_samples([on_cpu(RUN)])).calls_there
 
 
+def test_matches_of_one_subject_again_and_again_are_not_one_that_lasts() -> None:
+    """A single look at another instruction, between two that show the same: the match ended and began again."""
+    samples = thread_samples(*[[on_cpu(RUN, instruction=6 if n == 50 else 4)] for n in range(101)])
+    same = [hot(n, RUN, match=Match("[a-z]+", 28, 5)) for n in range(26)]
+
+    assert told(samples, same).matching is None
+
+
 def test_one_match_that_lasts_is_told_from_many() -> None:
     """A second on 28 characters, against another subject in each look."""
     samples = [Sample(n / 100, (on_cpu(RUN),)) for n in range(101)]

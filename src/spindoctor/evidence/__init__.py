@@ -29,6 +29,7 @@ from spindoctor.model.collector import Collectors
 from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
 from spindoctor.model.retrying import Retries
+from spindoctor.model.rule import Missing
 from spindoctor.model.settings import DevSettings
 from spindoctor.model.spinning import Backlog, Spins
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
@@ -61,5 +62,15 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
 
 
 def gather(recording: Recording) -> dict[type, Any]:
-    """Every kind of evidence that a recording yields: a fact, or `Missing` with the reason."""
-    return {kind: build(recording) for kind, build in BUILDERS.items()}
+    """Every kind of evidence that a recording yields: a fact, or `Missing` with the reason.
+
+    A fault of ours in one kind costs the checks that need it, never the report: the scene may be gone afterwards.
+    """
+    return {kind: _built(build, recording) for kind, build in BUILDERS.items()}
+
+
+def _built(build: Callable[[Recording], Any], recording: Recording) -> Any:  # noqa: ANN401 - any fact
+    try:
+        return build(recording)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the other kinds are unharmed
+        return Missing(f"a fault in spindoctor itself, please report it: {type(fault).__name__}: {fault}")

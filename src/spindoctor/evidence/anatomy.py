@@ -249,7 +249,7 @@ def _tested(node: ast.AST) -> set[str]:
     """The names that conditions look at, or that are handed back, and those from which these were made."""
     nodes = [node, *own_nodes(node)]
     tested = {name for one in nodes for condition in _conditions(one) for name in _names(condition)}
-    assigned = [one for one in nodes if isinstance(one, ast.Assign | ast.AnnAssign | ast.With)]
+    assigned = [one for one in nodes if isinstance(one, ast.Assign | ast.AnnAssign | ast.With | ast.AsyncWith)]
     for _ in assigned:
         before = len(tested)
         for one in assigned:
@@ -271,14 +271,14 @@ def _conditions(node: ast.AST) -> list[ast.AST]:
 
 
 def _made_from(node: ast.AST) -> set[str]:
-    if isinstance(node, ast.With):
+    if isinstance(node, ast.With | ast.AsyncWith):
         return {name for item in node.items for name in _names(item.context_expr)}
     value = getattr(node, "value", None)
     return _names(value) if value else set()
 
 
 def _targets(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.With):
+    if isinstance(node, ast.With | ast.AsyncWith):
         targets = [item.optional_vars for item in node.items if item.optional_vars]
     else:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]  # type: ignore[attr-defined]

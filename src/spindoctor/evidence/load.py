@@ -35,7 +35,14 @@ def load(recording: Recording) -> Load | Missing:
             sum(any(look.ran_ns for look in sample.threads) for one in recording.processes for sample in one.samples),
             recording.looks,
         ),
+        queued=_queued(recording),
     )
+
+
+def _queued(recording: Recording) -> int:
+    """Connections in the queues of listening sockets; a forked service has one such socket in many processes."""
+    sockets = {d.inode: d.socket for one in recording.processes for d in one.descriptors if d.socket}
+    return sum(one.receive_queue_bytes for one in sockets.values() if one.state == "LISTEN")
 
 
 def _requests(process: ProcessRecording) -> float:

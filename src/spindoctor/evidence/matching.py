@@ -24,7 +24,8 @@ def matching(process: ProcessRecording, tid: int, namer: Namer, of: int) -> Matc
     looks = [look for look in process.hot_looks if look.tid == tid]
     stays = [stay for stay in _stays(looks) if stay[0].match]
     seen = [(stay, _inside(process, tid, stay)) for stay in stays]
-    slow = [(stay, inside) for stay, inside in seen if _is_slow(stay, inside)]
+    many = {stay[0].match for stay, inside in seen if not inside}
+    slow = [(stay, inside) for stay, inside in seen if stay[0].match not in many and _is_slow(stay, inside)]
     counts = Counter(_pattern(stay) for stay, inside in slow for _ in inside)
     if not counts:
         return None
@@ -58,14 +59,23 @@ def _stays(looks: Sequence[HotLook]) -> list[list[HotLook]]:
 
 
 def _inside(process: ProcessRecording, tid: int, stay: Sequence[HotLook]) -> list[Moment]:
-    """The quick looks at the thread between the first and the last look of a stay."""
-    return [
-        Moment(sample.at_s, look, own_part(sample, look), stay=stay[0].at_s)
+    """The quick looks at the thread between the first and the last look of a stay.
+
+    None where one of them met it at another instruction: then these are many matches of the same subject, and so are
+    those that no look happened to interrupt.
+    """
+    seen = [
+        (sample, look)
         for sample in process.samples
         if stay[0].at_s <= sample.at_s <= stay[-1].at_s
         for look in sample.threads
-        if look.tid == tid and _is_there(look, stay[0])
+        if look.tid == tid and look.stack
     ]
+    there = [(sample, look) for sample, look in seen if _is_there(look, stay[0])]
+    places = {look.instruction for _, look in there if look.instruction is not None}
+    if len(places) > 1 or len(there) < len(seen):
+        return []
+    return [Moment(sample.at_s, look, own_part(sample, look), stay=stay[0].at_s) for sample, look in there]
 
 
 def _is_there(look: ThreadLook, there: HotLook) -> bool:

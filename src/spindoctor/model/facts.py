@@ -338,7 +338,7 @@ class Load:
     """What the service was asked to do during the look.
 
     `requests` are requests in progress on average, `tasks` pending tasks, `turns` turns of all loops that were seen to
-    change between looks, `connections` established sockets.
+    change between looks, `connections` established sockets. `queued` connections waited for somebody to accept them.
     """
 
     requests: float
@@ -347,6 +347,7 @@ class Load:
     connections: int
     cores: float
     active_looks: Share
+    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)

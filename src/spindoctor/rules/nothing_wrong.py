@@ -47,6 +47,12 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
     if faults:
         return Clear(f"something is wrong: {', '.join(faults)}")
+    if load.queued:
+        return Unsure(
+            f"{load.queued} connections wait to be accepted and nothing that was found says why: whoever accepts them is "
+            f"busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} requests in progress); see what its threads do: "
+            "spindoctor dump"
+        )
     if load.cores < IDLE_CORES and not load.requests:
         return Unsure(
             f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
