@@ -16,7 +16,7 @@ from spindoctor.model.recording import SourceWindow
 STDLIB = Path(sysconfig.get_path("stdlib"))
 FOLDERS = [Path(asyncio.__file__).parent, STDLIB / "concurrent", STDLIB / "json"]
 EACH = 7  # lines from one that is asked about to the next
-EVERY_STATEMENT = '''
+EVERY_STATEMENT = """
 async def every(source, sink):
     async with sink.lock as (held, *rest), sink:
         async for one in source:
@@ -43,7 +43,7 @@ async def every(source, sink):
                         import json
                     class Inside: pass
     type(one)
-'''
+"""
 
 
 def windows(path: Path) -> Iterator[SourceWindow]:

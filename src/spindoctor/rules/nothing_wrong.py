@@ -47,17 +47,8 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
     if faults:
         return Clear(f"something is wrong: {', '.join(faults)}")
-    if load.queued:
-        return Unsure(
-            f"{load.queued} connections wait to be accepted and nothing that was found says why: whoever accepts them is "
-            f"busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} requests in progress); see what its threads do: "
-            "spindoctor dump"
-        )
-    if load.cores < IDLE_CORES and not load.requests:
-        return Unsure(
-            f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
-            f"{load.connections} connections, {load.tasks} tasks); look again while it is in use"
-        )
+    if too_little := _unusable(load):
+        return Unsure(too_little)
     if not any(isinstance(outcome, Clear | Found) for outcome in others.outcomes.values()):
         return Unsure(f"nothing else could be judged: {', '.join(others.outcomes)}")
     burning = [one for one in busy.threads if _burns(one)]
@@ -71,6 +62,22 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
         why = f"; not judged: {', '.join(unsure)}" if unsure else ""
         return Unsure(f"{_names(restless)} and never rests, with {load.requests:.1f} requests in progress{why}")
     return Found((_finding(load, burning, others),))
+
+
+def _unusable(load: Load) -> str:
+    """Why this load allows no clean bill of health; empty where it does."""
+    if load.queued:
+        return (
+            f"{load.queued} connections wait to be accepted and nothing that was found says why: whoever accepts them "
+            f"is busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} requests in progress); what its threads do "
+            "is shown by: spindoctor dump"
+        )
+    if load.cores < IDLE_CORES and not load.requests:
+        return (
+            f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
+            f"{load.connections} connections, {load.tasks} tasks); look again while it is in use"
+        )
+    return ""
 
 
 def _is_restless(one: BusyThread, load: Load) -> bool:
