@@ -1,8 +1,8 @@
 """The doctor against real services: the sick ones are found at their marked line, the cured ones are left in peace.
 
 With SPINDOCTOR_LAB=all every case is tried on every Python that it runs on; without it the founding incidents are, the
-others on the few Pythons that their case names. A case that fails is tried again, twice at most, and that is said; every
-look is kept for docs/verdicts.md (`make lab` writes it).
+others on the few Pythons that their case names. A case that fails is tried again, twice at most, and that is said;
+every look is kept for docs/verdicts.md (`make lab` writes it).
 """
 
 from __future__ import annotations
