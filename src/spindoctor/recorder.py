@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from spindoctor.errors import DoctorError, Misread
+from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
 from spindoctor.model.frames import Frame
@@ -172,8 +172,9 @@ class Recorder:
         for watch in self._watches:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
-        found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
-        self._pipe_looks += [found] if found else []
+        with contextlib.suppress(Gone):  # the next look tells which one
+            found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
+            self._pipe_looks += [found] if found else []
         return time.monotonic() - before_s
 
     def _follow(self) -> None:
@@ -187,6 +188,9 @@ class Recorder:
         self._vantage.roam()
         tables = SocketTables()
         for watch in self._watches:
+            if watch.ended:
+                self._missing[watch.pid] = watch.ended
+                continue
             try:
                 table = read_descriptors(watch.pid, tables=tables)
             except DoctorError as error:

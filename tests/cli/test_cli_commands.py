@@ -16,6 +16,8 @@ from fake_session import LOOK, RECORDING, FakeSession, a_report
 from spindoctor import __version__, store
 from spindoctor.cli.app import COMMANDS
 from spindoctor.errors import DoctorError
+from spindoctor.model import endings
+from spindoctor.model.outcome import Unsure
 from spindoctor.rules import ALL_RULES
 
 Spin = Callable[..., Ended]
@@ -351,3 +353,35 @@ def test_the_report_is_as_wide_as_the_terminal(spin: Spin, monkeypatch: pytest.M
     monkeypatch.setattr("shutil.get_terminal_size", lambda _: os.terminal_size((60, 24)))
 
     assert max(map(len, spin("diagnose", "42").out.splitlines())) <= 60
+
+
+@pytest.mark.parametrize(
+    ("ending", "hint"),
+    [
+        (endings.ended(42), "list the Python processes"),
+        (endings.stopped(42), "kill -CONT 42"),
+        (endings.replaced(42), "spindoctor diagnose 42"),
+    ],
+)
+def test_an_ending_is_told_first_with_what_helps(spin: Spin, session: FakeSession, ending: str, hint: str) -> None:
+    session.report = replace(a_report(), look=replace(LOOK, ended=ending))
+
+    ended = spin("diagnose", "42")
+
+    assert f": {ending} Until then: no fault" in " ".join(ended.out.split())
+    assert hint in ended.err.partition("try:")[2]
+    assert ended.code == 0
+
+
+def test_what_was_found_before_the_end_counts(spin: Spin, session: FakeSession) -> None:
+    session.report = replace(a_report("warning"), look=replace(LOOK, ended=endings.ended(42)))
+
+    assert spin("diagnose", "42").code == 1
+
+
+def test_an_end_before_any_check_could_judge_is_no_look(spin: Spin, session: FakeSession) -> None:
+    session.report = replace(
+        a_report(), look=replace(LOOK, ended=endings.ended(42)), outcomes={"callback-storm": Unsure("too short")}
+    )
+
+    assert spin("diagnose", "42").code == 3

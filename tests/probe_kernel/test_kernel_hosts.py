@@ -14,8 +14,9 @@ from spindoctor.model.survey import ProcessLoad, ServiceUse, ThreadLoad
 from spindoctor.probe import find
 from spindoctor.probe.family import read_stats
 from spindoctor.probe.find import by_name, by_port, hottest, match_names
-from spindoctor.probe.hosts import survey
-from spindoctor.probe.permission import Situation, advise, hint_for, is_on_disk
+from spindoctor.probe.hosts import survey, without_us
+from spindoctor.probe.kin import Kinsman
+from spindoctor.probe.permission import Situation, advise, hint_for, is_on_disk, own_arguments
 
 BURNS = """
 import socket, sys, threading
@@ -205,3 +206,30 @@ def test_a_machine_made_from_a_containers_image_is_no_container() -> None:
     assert is_on_disk("27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n")
     assert not is_on_disk("500 400 0:60 / / rw,relatime - overlay overlay rw,lowerdir=/a\n")
     assert not is_on_disk("")
+
+
+@pytest.mark.parametrize(
+    ("typed", "again"),
+    [
+        (["dump", "12", "--locals"], "dump 12 --locals"),
+        (["record", "-o", "a b.html"], "record -o 'a b.html' 12"),
+        (["top", "--port", "8000", "--once"], "top --port 8000 --once"),
+        (["--debug"], "diagnose 12"),
+        ([], "diagnose 12"),
+    ],
+)
+def test_the_hint_repeats_the_command_that_was_typed(
+    typed: list[str], again: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/opt/bin/spindoctor", *typed])
+
+    assert advise(situation(arguments=own_arguments(12))).endswith(f"sudo /opt/bin/spindoctor {again}")
+
+
+def test_our_own_runs_are_no_service() -> None:
+    found = {
+        1: Kinsman(1, 0, ("/venv/bin/python", "/venv/bin/spindoctor", "top"), "/usr/bin/python3"),
+        2: Kinsman(2, 0, ("/venv/bin/python", "app.py"), "/usr/bin/python3"),
+    }
+
+    assert set(without_us(found)) == {2}

@@ -84,7 +84,7 @@ def test_a_pid_that_never_existed_and_one_that_has_ended_are_gone(start: Start) 
     for pid in (NEVER, victim.pid):
         with pytest.raises(Gone) as failure:
             read_process(pid)
-        assert failure.value.problem == f"There is no process {pid} (any more)."
+        assert failure.value.problem == f"There is no process {pid}."
         assert failure.value.exit_code == ExitCode.COULD_NOT_LOOK
     assert not is_same(process)
     with pytest.raises(Gone):

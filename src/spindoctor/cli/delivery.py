@@ -6,7 +6,8 @@ from spindoctor import session, store
 from spindoctor.cli.options import Delivery, FailOn
 from spindoctor.cli.streams import Color, is_styled, put, tell, width
 from spindoctor.errors import ExitCode
-from spindoctor.model.outcome import Found, Report
+from spindoctor.model.endings import advice
+from spindoctor.model.outcome import Clear, Found, Report
 from spindoctor.model.recording import Recording
 from spindoctor.report import json, markdown, terminal
 
@@ -34,7 +35,7 @@ def deliver(recording: Recording, delivery: Delivery) -> ExitCode:
     text = _rendered(report, delivery)
     if report.look.ended:
         tell(f"{report.look.ended} What was seen until then follows.")
-        tell("Run `spindoctor` to list the Python processes that run now.", mark="  try: ")
+        tell(advice(report.look.ended, report.target.hot), mark="  try: ")
     if delivery.output:
         store.write(delivery.output, text.encode("utf-8", "backslashreplace"))
     else:
@@ -52,7 +53,7 @@ def page(recording: Recording, report: Report) -> bytes:
 def status(report: Report, fail_on: FailOn) -> ExitCode:
     """An interrupted look, none at all, findings at least as severe as `fail_on`, or nothing to fail on.
 
-    A target that ended before anything was found was not looked at to the end.
+    What was seen of a target that ended counts as any look does; it is no look where no check could judge it.
     """
     if report.look.is_interrupted:
         return ExitCode.INTERRUPTED
@@ -63,7 +64,8 @@ def status(report: Report, fail_on: FailOn) -> ExitCode:
     is_bad = any(finding.severity in bad for outcome in found for finding in outcome.findings)
     if is_bad:
         return ExitCode.FINDINGS
-    return ExitCode.COULD_NOT_LOOK if report.look.ended else ExitCode.NOTHING_FOUND
+    is_judged = any(isinstance(outcome, (Clear, Found)) for outcome in report.outcomes.values())
+    return ExitCode.COULD_NOT_LOOK if report.look.ended and not is_judged else ExitCode.NOTHING_FOUND
 
 
 def _rendered(report: Report, delivery: Delivery) -> str:

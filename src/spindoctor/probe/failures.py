@@ -9,7 +9,7 @@ from spindoctor.probe.permission import hint_for
 def gone(pid: int) -> Gone:
     """The process does not exist, or has ended while we looked."""
     return Gone(
-        f"There is no process {pid} (any more).",
+        f"There is no process {pid}.",
         "Run `spindoctor` to list the Python processes that run now.",
     )
 

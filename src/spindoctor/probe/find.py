@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.probe.descriptors import find_socket_inodes
 from spindoctor.probe.family import HOT_INTERVAL_S, read_stats
-from spindoctor.probe.hosts import find_pythons
-from spindoctor.probe.kin import Kinsman, group_families, is_same_program, leader_of, program_of
-from spindoctor.probe.permission import own_command
+from spindoctor.probe.hosts import find_pythons, without_us
+from spindoctor.probe.kin import Kinsman, group_families, is_same_program, leader_of
+from spindoctor.probe.permission import own_arguments, own_command
 from spindoctor.probe.proc import Stat, find_pids, read_link
 from spindoctor.probe.processes import read_command
 from spindoctor.probe.sockets import listening_sockets
 
 _MOST_SHOWN = 10
 _MOST_CHARACTERS = 80
-_OURSELVES = "spindoctor"
 _LIST = "Run `spindoctor` to list the Python processes that run now."
 
 
@@ -62,8 +61,8 @@ def _nobody(port: int, holders: list[int], *, is_open: bool) -> DoctorError:
         return DoctorError(f"Port {port} belongs to no Python process but to {names}.", _LIST)
     if is_open:
         problem = f"Port {port} is open, but the kernel does not show us whose it is."
-        hint = f"Run it as root: sudo {own_command()} diagnose --port {port}" if os.geteuid() else _LIST
-        return DoctorError(problem, hint)
+        command = f"{own_command()} {own_arguments() or f'diagnose --port {port}'}"
+        return DoctorError(problem, f"Run it as root: sudo {command}" if os.geteuid() else _LIST)
     return DoctorError(f"No process listens on TCP port {port}.", _LIST)
 
 
@@ -103,7 +102,7 @@ def hottest(interval_s: float = HOT_INTERVAL_S, sleep: Callable[[float], None] =
     sleep(interval_s)
     after = read_stats()
     active = {pid for pid, now in after.items() if _used(pid, before, now)}
-    pythons = _without_us(find_pythons(after, active)[0])
+    pythons = without_us(find_pythons(after, active)[0])
     if not pythons:
         raise DoctorError(
             "No Python process runs here that we can see.",
@@ -127,21 +126,7 @@ def _pythons() -> tuple[dict[int, Kinsman], int]:
     """All Python processes, also those that embed it and idle: the user has named one."""
     stats = read_stats()
     found, hidden = find_pythons(stats, set(stats))
-    return _without_us(found), hidden
-
-
-def _without_us(pythons: Mapping[int, Kinsman]) -> dict[int, Kinsman]:
-    started_us = {pid for pid in _ancestors(pythons) if any(_OURSELVES in word for word in pythons[pid].command)}
-    others = (one for pid, one in pythons.items() if pid not in started_us)
-    return {one.pid: one for one in others if program_of(one.command) != _OURSELVES}
-
-
-def _ancestors(pythons: Mapping[int, Kinsman]) -> Iterator[int]:
-    """The Pythons right above us: a launcher has our arguments, and so the pattern, on its command line."""
-    pid = os.getppid()
-    while pid in pythons:
-        yield pid
-        pid = pythons[pid].parent_pid
+    return without_us(found), hidden
 
 
 def _the_one(what: str, pids: Iterable[int], pythons: Mapping[int, Kinsman]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from spindoctor.errors import Gone
@@ -28,6 +28,7 @@ _PILOT_SHARE = 0.25
 _EMBEDDERS = frozenset({"uwsgi", "apache2", "httpd", "unitd", "nginx", "gunicorn"})
 """Programs that may hold an interpreter; of any other name only those that use CPU are looked into."""
 
+_OURSELVES = "spindoctor"
 _MOST_THREADS = 2_000
 _MOST_DETAILS = 100
 """Services for which ports and quota are read, busiest first."""
@@ -65,6 +66,7 @@ def survey(interval_s: float = INTERVAL_S, sleep: Callable[[float], None] = time
     sleep(interval_s * (1 - _PILOT_SHARE))
     last = _read()
     pythons, hidden = find_pythons(last.stats, _used(first, last))
+    pythons = without_us(pythons)
     end = _with_threads(last, begin.threads)
     loads = {pid: _process_load(one, first, begin, end) for pid, one in pythons.items()}
     kernel = machine(before, read_machine(os.getpid()))
@@ -114,6 +116,21 @@ def find_pythons(stats: Mapping[int, Stat], active: set[int]) -> tuple[dict[int,
         elif kinsman.command:
             hidden += 1
     return found, hidden
+
+
+def without_us(pythons: Mapping[int, Kinsman]) -> dict[int, Kinsman]:
+    """These without the runs of spindoctor, and without what started this one."""
+    started_us = {pid for pid in _ancestors(pythons) if any(_OURSELVES in word for word in pythons[pid].command)}
+    others = (one for pid, one in pythons.items() if pid not in started_us)
+    return {one.pid: one for one in others if program_of(one.command) != _OURSELVES}
+
+
+def _ancestors(pythons: Mapping[int, Kinsman]) -> Iterator[int]:
+    """The Pythons right above us: a launcher has our arguments, and so the pattern, on its command line."""
+    pid = os.getppid()
+    while pid in pythons:
+        yield pid
+        pid = pythons[pid].parent_pid
 
 
 def _runs_python(pid: int, executable: str, *, is_active: bool) -> bool:

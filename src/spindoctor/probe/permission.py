@@ -22,6 +22,8 @@ _CONTAINER_MARKS = (
     ("/run/.containerenv", "podman"),
     ("/.dockerenv", "docker"),
 )
+_OUR_PROGRAMS = frozenset({"spindoctor", "__main__.py"})
+_ON_PROCESSES = frozenset({"diagnose", "dump", "record", "top"})
 _KUBERNETES_NAME = "KUBERNETES_SERVICE_HOST"
 
 
@@ -30,7 +32,8 @@ class Situation:
     """What decides who may look at whom.
 
     `has_ptrace`: we have CAP_SYS_PTRACE; `can_gain_ptrace`: root would have it here (it is in the bounding set).
-    `command` is how we are started, `container` what we are inside of, if any.
+    `command` is how we are started, `arguments` what was asked of us (empty: to diagnose the process),
+    `container` what we are inside of, if any.
     """
 
     pid: int
@@ -43,6 +46,7 @@ class Situation:
     container: str | None = None
     host: str = ""
     command: str = "spindoctor"
+    arguments: str = ""
     is_denied_by_selinux: bool = False
 
 
@@ -56,7 +60,7 @@ def advise(now: Situation) -> str:
     if now.has_ptrace:
         return _advise_the_mighty(now)
     if now.can_gain_ptrace and (now.has_sudo or now.container is None):
-        return f"{_reason(now)} Run it as root: sudo {now.command} diagnose {now.pid}"
+        return f"{_reason(now)} Run it as root: sudo {now.command} {_asked(now)}"
     return f"{_reason(now)} {_advise_from_outside(now)}"
 
 
@@ -74,7 +78,7 @@ def _advise_from_outside(now: Situation) -> str:
 
 def _inside(now: Situation, uid: int | None) -> str:
     exec_as = f"{now.container} exec -it -u {uid} {now.host}"
-    return f"Run it as user {uid}, from the host: {exec_as} {now.command} diagnose {now.pid}"
+    return f"Run it as user {uid}, from the host: {exec_as} {now.command} {_asked(now)}"
 
 
 def _reason(now: Situation) -> str:
@@ -91,11 +95,11 @@ def _side_container(now: Situation) -> str:
         return (
             "Attach a debug container: "
             f"kubectl debug -it {now.host} --profile=general --target=CONTAINER --image=IMAGE_WITH_SPINDOCTOR "
-            f"-- spindoctor diagnose {now.pid}"
+            f"-- spindoctor {_asked(now)}"
         )
     return (
         f"Start a container beside it, on the host: {now.container} run --rm -it --pid=container:{now.host} "
-        f"--cap-add=SYS_PTRACE IMAGE_WITH_SPINDOCTOR spindoctor diagnose {now.pid}"
+        f"--cap-add=SYS_PTRACE IMAGE_WITH_SPINDOCTOR spindoctor {_asked(now)}"
     )
 
 
@@ -108,7 +112,7 @@ def _advise_the_mighty(now: Situation) -> str:
         )
     if now.is_denied_by_selinux:
         return "SELinux denies it to everybody. Allow it for now: sudo setsebool deny_ptrace 0"
-    return f"A security module refuses it. See which: sudo dmesg | tail; then {now.command} diagnose {now.pid} again"
+    return f"A security module refuses it. See which: sudo dmesg | tail; then {now.command} {_asked(now)} again"
 
 
 def read_situation(pid: int) -> Situation:
@@ -127,6 +131,7 @@ def read_situation(pid: int) -> Situation:
         container=find_container(),
         host=os.uname().nodename,
         command=own_command(),
+        arguments=own_arguments(pid),
         is_denied_by_selinux=try_text("/sys/fs/selinux/booleans/deny_ptrace").startswith("1"),
     )
 
@@ -151,6 +156,19 @@ def is_on_disk(mountinfo: str) -> bool:
         if before.split()[4:5] == ["/"]:
             return after.split()[1:2] != [] and after.split()[1].startswith("/dev/")
     return False
+
+
+def _asked(now: Situation) -> str:
+    return now.arguments or f"diagnose {now.pid}"
+
+
+def own_arguments(pid: int | None = None) -> str:
+    """What was typed behind our name, as a shell takes it; with the pid where it names no target; else ""."""
+    if os.path.basename(sys.argv[0]) not in _OUR_PROGRAMS or sys.argv[1:2] == [] or sys.argv[1] not in _ON_PROCESSES:
+        return ""
+    typed = sys.argv[1:]
+    is_named = pid is None or str(pid) in typed or any(one.startswith(("--port", "--name")) for one in typed)
+    return shlex.join(typed if is_named else [*typed, str(pid)])
 
 
 def own_command() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -16,6 +17,9 @@ from spindoctor.probe.claims import ClaimReader
 from spindoctor.probe.conversations import ConversationReader, Still
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
+
+_ADDRESS = re.compile(r"( (of thread|at|from)|:)? ?\b0x[0-9a-f]+\b( or after)?")
+"""An address, with the words that lead to it and from it."""
 
 TIMEOUT = 3
 """Which argument of futex(2) points to the time at which a wait ends."""
@@ -75,4 +79,4 @@ class WaitReader:
 
 def reason(misread: Misread) -> str:
     """The kind of misread without its addresses, so that equal ones are counted together."""
-    return " ".join(word for word in str(misread).split() if not word.startswith("0x")) or "a torn read"
+    return _ADDRESS.sub("", str(misread)).strip() or "a torn read"

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from spindoctor.cpython.stacks import IDLE, RawStack
 from spindoctor.errors import DoctorError, Gone, Misread
+from spindoctor.model import endings
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
@@ -99,19 +100,19 @@ class ProcessWatch:
             self._roster.clear()
             self.ended = self._fate()
         except Gone:
-            self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
+            self.ended = self._fate() or endings.ended(self.pid)
 
     def _fate(self) -> str | None:
         """What became of the process: None while it is the one that we attached to."""
         try:
             now = read_identity(self.pid)
         except Gone:
-            return f"Process {self.pid} ended while it was looked at."
+            return endings.ended(self.pid)
         if now == self._identity:
             return None
         if now[0] != self._identity[0]:
-            return f"Process {self.pid} ended while it was looked at, and its pid was given to another."
-        return f"Process {self.pid} became another program (exec) while it was looked at."
+            return endings.followed(self.pid)
+        return endings.replaced(self.pid)
 
     def _look(self, at_s: float) -> Sample:
         ran = self._runners.look(at_s)
@@ -236,16 +237,14 @@ class ProcessWatch:
         loops, looks = list(self._loops.values()), list(self._loop_looks.values())
         try:
             look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
+            self.task_looks.append(self._with_waits(look, loops))
+            self._holders = {}
+            self._overdue()
+            self._find_requests()
         except Misread as misread:
             self.missed[f"tasks: {reason(misread)}"] += 1
-            return
         except Gone:
-            self.ended = self._fate() or f"Process {self.pid} ended while it was looked at."
-            return
-        self.task_looks.append(self._with_waits(look, loops))
-        self._holders = {}
-        self._overdue()
-        self._find_requests()
+            self.ended = self._fate() or endings.ended(self.pid)
 
     def _with_waits(self, look: TaskLook, loops: Sequence[LoopWatch]) -> TaskLook:
         """The slow look, with who waits for whom and at which connections."""
@@ -286,7 +285,11 @@ class ProcessWatch:
 
     def close_up(self, *, with_values: bool) -> CloseUp:
         """What is read once, at the end: see `CloseUpReader`."""
-        return CloseUpReader(self.interpreter, with_values).read(self._stacks, self._tasks.chains, self._looks)
+        try:
+            return CloseUpReader(self.interpreter, with_values).read(self._stacks, self._tasks.chains, self._looks)
+        except Gone:
+            self.ended = self._fate()
+            return CloseUp()
 
     def watched(self) -> Watched:
         """This process as the last looks found it, for those who look below it."""
@@ -321,11 +324,12 @@ class ProcessWatch:
         The figures of a process that is gone end early.
         """
         uses, used = self._used()
+        threads = tuple(self._with_loop(use) for use in uses)
         seen = ProcessRecording(
             pid=self.pid,
             samples=tuple(self.samples),
             missed=tuple(Missed(why, count) for why, count in self.missed.most_common()),
-            threads=tuple(self._with_loop(use) for use in uses),
+            threads=threads,
             user_s=sum(use.user_s for use in uses) if self.ended else used.user_s,
             system_s=used.system_s,
             rss_bytes=used.rss_bytes,
@@ -343,7 +347,7 @@ class ProcessWatch:
         """What threads and process used; for a process that has ended, what the looks saw its threads use."""
         self.ended = self.ended or self._fate()
         if not self.ended and is_stopped(self.pid):
-            self.ended = f"Process {self.pid} is stopped and does nothing: `kill -CONT {self.pid}` lets it go on."
+            self.ended = endings.stopped(self.pid)
         try:
             if not self.ended:
                 uses = thread_use(self._before, read_threads(self.pid), self._roster.names)
@@ -374,5 +378,14 @@ class ProcessWatch:
             return hub
         if watch is None:
             stack = self._stacks.get(use.tid) if may_wait(use.tid, self.pid, self.samples) else None
-            return replace(use, loop_epoll=epoll_of(self.interpreter, stack.frames)) if stack else use
-        return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=watch.epoll_fd())
+            found = self._epoll(lambda: epoll_of(self.interpreter, stack.frames)) if stack else None
+            return replace(use, loop_epoll=found)
+        return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=self._epoll(watch.epoll_fd))
+
+    def _epoll(self, read: Callable[[], int | None]) -> int | None:
+        """The epoll that a thread waits in; None where the process has ended: nothing of its memory is left."""
+        try:
+            return read()
+        except Gone:
+            self.ended = self._fate() or endings.ended(self.pid)
+            return None

@@ -69,7 +69,7 @@ def command_words(command: Sequence[str]) -> str:
 
 def verdict(report: Report) -> str:
     """The answer in a few words; it always says what was found *and* whether anything stayed open."""
-    words = _answer(report)
+    words = f"{sentence(report.look.ended)} Until then: {_answer(report)}" if report.look.ended else _answer(report)
     return f"{words} (interrupted after {seconds(report.look.seconds)})" if report.look.is_interrupted else words
 
 
@@ -99,6 +99,9 @@ def _silence(report: Report) -> str:
 def nothing_found(report: Report) -> str:
     """Stands where findings would: never "nothing" alone, but by how many checks, and how many could not be made."""
     passed, lacking = len(cleared_rules(report)), len(unchecked(report))
+    if report.look.ended:
+        rest = f", {lacking} could not be made" if lacking else ""
+        return f"{sentence(report.look.ended)} Until then {count(passed, 'check')} found no sign of a fault{rest}."
     if not passed:
         return f"Nothing, but nothing could be ruled out: {count(lacking, 'check')} lacked evidence, see below."
     rest = f"; {lacking} could not be made" if lacking else ""

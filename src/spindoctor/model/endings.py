@@ -1,0 +1,35 @@
+"""How a look can end before its time: what became of the process, in words, and what helps then."""
+
+from __future__ import annotations
+
+_STOPPED = " is stopped and does nothing"
+_REPLACED = " became another program (exec)"
+
+
+def ended(pid: int) -> str:
+    """The process is no more."""
+    return f"Process {pid} ended while it was looked at."
+
+
+def followed(pid: int) -> str:
+    """The process is no more, and another one has its pid."""
+    return f"Process {pid} ended while it was looked at, and its pid was given to another."
+
+
+def replaced(pid: int) -> str:
+    """The process runs another program, or the same one anew."""
+    return f"Process {pid}{_REPLACED} while it was looked at."
+
+
+def stopped(pid: int) -> str:
+    """The process is stopped by a signal or by a debugger."""
+    return f"Process {pid}{_STOPPED}: `kill -CONT {pid}` lets it go on."
+
+
+def advice(ending: str, pid: int) -> str:
+    """The one thing that helps after an ending in the words above."""
+    if _STOPPED in ending:
+        return f"kill -CONT {pid}; then look again: spindoctor diagnose {pid}"
+    if _REPLACED in ending:
+        return f"Look at what it is now: spindoctor diagnose {pid}"
+    return "Run `spindoctor` to list the Python processes that run now, and look at its successor."
