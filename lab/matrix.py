@@ -81,7 +81,7 @@ def look_once(trial: Trial, interpreter: pythons.Interpreter, *, number: int = 0
     except (LabError, NoVerdictError) as problem:
         _keep(about | {"first": None, "place": None, "wrong": str(problem).splitlines()[0]})
         raise
-    _keep(about | (_sick(trial, verdict) if trial.which == "sick" else _healthy(verdict)))
+    _keep(about | (_sick(trial, verdict) if trial.which == "sick" else _healthy(trial, verdict)))
     return verdict
 
 
@@ -99,8 +99,8 @@ def _sick(trial: Trial, verdict: Verdict) -> Look:
     return {"first": first, "place": is_there if has_marks else None, "wrong": wrong}
 
 
-def _healthy(verdict: Verdict) -> Look:
-    first = next(iter(verdict.ranking), None)
+def _healthy(trial: Trial, verdict: Verdict) -> Look:
+    first = next((slug for slug in verdict.ranking if slug not in trial.case.may), None)
     return {"first": first, "place": None, "wrong": f"false alarm {first}" if first else ""}
 
 

@@ -13,7 +13,8 @@ HEAD = """# Verdicts
 Made by `make lab` (`lab/matrix.py`): all rules on the services of the lab, each sick and cured, one look of three
 seconds at a time. A first verdict is the mechanism that ranks first; a place is right when the finding blames a line
 that is marked in the case's source (or, where that line is gone from memory, offers it). A false alarm is a finding,
-more than information, on a cured or healthy service. Every look counts, also where a test made another.
+more than information, on a cured or healthy service, unless its case says that it is true of it as well. Every look
+counts, also where a test made another.
 """
 
 
