@@ -157,3 +157,24 @@ def test_a_pool_that_nobody_collects_from_serves_callers_elsewhere() -> None:
     use = only_pool(of(FULL, samples=thread_samples(*[READS] * 20)))
 
     assert not use.is_batch
+
+
+def sleeps(ran_ns: int = 0) -> list[ThreadLook]:
+    """One member in a call, after it ran for so long since the look before."""
+    return [ThreadLook(101, (library("recv"), ASK), ran_ns=ran_ns, call=SystemCall("recvfrom"))]
+
+
+def test_a_member_that_ran_in_between_has_begun_a_new_wait() -> None:
+    """Waits of 2, 3 and 4 looks at one line: the first and the last are cut off by the look, the second is whole."""
+    looks = [sleeps(), sleeps(), sleeps(9), sleeps(), sleeps(), sleeps(9), sleeps(), sleeps(), sleeps()]
+
+    use = only_pool(of(FULL, samples=thread_samples(*looks)))
+
+    assert (use.held_s, use.call_s) == (pytest.approx(0.03), pytest.approx(0.03))
+    assert [(site.share, site.episodes) for site in use.holders] == [(Share(9, 9), 3)]
+
+
+def test_a_wait_that_outlasts_the_look_has_no_known_length() -> None:
+    use = only_pool(of(FULL, samples=thread_samples(*[READS] * 9)))
+
+    assert (use.held_s, use.call_s) == (pytest.approx(0.08), None)

@@ -57,13 +57,19 @@ SLEEPING_LOOP: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Expected:
-    """What a fixture says about the first finding (or, with `why`, about the reason of the other answers)."""
+    """What a fixture says about the first finding (or, with `why`, about the reason of the other answers).
+
+    `also` are the functions of the further culprits, `without` names of figures that it must not have.
+    """
 
     severity: str | None = None
     confidence: str | None = None
     culprit: dict[str, Any] = field(default_factory=dict)
     others: int | None = None
     claim: tuple[str, ...] = ()
+    now: tuple[str, ...] | None = None
+    also: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
     upstream: tuple[str, ...] = ()
     candidates: int = 0

@@ -49,6 +49,9 @@ def test_finding_says_what_the_fixture_expects(rule: Rule, path: Path) -> None:
     assert expected.others in {None, len(outcome.findings) - 1}
     assert expected.culprit == {name: getattr(first.culprit, name) for name in expected.culprit}
     assert [word for word in expected.claim if word not in first.claim] == [], first.claim
+    assert expected.now in {None, first.now}
+    assert expected.also in {None, tuple(one.function for one in first.culprits)}
+    assert not figures.keys() & set(expected.without)
     assert expected.figures == {name: figures.get(name) for name in expected.figures}
     assert expected.candidates == len(first.candidates)
     assert expected.upstream == tuple(bug.url for bug in known_bugs(rule.slug, first, case.packages))

@@ -66,7 +66,9 @@ def loops(recording: Recording) -> Loops | Missing | Absent:
     looks = sum(loop.looks for loop in found)
     if not found:
         return _none(recording)
-    return Loops(tuple(sorted(found, key=lambda one: one.cores, reverse=True)), looks)
+    loops_of = {loop.pid for loop in found}
+    workers = [one.pid for one in recording.target.processes if one.role == "worker" and one.pid in loops_of]
+    return Loops(tuple(sorted(found, key=lambda one: one.cores, reverse=True)), looks, tuple(workers))
 
 
 def _none(recording: Recording) -> Missing | Absent:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.claims import claimed_pools
 from spindoctor.evidence.origin import user_frame
@@ -69,6 +71,7 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
         holders_computing=Share(sum(1 for one in moments if _computes(one)), of),
         held_s=holders[0].longest_s if holders else 0.0,
         is_batch=not waiters and _is_collected(process, last),
+        call_s=_call_s(moments),
     )
 
 
@@ -87,14 +90,36 @@ def _collects(frame: Frame) -> bool:
 
 
 def _moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
-    """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code."""
-    found = [
-        Moment(sample.at_s, look, look.stack, stay=(look.tid, user_frame(look.stack)))
-        for sample in process.samples
-        for look in sample.threads
-        if look.tid in tids and look.stack
-    ]
+    """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code and sleeps.
+
+    A thread that ran in between may have come back to the line with its next piece of work.
+    """
+    runs = Counter[int]()
+    found = []
+    for sample in process.samples:
+        for look in sample.threads:
+            runs[look.tid] += look.ran_ns > 0
+            if look.tid in tids and look.stack:
+                stay = (look.tid, runs[look.tid], user_frame(look.stack))
+                found.append(Moment(sample.at_s, look, look.stack, stay))
     return sorted(found, key=lambda one: (one.look.tid, one.at_s))
+
+
+def _call_s(moments: Sequence[Moment]) -> float | None:
+    """How long waits at the most frequent place took: the middle one of those whose beginning and end were seen."""
+    places = Counter(user_frame(one.stack) for one in moments if one.look.call)
+    most = places.most_common(1)[0][0] if places else None
+    lasted = [lasted_s for place, lasted_s in _whole_stays(moments) if place is not None and place == most]
+    return statistics.median(lasted) if lasted else None
+
+
+def _whole_stays(moments: Iterable[Moment]) -> Iterable[tuple[Frame | None, float]]:
+    """Place and seconds of each stay in a call between two others of its thread: the first and the last are cut off."""
+    for _, looks in itertools.groupby(moments, key=lambda one: one.look.tid):
+        begins = [next(stay) for _, stay in itertools.groupby(looks, key=lambda one: one.stay)]
+        for one, after in itertools.pairwise(begins[1:]):
+            if one.look.call:
+                yield user_frame(one.stack), after.at_s - one.at_s
 
 
 def _computes(moment: Moment) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from spindoctor.evidence.origin import library_frame, place, user_frame
 from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import Sample, ThreadLook
@@ -47,6 +49,7 @@ class Namer:
         self.threads = {one.tid: one.name or one.kernel_name for one in recording.threads}
         self.tasks = {task.address: task for look in recording.task_looks for task in look.tasks}
         self.routes = dict(recording.routes)
+        self._samples = recording.samples
 
     def culprit(self, stack: Stack, tid: int | None = None, task: int | None = None) -> Culprit:
         """Where the user should look: his own innermost frame, else the library's innermost."""
@@ -68,10 +71,31 @@ class Namer:
     def route(self, stack: Stack, task: int | None = None) -> str | None:
         """The request that a stack or task works for."""
         for frame in stack:
-            if frame in self.routes:
+            if frame in self.routes and frame not in self._beginnings:
                 return str(self.routes[frame])
         known = self.tasks.get(task) if task else None
         return str(known.route) if known and known.route else None
+
+    @cached_property
+    def _beginnings(self) -> frozenset[Frame]:
+        """Library frames with which several threads begin, and which they never leave: no request's own.
+
+        A recording made elsewhere may have a route at them, and threads that serve nobody share them.
+        """
+        met = [look for sample in self._samples for look in sample.threads if look.stack]
+        stacks = {id(look.stack): look.stack for look in met}
+        looks = Counter((look.tid, id(look.stack)) for look in met)
+        whole = Counter[int]()
+        seen: dict[Frame, Counter[int]] = defaultdict(Counter)
+        for (tid, stack), count in looks.items():
+            whole[tid] += count
+            for frame in {*stacks[stack]} & self.routes.keys():
+                seen[frame][tid] += count
+        return frozenset(
+            frame
+            for frame, threads in seen.items()
+            if len(threads) > 1 and not is_user(frame) and all(threads[tid] == whole[tid] for tid in threads)
+        )
 
 
 def group(moments: Sequence[Moment], namer: Namer, tid: int, of: int, *, by_line: bool = False) -> tuple[Site, ...]:

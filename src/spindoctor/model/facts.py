@@ -88,10 +88,14 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Loops:
-    """All event loops of the family that were seen."""
+    """All event loops of the family that were seen.
+
+    `workers` are the pids of the worker processes in which one of them runs.
+    """
 
     loops: tuple[Loop, ...]
     looks: int
+    workers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +278,8 @@ class PoolUse:
     `holders` are the places where the members are, `waiters` the tasks that wait for it (by their place).
     `holding` is how many others came the same way and got further, where that is all that shows of its members.
     `is_batch`: one thread of this process handed the work in and waits for the results, and no task does.
+    `held_s` is the longest that a member waited at one line without running in between. `call_s` is how long a wait at
+    the most frequent place took, the middle one of those seen from beginning to end (None: no such wait was seen).
     """
 
     pid: int
@@ -287,6 +293,7 @@ class PoolUse:
     held_s: float = 0.0
     is_batch: bool = False
     holding: int | None = None
+    call_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

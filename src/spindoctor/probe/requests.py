@@ -42,14 +42,25 @@ class RouteFinder:
         The two outermost frames are asked before all others: servers begin there, with the request in hand.
         """
         first = max(0, len(frames) - OUTERMOST)
-        for raw in (*reversed(frames[first:]), *frames[:first][:MOST_FRAMES]):
-            try:
-                found = self._in_locals(self._interpreter.locals(raw))
-            except Misread:
-                continue
-            if found:
-                return found
-        return None
+        asked = (self._at(raw) for raw in (*reversed(frames[first:]), *frames[:first][:MOST_FRAMES]))
+        return next((found for found in asked if found), None)
+
+    def reach(self, frames: Sequence[RawFrame], route: Route) -> int:
+        """How many innermost frames work for this request of theirs: up to the outermost one that knows it.
+
+        What lies further out (the start of a thread, a server's own loop) serves other requests too, or none.
+        """
+        for number in range(len(frames), 0, -1):
+            is_asked = number > len(frames) - OUTERMOST or number <= MOST_FRAMES
+            if is_asked and self._at(frames[number - 1]) == route:
+                return number
+        return 0
+
+    def _at(self, raw: RawFrame) -> Route | None:
+        try:
+            return self._in_locals(self._interpreter.locals(raw))
+        except Misread:
+            return None
 
     def _in_locals(self, names: Mapping[str, int]) -> Route | None:
         for name in DICTS:

@@ -105,11 +105,19 @@ class TaskReader:
         return executors + self._pools.limiters(self._book.chains.values(), workers)
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
-        """The requests that threads work for, by the frames of their stacks; an unchanged stack is asked once."""
+        """The requests that threads work for, by the frames at or inside the one that knows the request.
+
+        An unchanged stack is asked once.
+        """
         known = self._asked
         self._asked = {id(stack): known.get(id(stack)) or (stack, self._routes.find(stack.frames)) for stack in stacks}
         fresh = [asked for key, asked in self._asked.items() if key not in known]
-        return {raw.frame: route for stack, route in fresh if route for raw in stack.frames}
+        return {
+            raw.frame: route
+            for stack, route in fresh
+            if route
+            for raw in stack.frames[: self._routes.reach(stack.frames, route)]
+        }
 
     def route(self, stack: RawStack) -> Route | None:
         """The request that a stack works for, asked anew: about 0.1 ms."""

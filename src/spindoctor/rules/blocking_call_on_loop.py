@@ -49,6 +49,9 @@ GREENLETS = "greenlet hub"
 FIX = "Use the asynchronous form of this call, or hand it to a thread (to_thread, run_in_executor) with a timeout."
 """What cures it on an event loop."""
 
+OTHERS = "Other workers go on serving. "
+"""True only of a service with more workers than this one."""
+
 FIX_OF_GREENLETS = (
     "Patch the modules before anything else is imported (monkey patching), so that this call gives way to other "
     "greenlets; hand what cannot be patched (drivers written in C) to the hub's thread pool."
@@ -64,10 +67,17 @@ def check(loops: Loops) -> Outcome:
     judged = [loop for loop in enough if not loop.runs_script]
     findings = [finding for loop in judged for finding in (_at_places(loop) or _scattered(loop))]
     if findings:
-        return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
+        told = [replace(one, now=(_now(loops, one.culprit.pid),)) for one in findings]
+        return Found(tuple(sorted(told, key=lambda one: one.cost.loop_share, reverse=True)))
     return Clear(
         "; ".join(f"{loop.thread} of {loop.pid} waited inside a callback in {loop.waiting}" for loop in enough)
     )
+
+
+def _now(loops: Loops, pid: int | None) -> str:
+    """What goes on and what waits; other workers are told of only where the service has some."""
+    has_others = pid in loops.workers and len(loops.workers) > 1
+    return f"{OTHERS if has_others else ''}Requests that this process has accepted wait until the call returns."
 
 
 def _at_places(loop: Loop) -> list[Finding]:
@@ -126,7 +136,6 @@ def _finding(loop: Loop, site: Site) -> Finding:
         ),
         against=("the wait was going on all the time that was looked, so its end was not seen",) if ongoing else (),
         fix=(FIX_OF_GREENLETS if loop.loop_type == GREENLETS else FIX,),
-        now=("Other workers go on serving; requests that this process has accepted wait until the call returns.",),
         explains="every request of this process waits while the call lasts",
         would_change="a stack in which the loop's thread sleeps in its selector instead",
     )

@@ -76,7 +76,7 @@ def _finding(gil: Gil) -> Finding | None:
             "Move the computation of these threads to a process pool, or to native code that releases the GIL; "
             "to_thread and more threads share the same GIL.",
         ),
-        now=("The waiting ends when these threads have finished their work.",),
+        now=("The waiting lasts as long as these threads compute; those that compute in an endless loop never stop.",),
         explains="the latency of everything that needs the GIL for a moment, the event loop above all",
         would_change="threads that wait on another futex than the GIL's",
     )

@@ -24,7 +24,11 @@ request by tasks as old as the look, and an executor none of whose threads has b
 
 from __future__ import annotations
 
-from spindoctor.model.facts import Pools, PoolUse
+from collections.abc import Iterator, Sequence
+
+from spindoctor.model.facts import Pools, PoolUse, Site
+from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
 
@@ -36,6 +40,12 @@ MIN_FULL = 0.5
 
 LONG_HELD_S = 1.0
 """A member that is held for a second keeps its queue waiting for longer than a user likes to."""
+
+MOST = 0.5
+"""Half of the looks at the members: only with more is it true that most of them are there."""
+
+MIN_PLACE = 0.1
+"""Without the work at a place that takes a tenth of the members' time the queue is hardly shorter."""
 
 COMPUTES = 0.8
 """A pool whose members compute in four looks of five is short of CPU, not of members."""
@@ -61,16 +71,16 @@ def _name(use: PoolUse) -> str:
 
 
 def _finding(use: PoolUse) -> Finding:
-    site = use.holders[0] if use.holders else None
-    where = f", most of them in {site.culprit.function}" if site and site.culprit.function else ""
+    places = _places(use)
+    site = places[0] if places else None
     return Finding(
-        claim=f"{_state(use)}{where}",
+        claim=_claim(use, site),
         severity=_severity(use),
         confidence="high",
-        cost=Cost(waiting=use.queued_most, delay_s=use.held_s),
+        cost=Cost(waiting=use.queued_most, delay_s=_delay_s(use)),
         culprit=site.culprit if site else Culprit(pid=use.pid),
-        culprits=(*(one.culprit for one in use.holders[1:3]), *use.waiters),
-        evidence=_evidence(use),
+        culprits=tuple(one.culprit for one in places[1:3]),
+        evidence=_evidence(use, places),
         against=() if site else ("what the members do could not be read",),
         fix=(
             "Give the call that holds the members a timeout, and slow calls an executor of their own.",
@@ -82,11 +92,35 @@ def _finding(use: PoolUse) -> Finding:
     )
 
 
-def _state(use: PoolUse) -> str:
+def _places(use: PoolUse) -> list[Site]:
+    """What holds the members, most first.
+
+    Members between two jobs stand in library code alone: such a place counts only where more than half are at it.
+    """
+    most = [one for one in use.holders[:1] if one.share.low > MOST]
+    work = [one for one in use.holders if one.share.low >= MIN_PLACE and _is_users(one.culprit) and one not in most]
+    return [*most, *work] or list(use.holders[:1])
+
+
+def _is_users(culprit: Culprit) -> bool:
+    return is_user(Frame("", culprit.file or "", 0))
+
+
+def _delay_s(use: PoolUse) -> float:
+    """About how long the last in the queue waits at least; 0 where no wait of a member was seen whole.
+
+    One call may consist of several such waits.
+    """
+    return use.queued_most / use.pool.size * use.call_s if use.call_s and use.pool.size else 0.0
+
+
+def _claim(use: PoolUse, site: Site | None) -> str:
     queue = f"{use.pool.queued} {_queuers(use)} queue"
+    often = "most of them" if site and site.share.low > MOST else "most often"
+    where = f", {often} in {site.culprit.function}" if site and site.culprit.function else ""
     if use.holding is None or use.pool.size:
-        return f"all {use.pool.size} members of {_name(use)} are busy and {queue}"
-    return f"{queue} for {_name(use)} while {use.holding} others that asked it have what they asked for"
+        return f"{queue}: all {use.pool.size} members of {_name(use)} are busy{where}"
+    return f"{queue} for {_name(use)} while {use.holding} others that asked it have what they asked for{where}"
 
 
 def _queuers(use: PoolUse) -> str:
@@ -97,10 +131,11 @@ def _severity(use: PoolUse) -> Severity:
     computes = use.holders_computing.low >= COMPUTES
     if use.is_batch or (computes and not use.waiting_tasks):
         return "info"
-    return "critical" if use.held_s >= LONG_HELD_S and not computes else "warning"
+    is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S
+    return "critical" if is_long and not computes else "warning"
 
 
-def _evidence(use: PoolUse) -> tuple[Figure, ...]:
+def _evidence(use: PoolUse, places: Sequence[Site]) -> tuple[Figure, ...]:
     pool = use.pool
     figures = [
         Figure("full", "slow looks with every member busy and callers queued", str(use.full), "", "pool object"),
@@ -110,12 +145,34 @@ def _evidence(use: PoolUse) -> tuple[Figure, ...]:
         Figure("waiting_tasks", "tasks that wait for a thread", use.waiting_tasks, "tasks", "await chains"),
         Figure("computing", "looks at its threads that found them computing", str(use.holders_computing), "", "stacks"),
     ]
-    for number, site in enumerate(use.holders[:3]):
+    for number, site in enumerate(places[:3]):
         calls = ", ".join(name for name, _ in site.calls)
         what = f"{site.culprit.function}:{site.culprit.line}" + (f" in {calls}" if calls else "")
         figures.append(Figure(f"holders_{number}", f"members at {what}", str(site.share), "", "stacks"))
-    figures.append(Figure("held", "longest that a member stayed at one line", round(use.held_s, 2), "s", "stacks"))
-    return tuple(figures)
+    return (*figures, *_times(use), *_callers(use))
+
+
+def _times(use: PoolUse) -> Iterator[Figure]:
+    if use.holding is not None:
+        yield Figure("held", "longest that one was met at one line", round(use.held_s, 2), "s", "stacks")
+    elif use.held_s:
+        yield Figure("held", "longest that a member waited at one line at a time", round(use.held_s, 2), "s", "stacks")
+    if use.call_s:
+        yield Figure("call", "a wait there that was seen whole took about", round(use.call_s, 2), "s", "stacks")
+    if delay_s := _delay_s(use):
+        yield Figure(
+            "delay",
+            "the last caller waits at least about (queued / members x that wait)",
+            round(delay_s, 2),
+            "s",
+            "stacks",
+        )
+
+
+def _callers(use: PoolUse) -> Iterator[Figure]:
+    for number, one in enumerate(use.waiters):
+        if one.function and _is_users(one):
+            yield Figure(f"callers_{number}", "callers wait in", f"{one.function}:{one.line}", "", "stacks")
 
 
 RULE = Rule(
