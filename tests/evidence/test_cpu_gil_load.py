@@ -21,7 +21,7 @@ from spindoctor.evidence.gil import gil_use
 from spindoctor.evidence.load import load
 from spindoctor.model.facts import CpuUse, Gil, GilUse, Load
 from spindoctor.model.process import Descriptor, Machine, Socket
-from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
@@ -31,6 +31,14 @@ CRUNCH = user("crunch", 5)
 RUNS = ThreadLook(101, (CRUNCH,), ran_ns=10_000_000)
 SLEEPS = ThreadLook(101, (user("wait", 9),), call=SystemCall("futex"))
 WANTS_GIL = ThreadLook(102, (user("other", 7),), call=SystemCall("futex"), waits_for_gil=True)
+
+
+SERVED = Socket(1, "tcp", "10.0.0.1:8080", "10.0.0.2:50000", "ESTABLISHED")
+LISTENS = Socket(3, "tcp", "0.0.0.0:8080", "0.0.0.0:0", "LISTEN")
+
+
+def at_port(descriptors: tuple[Descriptor, ...], at_s: float | None) -> ProcessRecording:
+    return one_process(samples=thread_samples([RUNS]), descriptors=descriptors, descriptors_at_s=at_s)
 
 
 def cpu_of(seen: Recording) -> CpuUse:
@@ -130,15 +138,12 @@ def test_load_counts_requests_tasks_and_connections_to_the_services_ports() -> N
     """Two and one requests in two looks are 1.5 on average; one of three sockets is a client's."""
     first = task(1, route=Route("GET", "/a/1", "/a/{n}"))
     second = task(2, route=Route("GET", "/b"))
-    sockets = [
-        Socket(1, "tcp", "10.0.0.1:8080", "10.0.0.2:50000", "ESTABLISHED"),
-        Socket(2, "tcp", "10.0.0.1:50001", "10.0.0.3:5432", "ESTABLISHED"),
-        Socket(3, "tcp", "0.0.0.0:8080", "0.0.0.0:0", "LISTEN"),
-    ]
+    sockets = [SERVED, Socket(2, "tcp", "10.0.0.1:50001", "10.0.0.3:5432", "ESTABLISHED"), LISTENS]
     process = one_process(
         samples=(*thread_samples([RUNS], [SLEEPS]),),
         task_looks=task_looks({"tasks": (first, second, task(3))}, {"tasks": (second, task(3))}),
         descriptors=tuple(Descriptor(fd, "socket", one.inode, "", one) for fd, one in enumerate(sockets)),
+        descriptors_at_s=0.1,
         user_s=0.6,
     )
 
@@ -148,6 +153,21 @@ def test_load_counts_requests_tasks_and_connections_to_the_services_ports() -> N
     assert (told.requests, told.tasks, told.connections) == (1.5, 2, 1)
     assert (told.routes, told.active_looks) == (("GET /a/{n}", "GET /b"), Share(1, 2))
     assert told.cores == pytest.approx(0.2)
+
+
+def test_connections_that_ended_while_they_were_read_are_not_known_and_not_none() -> None:
+    """A descriptor that was a socket, and no such socket in the kernel's table a moment later."""
+    gone, listens = Descriptor(8, "socket", 9, ""), Descriptor(7, "socket", 3, "", LISTENS)
+    cases = {(listens,): 0, (listens, gone): None, (listens, gone, Descriptor(9, "socket", 1, "", SERVED)): 1}
+
+    for descriptors, count in cases.items():
+        told = load(recording(at_port(descriptors, 0.1)))
+        assert isinstance(told, Load)
+        assert told.connections == count
+
+    unread = load(recording(at_port((), None)))
+    assert isinstance(unread, Load)
+    assert unread.connections is None
 
 
 def test_requests_of_threads_count_and_those_that_a_task_waits_for_count_once() -> None:

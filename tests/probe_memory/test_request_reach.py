@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Route
-from spindoctor.probe.requests import MOST_FRAMES, OUTERMOST, RouteFinder
+from spindoctor.probe.requests import MOST_FRAMES, OBJECTS, OUTERMOST, RouteFinder
 
 ITEM = Route("GET", "/items/5")
 OTHER = Route("GET", "/elsewhere")
@@ -19,7 +21,7 @@ class Knowing(RouteFinder):
     def __init__(self, known: dict[int, Route]) -> None:
         self._known = known
 
-    def _at(self, raw: RawFrame) -> Route | None:
+    def _at(self, raw: RawFrame, objects: Sequence[str] = OBJECTS) -> Route | None:  # noqa: ARG002 - as its base
         return self._known.get(raw.address)
 
 

@@ -29,7 +29,7 @@ def load(recording: Recording) -> Load | Missing:
         requests=sum(_requests(one) for one in recording.processes),
         routes=tuple({**routes, **seen})[:MOST_ROUTES],
         tasks=sum(one.task_looks[-1].task_count for one in recording.processes if one.task_looks),
-        connections=sum(_connections(one, recording.target.ports) for one in recording.processes),
+        connections=_all_connections(recording),
         cores=sum(one.cpu_s for one in recording.processes) / recording.seconds if recording.seconds else 0.0,
         active_looks=Share(
             sum(any(look.ran_ns for look in sample.threads) for one in recording.processes for sample in one.samples),
@@ -52,6 +52,19 @@ def _requests(process: ProcessRecording) -> float:
         for look in process.task_looks
     ]
     return sum(counts) / len(counts) if counts else 0.0
+
+
+def _all_connections(recording: Recording) -> int | None:
+    """Established connections to the ports of the service, None where they cannot be counted.
+
+    A connection that ends while it is read leaves a descriptor without a socket: then none found does not mean none.
+    """
+    ports = recording.target.ports
+    if not ports or any(one.descriptors_at_s is None for one in recording.processes):
+        return None
+    count = sum(_connections(one, ports) for one in recording.processes)
+    unread = any(held.kind == "socket" and not held.socket for one in recording.processes for held in one.descriptors)
+    return count if count or not unread else None
 
 
 def _connections(process: ProcessRecording, ports: tuple[int, ...]) -> int:

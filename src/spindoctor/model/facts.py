@@ -345,13 +345,14 @@ class Load:
     """What the service was asked to do during the look.
 
     `requests` are requests in progress on average, `tasks` pending tasks, `turns` turns of all loops that were seen to
-    change between looks, `connections` established sockets. `queued` connections waited for somebody to accept them.
+    change between looks, `connections` established sockets (None: not known). `queued` connections waited for somebody
+    to accept them.
     """
 
     requests: float
     routes: tuple[str, ...]
     tasks: int
-    connections: int
+    connections: int | None
     cores: float
     active_looks: Share
     queued: int = 0

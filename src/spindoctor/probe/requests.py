@@ -2,7 +2,10 @@
 
 ASGI passes a `scope` dict (asgi.readthedocs.io, HTTP and WebSocket connection scope), WSGI an `environ` dict (PEP
 3333);
-frameworks outside both keep an object with `method` and `path` (or `uri`).
+frameworks outside both keep an object with a method and the target that was asked for.
+
+A request that is served names its target by the path alone; one that a client makes must name the host too (RFC 9112,
+section 3.2.1), and tells nothing of what the service was asked.
 """
 
 from __future__ import annotations
@@ -20,7 +23,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 """RFC 9110 section 9 and RFC 5789: what makes a `method` attribute that of a request."""
 
 SCOPES = ("scope", "_scope", "environ")
-PATHS = ("path", "_path", "uri")
+PATHS = ("path", "_path", "uri", "_rel_url", "raw_path", "raw_url")
+HOSTS = ("_netloc", "netloc", "_host", "host")
+SPLIT_HOST, SPLIT_PATH = 1, 2
+"""Places in the result of `urllib.parse.urlsplit`."""
+
 KEPT = frozenset({*SCOPES, *PATHS, "request", "_request"})
 TEMPLATES = ("path", "path_format", "route", "rule")
 MOST_FRAMES = 40
@@ -34,13 +41,16 @@ class RouteFinder:
         """Look through this interpreter."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
-        self._barren: set[str] = set()
+        self._barren: set[int] = set()
 
     def find(self, frames: Sequence[RawFrame]) -> Route | None:
         """The request that a frame knows, asked innermost first; None where none does or where it cannot be read.
 
+        A frame that stands alone serves a connection: its request is the one before, or one that another task works at.
         The two outermost frames are asked before all others: servers begin there, with the request in hand.
         """
+        if len(frames) == 1:
+            return self._at(frames[0], ("self",))
         first = max(0, len(frames) - OUTERMOST)
         asked = (self._at(raw) for raw in (*reversed(frames[first:]), *frames[:first][:MOST_FRAMES]))
         return next((found for found in asked if found), None)
@@ -56,17 +66,17 @@ class RouteFinder:
                 return number
         return 0
 
-    def _at(self, raw: RawFrame) -> Route | None:
+    def _at(self, raw: RawFrame, objects: Sequence[str] = OBJECTS) -> Route | None:
         try:
-            return self._in_locals(self._interpreter.locals(raw))
+            return self._in_locals(self._interpreter.locals(raw), objects)
         except Misread:
             return None
 
-    def _in_locals(self, names: Mapping[str, int]) -> Route | None:
+    def _in_locals(self, names: Mapping[str, int], objects: Sequence[str]) -> Route | None:
         for name in DICTS:
             if name in names and (found := self._in_dict(names[name])):
                 return found
-        for name in OBJECTS:
+        for name in objects:
             if name in names and (found := self._in_object(names[name], follow=name == "self")):
                 return found
         return None
@@ -90,7 +100,7 @@ class RouteFinder:
 
         Most objects are neither: a type whose instance had none of the names is not asked again.
         """
-        kind = self._objects.type_name(address)
+        kind = self._objects.classes.of(address).address
         if kind in self._barren:
             return None
         attributes = self._objects.attributes(address)
@@ -103,8 +113,29 @@ class RouteFinder:
         if follow:
             inner = attributes.get("request", attributes.get("_request"))
             return self._in_object(inner, follow=False) if inner else None
-        path = next((attributes[name] for name in PATHS if name in attributes), None)
-        return self._route(attributes.get("method", attributes.get("_method")), path, None)
+        verb = self._text(attributes.get("method", attributes.get("_method")))
+        if verb not in METHODS:
+            return None
+        targets = (self._target(attributes[name]) for name in PATHS if name in attributes)
+        where = next((target for target in targets if target.startswith("/")), None)
+        return Route(verb, where.partition("?")[0], None) if where else None
+
+    def _target(self, address: int) -> str:
+        """The path in a text or in an object for a URL without a host; empty where there is none."""
+        value = self._objects.value(address)
+        if isinstance(value, bytes):
+            return value.decode("latin-1")
+        return value if isinstance(value, str) else self._path_of(self._objects.attributes(address))
+
+    def _path_of(self, parts: Mapping[str, int]) -> str:
+        """The path of a URL of which these are the parts, kept one by one or as `urlsplit` gives them."""
+        if "_val" in parts:
+            split = self._objects.items(parts["_val"])
+            host, path = (split[SPLIT_HOST], split[SPLIT_PATH]) if len(split) > SPLIT_PATH else (None, None)
+            return "" if self._text(host) else self._text(path) or ""
+        if any(self._text(parts.get(name)) for name in HOSTS):
+            return ""
+        return self._text(parts.get("_path", parts.get("path"))) or ""
 
     def _route(self, method: int | None, path: int | None, route: int | None) -> Route | None:
         verb, where = self._text(method), self._text(path)

@@ -1,4 +1,4 @@
-"""No sign of anything wrong, under enough load to say so.
+"""No sign of anything wrong, while the service did enough work to say so.
 
 ## What we saw
 The service worked during the look (it used CPU, or requests were in progress), and no mechanism was found that burns
@@ -11,7 +11,8 @@ It does not. This is said as information, with what was looked at.
 If it was slow a moment ago, look again while it is slow. If it is slow all the same, what it waits for lies outside.
 
 ## False alarms
-A mechanism that did not happen to show during these seconds.
+A mechanism that did not happen to show during these seconds. Requests that are kept in a shape nobody knows are not
+counted: then the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request showed.
 
 ## Missed alarms
 A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well. A thread
@@ -75,7 +76,7 @@ def _unusable(load: Load) -> str:
     if load.cores < IDLE_CORES and not load.requests:
         return (
             f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
-            f"{load.connections} connections, {load.tasks} tasks); look again while it is in use"
+            f"connections: {_connections(load)}, tasks: {load.tasks}); look again while it is in use"
         )
     return ""
 
@@ -103,8 +104,7 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
     unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
     cleared = sum(isinstance(outcome, Clear) for outcome in others.outcomes.values())
     return Finding(
-        claim=f"{_head(burning)}: {load.cores:.2f} cores, {load.requests:.1f} requests in "
-        f"progress on average; {cleared} mechanisms looked for and not found",
+        claim=f"{_head(burning)}: {_seen(load)}; {cleared} mechanisms looked for and not found",
         severity="info",
         confidence="medium" if unsure or burning else "high",
         cost=Cost(),
@@ -112,17 +112,35 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
         evidence=(
             Figure("cores", "CPU of the whole service", round(load.cores, 2), "cores", "/proc/PID/task/TID/stat"),
             Figure(
-                "requests", "requests in progress on average", round(load.requests, 1), "requests", "tasks, threads"
+                "requests", "requests recognised in progress", round(load.requests, 1), "requests", "tasks, threads"
             ),
             Figure("tasks", "tasks pending at the last look", load.tasks, "tasks", "tasks"),
             Figure(
-                "connections", "established connections to its ports", load.connections, "connections", "/proc/PID/net"
+                "connections",
+                "connections to its ports, established at one moment",
+                _connections(load),
+                "" if load.connections is None else "connections",
+                "/proc/PID/net",
             ),
             Figure("active", "looks in which a thread ran", str(load.active_looks), "", "/proc/PID/task/TID/schedstat"),
         ),
         against=tuple(f"{slug} could not be judged" for slug in unsure),
         explains="that these seconds show no cause inside the service",
         would_change="a look while it is slow",
+    )
+
+
+def _connections(load: Load) -> int | str:
+    return "not known" if load.connections is None else load.connections
+
+
+def _seen(load: Load) -> str:
+    """The load that showed. Without a request it may have worked for requests of a kind that is not recognised."""
+    if load.requests:
+        return f"{load.cores:.2f} cores, {load.requests:.1f} requests in progress on average"
+    return (
+        f"{load.cores:.2f} cores, {load.tasks} tasks, a thread ran in {load.active_looks} looks; "
+        "no request was recognised in progress"
     )
 
 
@@ -134,7 +152,7 @@ def _head(burning: list[BusyThread]) -> str:
 
 RULE = Rule(
     slug="nothing-wrong",
-    title="Nothing wrong under load",
+    title="Nothing wrong found while it worked",
     needs=(Load, BusyThreads, Others),
     check=check,
     page=__doc__,
