@@ -123,3 +123,8 @@ def test_a_client_with_the_same_name_of_type_hides_no_request() -> None:
 def test_a_self_that_keeps_the_request_works_for_it() -> None:
     assert found({"self": Request(request=Request(method="PUT", uri="/a"))}) == Route("PUT", "/a")
     assert found({"scope": {"type": "http", "method": "GET", "path": "/s"}}) == Route("GET", "/s")
+
+
+def test_a_request_that_is_not_filled_in_yet_hides_no_other() -> None:
+    assert found({"request": Request()}, {"request": Request(method="GET", path="/a")}) == Route("GET", "/a")
+    assert found({"self": Request()}, {"request": Request(method="GET", path="/a")}) == Route("GET", "/a")

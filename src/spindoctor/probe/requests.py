@@ -98,14 +98,16 @@ class RouteFinder:
     def _in_object(self, address: int, *, follow: bool) -> Route | None:
         """A request object, or (for `self`) an object that keeps one or its scope.
 
-        Most objects are neither: a type whose instance had none of the names is not asked again.
+        Most objects of methods are neither: a type whose instance had none of the names is not asked again as `self`.
+        A request can be met before it is filled in or after it was cleared, and says nothing of others then.
         """
         kind = self._objects.classes.of(address).address
-        if kind in self._barren:
+        if follow and kind in self._barren:
             return None
         attributes = self._objects.attributes(address)
         if not KEPT & attributes.keys():
-            self._barren.add(kind)
+            if follow:
+                self._barren.add(kind)
             return None
         for name in SCOPES:
             if name in attributes and (found := self._in_dict(attributes[name])):

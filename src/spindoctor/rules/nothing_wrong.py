@@ -139,7 +139,7 @@ def _seen(load: Load) -> str:
     if load.requests:
         return f"{load.cores:.2f} cores, {load.requests:.1f} requests in progress on average"
     return (
-        f"{load.cores:.2f} cores, {load.tasks} tasks, a thread ran in {load.active_looks} looks; "
+        f"{load.cores:.2f} cores, {load.tasks} tasks, a thread ran in {load.active_looks}; "
         "no request was recognised in progress"
     )
 
