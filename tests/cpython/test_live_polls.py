@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,15 +38,7 @@ def seen(pid: int) -> Poll | None:
     return next((poll for poll, _ in found.most_common(1)), None)
 
 
-@pytest.fixture(autouse=True)
-def one_cpu() -> Iterator[None]:
-    """Program and reader share a CPU, as they do in a look: what is read does not change meanwhile."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    yield
-    os.sched_setaffinity(0, allowed)
-
-
+@pytest.mark.usefixtures("one_cpu")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("version", SUPPORTED)
 def test_a_selector_call_is_recognised_in_every_way_to_make_it(version: str, way: str) -> None:

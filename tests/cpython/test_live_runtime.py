@@ -114,6 +114,7 @@ def test_a_generator_driven_from_c_stays_on_its_stack(version: str) -> None:
     assert inside > 0
 
 
+@pytest.mark.usefixtures("one_cpu")
 @every_python
 def test_the_exception_that_is_being_handled_is_read_with_its_text_and_places(version: str) -> None:
     with busy(version, "fail") as (interpreter, _):
