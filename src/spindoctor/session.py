@@ -112,7 +112,7 @@ def _look_facts(recording: Recording) -> Look:
         is_pinned=recording.is_pinned,
         is_interrupted=recording.is_interrupted,
         started_at=recording.started_at,
-        ended=next((one.ended for one in recording.processes if one.pid == recording.target.hot), None),
+        ended=recording.ended,
     )
 
 

@@ -12,7 +12,9 @@ from ended import Ended
 import spindoctor
 from spindoctor.cli.endings import run
 
-WIRED = ("diagnose", "replay", "survey", "bundle", "record", "export", "forms", "delivery", "dump", "top")
+WIRED = (
+    "looking", "delivery", "forms", "diagnose", "replay", "survey", "bundle", "record", "export", "dump", "top",
+)  # fmt: skip
 """The commands that import the session."""
 
 

@@ -81,6 +81,16 @@ def test_an_interrupted_dump_is_printed_with_its_own_code(spin: Spin, session: F
     assert ended.code == 130
 
 
+def test_how_the_process_ended_is_told(spin: Spin, session: FakeSession) -> None:
+    process = replace(SEEN.processes[0], ended="Process 42 ended while it was looked at.")
+    session.recording = replace(SEEN, processes=(process,))
+
+    ended = spin("dump", "42")
+
+    assert "Process 42 ended while it was looked at. What was seen until then follows." in ended.err
+    assert ended.code == 0
+
+
 def test_no_look_at_all_is_no_success(spin: Spin, session: FakeSession) -> None:
     session.recording = RECORDING
 

@@ -90,6 +90,16 @@ def test_what_was_seen_until_ctrl_c_is_written(spin: Spin, session: FakeSession,
     assert json.loads((tmp_path / "a.speedscope.json").read_text())["profiles"]
 
 
+def test_how_the_process_ended_is_told(spin: Spin, session: FakeSession, tmp_path: Path) -> None:
+    process = replace(SEEN.processes[0], ended="Process 42 ended while it was looked at.")
+    session.recording = replace(SEEN, processes=(process,))
+
+    ended = spin("record", "42", "-o", str(tmp_path / "a.folded"))
+
+    assert "Process 42 ended while it was looked at." in ended.err
+    assert (tmp_path / "a.folded").exists()
+
+
 def test_no_look_writes_no_file(spin: Spin, tmp_path: Path) -> None:
     ended = spin("record", "42", "-o", str(tmp_path / "a.html"))
 

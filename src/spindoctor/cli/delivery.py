@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from spindoctor import session, store
+from spindoctor.cli.looking import tell_ending
 from spindoctor.cli.options import Delivery, FailOn
-from spindoctor.cli.streams import Color, is_styled, put, tell, width
+from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import ExitCode
-from spindoctor.model.endings import advice
 from spindoctor.model.outcome import Clear, Found, Report
 from spindoctor.model.recording import Recording
 from spindoctor.report import json, markdown, terminal
 
 SEVERITIES = (FailOn.CRITICAL, FailOn.WARNING, FailOn.INFO)
 """Worst first."""
-
-
-def shown(recording: Recording, delivery: Delivery) -> Recording:
-    """The recording as it may be seen: all that is made of it is redacted where that was asked for."""
-    if not delivery.is_redacted:
-        return recording
-    from spindoctor.redact import redact  # noqa: PLC0415 - needed by the option alone
-
-    return redact(recording)
 
 
 def deliver(recording: Recording, delivery: Delivery) -> ExitCode:
@@ -33,9 +24,7 @@ def deliver(recording: Recording, delivery: Delivery) -> ExitCode:
     if delivery.html:
         store.write(delivery.html, page(recording, report))
     text = _rendered(report, delivery)
-    if report.look.ended:
-        tell(f"{report.look.ended} What was seen until then follows.")
-        tell(advice(report.look.ended, report.target.hot), mark="  try: ")
+    tell_ending(report.look.ended, report.target.hot)
     if delivery.output:
         store.write(delivery.output, text.encode("utf-8", "backslashreplace"))
     else:

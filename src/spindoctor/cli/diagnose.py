@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.delivery import deliver, shown
+from spindoctor.cli.delivery import deliver
+from spindoctor.cli.looking import look_at, seen
 from spindoctor.cli.options import (
     AsJson,
     AsMarkdown,
@@ -28,7 +28,6 @@ from spindoctor.cli.options import (
     Seconds,
     one_target,
 )
-from spindoctor.cli.progress import progress
 from spindoctor.cli.streams import Color, tell
 from spindoctor.model.recording import Recording
 
@@ -60,18 +59,13 @@ def diagnose(
     2 wrong usage, 3 could not look, 4 a fault in spindoctor, 130 interrupted (what was seen is reported).
     """
     one_target(pid, port, name)
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, redact)
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html)
     for path in filter(None, (save, output, html)):
         store.check(path)
-    recording = shown(_look(session.find(pid, port, name), seconds, rate, quiet=quiet), delivery)
+    recording = seen(look_at(session.find(pid, port, name), seconds, rate, quiet=quiet), is_redacted=redact)
     if save:
         _save(recording, save, quiet=quiet)
     raise typer.Exit(deliver(recording, delivery))
-
-
-def _look(pid: int, seconds: float, rate: float, *, quiet: bool) -> Recording:
-    with progress(f"pid {pid}", quiet=quiet) or nullcontext() as shown:
-        return session.look(pid, seconds=seconds, rate_hz=rate, progress=shown)
 
 
 def _save(recording: Recording, path: Path, *, quiet: bool) -> None:

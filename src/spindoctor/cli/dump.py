@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.options import AsJson, Colored, Named, Port, Quiet, Redacted, Seconds, one_target
-from spindoctor.cli.progress import progress
+from spindoctor.cli.looking import look_at, seen, tell_ending
+from spindoctor.cli.options import AsJson, Colored, Named, Output, Port, Quiet, Redacted, Seconds, one_target
 from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.closeup import Extras
@@ -22,33 +21,37 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 RATE_HZ = 100.0
 
 
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PID|REC", show_default=False, help="The process, or a saved recording. Without: the busiest service."
+    ),
+]
+OnlyThreads = Annotated[bool, typer.Option("--threads", help="Threads only.")]
+OnlyTasks = Annotated[bool, typer.Option("--tasks", help="Tasks only.")]
+Family = Annotated[bool, typer.Option("--family", help="All processes of the service.")]
+Values = Annotated[
+    bool,
+    typer.Option(
+        "--locals",
+        help="Local variables too, cut short; what has password, token, key and the like in its name is hidden.",
+    ),
+]
+Full = Annotated[bool, typer.Option("--full", help="Every frame of libraries, with its source line.")]
+
+
 @app.command()
 def dump(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PID|REC",
-            show_default=False,
-            help="The process, or a saved recording. Without: the busiest service.",
-        ),
-    ] = None,
+    target: Target = None,
     port: Port = None,
     name: Named = None,
-    threads: Annotated[bool, typer.Option("--threads", help="Threads only.")] = False,
-    tasks: Annotated[bool, typer.Option("--tasks", help="Tasks only.")] = False,
-    family: Annotated[bool, typer.Option("--family", help="All processes of the service.")] = False,
-    values: Annotated[
-        bool,
-        typer.Option(
-            "--locals",
-            help="Local variables too, cut short; what has password, token, key and the like in its name is hidden.",
-        ),
-    ] = False,
-    full: Annotated[bool, typer.Option("--full", help="Every frame of libraries, with its source line.")] = False,
+    threads: OnlyThreads = False,
+    tasks: OnlyTasks = False,
+    family: Family = False,
+    values: Values = False,
+    full: Full = False,
     as_json: AsJson = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout.")
-    ] = None,
+    output: Output = None,
     seconds: Seconds = 1.0,
     redact: Redacted = False,
     quiet: Quiet = False,
@@ -70,26 +73,21 @@ def dump(
         pid = recording.target.hot
     else:
         pid = session.find(int(target) if target else None, port, name)
-        recording = _look(pid, seconds, with_values=values, quiet=quiet)
-    found = session.dump(_redacted(recording) if redact else recording, () if family else (pid,))
-    if not found.looks:
-        raise DoctorError(f"no look at process {pid} succeeded, so there is nothing to show", "try again")
+        extras = Extras(asks_routes=True, ends_close=True, reads_values=values)
+        recording = look_at(pid, seconds, RATE_HZ, quiet=quiet, extras=extras)
+    tell_ending(recording.ended, pid)
+    found = _dump(seen(recording, is_redacted=redact), pid, with_family=family)
     parts = {"with_threads": threads or not tasks, "with_tasks": tasks or not threads}
     _deliver(_json(found, parts) if as_json else _text(found, parts, output, color, is_full=full), output)
     if found.is_interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _look(pid: int, seconds: float, *, with_values: bool, quiet: bool) -> Recording:
-    extras = Extras(asks_routes=True, ends_close=True, reads_values=with_values)
-    with progress(f"pid {pid}", quiet=quiet) or nullcontext() as shown:
-        return session.look(pid, seconds=seconds, rate_hz=RATE_HZ, progress=shown, extras=extras)
-
-
-def _redacted(recording: Recording) -> Recording:
-    from spindoctor.redact import redact  # noqa: PLC0415 - needed by the option alone
-
-    return redact(recording)
+def _dump(recording: Recording, pid: int, *, with_family: bool) -> Dump:
+    found = session.dump(recording, () if with_family else (pid,))
+    if not found.looks:
+        raise DoctorError(f"no look at process {pid} succeeded, so there is nothing to show", "try again")
+    return found
 
 
 def _json(found: Dump, parts: dict[str, bool]) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from spindoctor import store
 from spindoctor.cli.forms import Form, Formed, Stacks, form_of, write
+from spindoctor.cli.looking import seen
 from spindoctor.cli.options import Quiet, Redacted
 from spindoctor.cli.streams import tell
 
@@ -37,7 +38,7 @@ def export(
     if before is not None and chosen is not Form.HTML:
         raise typer.BadParameter("a comparison is a flame graph: use -o FILE.html", param_hint="'--before'")
     store.check(output)
-    earlier = store.load(before) if before else None
-    write(store.load(recording), output, chosen, before=earlier, is_redacted=redact)
+    earlier = seen(store.load(before), is_redacted=redact) if before else None
+    write(seen(store.load(recording), is_redacted=redact), output, chosen, before=earlier)
     if not quiet:
         tell(f"wrote {output} ({chosen.value})")

@@ -77,14 +77,8 @@ def form_of(path: Path, wanted: Form | None) -> Form:
     return known
 
 
-def write(
-    recording: Recording, path: Path, form: Form, *, before: Recording | None = None, is_redacted: bool = False
-) -> None:
+def write(recording: Recording, path: Path, form: Form, *, before: Recording | None = None) -> None:
     """Writes a recording's stacks, or how they differ from those `before`. Raises `DoctorError`."""
-    if is_redacted:
-        from spindoctor.redact import redact  # noqa: PLC0415 - needed by the option alone
-
-        recording, before = redact(recording), redact(before) if before else None
     if form is Form.SPINREC:
         store.save(recording, path)
     else:

@@ -80,7 +80,6 @@ class Delivery:
     fail_on: FailOn
     color: Color
     html: Path | None = None
-    is_redacted: bool = False
 
     def __post_init__(self) -> None:
         """A report has one form. Raises a usage error for two."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import typer
 
 from spindoctor import session, store
 from spindoctor.cli.forms import Formed, Stacks, form_of, write
+from spindoctor.cli.looking import look_at, seen, tell_ending
 from spindoctor.cli.options import Named, Pid, Port, Quiet, Rate, Redacted, Seconds, one_target
-from spindoctor.cli.progress import progress
 from spindoctor.cli.streams import tell
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.closeup import Extras
@@ -39,11 +37,11 @@ def record(
     chosen = form_of(output, form)
     store.check(output)
     found = session.find(pid, port, name)
-    with progress(f"pid {found}", quiet=quiet) or nullcontext() as shown:
-        recording = session.look(found, seconds=seconds, rate_hz=rate, progress=shown, extras=Extras(asks_routes=True))
+    recording = look_at(found, seconds, rate, quiet=quiet, extras=Extras(asks_routes=True))
     if not recording.looks:
         raise DoctorError(f"no look at process {found} succeeded, so {output} was not written", "try again")
-    write(recording, output, chosen, is_redacted=redact)
+    tell_ending(recording.ended, found)
+    write(seen(recording, is_redacted=redact), output, chosen)
     if not quiet:
         tell(f"{count(recording.looks, 'look')} in {recording.seconds:.1f} s; wrote {output} ({chosen.value})")
     if recording.is_interrupted:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from spindoctor import store
-from spindoctor.cli.delivery import deliver, shown
+from spindoctor.cli.delivery import deliver
+from spindoctor.cli.looking import seen
 from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Html, Output, Redacted
 from spindoctor.cli.streams import Color
 
@@ -32,8 +33,7 @@ def replay(
 
     Works on any machine. The rules of this spindoctor judge, so a newer one may see more in an old recording.
     """
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, redact)
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html)
     for path in filter(None, (output, html)):
         store.check(path)
-    seen = shown(store.load(recording), delivery)
-    raise typer.Exit(deliver(seen, delivery))
+    raise typer.Exit(deliver(seen(store.load(recording), is_redacted=redact), delivery))

@@ -150,6 +150,12 @@ class Recording:
         return sum(len(one.samples) for one in self.processes)
 
     @property
+    def ended(self) -> str | None:
+        """How the process that was asked about ended, or was stopped, before the look was over; None if it was not."""
+        hot = self.process(self.target.hot)
+        return hot.ended if hot else None
+
+    @property
     def missed(self) -> int:
         """Looks that failed, all processes and reasons together."""
         return sum(miss.count for one in self.processes for miss in one.missed)
