@@ -23,7 +23,7 @@ MANAGED_DICT, INLINE_VALUES = 1 << 4, 1 << 2  # type flags, 3.11+ and 3.13+
 MANAGED_DICT_AT, VALUES_AT_311 = -24, -32
 MAX_DEPTH = 64  # bases searched for members
 MAX_NAMES = 1 << 16
-VALUES_SINCE, TAGGED_POINTER, INLINE_SINCE = 11, 12, 13
+VALUES_SINCE, TAGGED_POINTER = 11, 12
 
 
 class Attributes:

@@ -37,18 +37,13 @@ class RawFrame(NamedTuple):
     owner: int
 
 
-class Words(NamedTuple):
-    """What a frame says: code object, the frame that called it, instruction (as kept by the version), owner."""
-
-    code: int
-    previous: int
-    instruction: int
-    owner: int
-
-
 @dataclass(frozen=True, slots=True)
 class FrameShape:
-    """How the bytes of a frame become `Words`: `parse(buffer, position)`; `size` in bytes."""
+    """How the bytes of a frame are understood; `size` in bytes.
+
+    `parse(buffer, position)` gives the code object, the frame that called it, the instruction as the version keeps it,
+    and the owner.
+    """
 
     size: int
     parse: Callable[[bytes, int], tuple[int, int, int, int]]

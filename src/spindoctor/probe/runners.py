@@ -8,8 +8,6 @@ are asked. When it has grown, and ten times a second for threads that run withou
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Self
 
 from spindoctor.probe.threads import ThreadClock
 
@@ -102,11 +100,3 @@ class Runners:
     def close(self) -> None:
         """Close what is kept open."""
         self._clock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -12,18 +12,22 @@ import struct
 from collections.abc import Collection, Iterator
 
 from spindoctor.probe.proc import read_link
+from spindoctor.probe.sockdiag import (
+    ALL_STATES,
+    HEAD,
+    INET,
+    INET_DIAG_INFO,
+    NETLINK_SOCK_DIAG,
+    SOCK_DIAG_BY_FAMILY,
+    attributes,
+)
 
 Silence = tuple[float, float]
 """Seconds since data was sent, and since data was received; infinite where that never happened."""
 
-NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
 REQUEST_ALL = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-INET_DIAG_INFO = 2
-ALL_STATES = 0xFFFFFFFF
-_HEAD = struct.Struct("<IHHII")  # struct nlmsghdr
 _REQUEST = struct.Struct("<BBBxI48x")  # struct inet_diag_req_v2: family, protocol, extensions, states, an empty id
-_ATTRIBUTE = struct.Struct("<HH")  # struct rtattr
 _AGES = struct.Struct("<I4xI")  # tcpi_last_data_sent, tcpi_last_ack_sent (never kept), tcpi_last_data_recv
 _AGES_AT = 44
 _BYTES_DONE = struct.Struct("<QQ")  # tcpi_bytes_acked, tcpi_bytes_received (Linux 4.1)
@@ -31,7 +35,6 @@ _BYTES_DONE_AT = 120
 _SYN = 1
 """What opens a connection counts as one byte."""
 
-_INODE_AT, _ATTRIBUTES_AT = 68, 72  # struct inet_diag_msg
 _BYTES = 1 << 16
 _PATIENCE_S = 0.5
 
@@ -59,7 +62,7 @@ def read_silences(pid: int, wanted: Collection[int]) -> dict[int, Silence]:
 
 def _ask(kernel: socket.socket, family: int) -> Iterator[bytes]:
     body = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), ALL_STATES)
-    kernel.send(_HEAD.pack(_HEAD.size + len(body), SOCK_DIAG_BY_FAMILY, REQUEST_ALL, 1, 0) + body)
+    kernel.send(HEAD.pack(HEAD.size + len(body), SOCK_DIAG_BY_FAMILY, REQUEST_ALL, 1, 0) + body)
     while True:
         for kind, message in parse_messages(kernel.recv(_BYTES)):
             if kind in {NLMSG_DONE, NLMSG_ERROR}:
@@ -70,28 +73,21 @@ def _ask(kernel: socket.socket, family: int) -> Iterator[bytes]:
 def parse_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The kinds and bodies of the netlink messages in one datagram."""
     at = 0
-    while at + _HEAD.size <= len(data):
-        length, kind = _HEAD.unpack_from(data, at)[:2]
-        if length < _HEAD.size:
+    while at + HEAD.size <= len(data):
+        length, kind = HEAD.unpack_from(data, at)[:2]
+        if length < HEAD.size:
             return
-        yield kind, data[at + _HEAD.size : at + length]
+        yield kind, data[at + HEAD.size : at + length]
         at += length + 3 & ~3
 
 
 def parse_message(message: bytes) -> tuple[int, Silence | None]:
     """The inode of one socket, and its silence where the kernel tells it."""
-    if len(message) < _ATTRIBUTES_AT:
+    if len(message) < INET.size:
         return 0, None
-    inode: int = struct.unpack_from("<I", message, _INODE_AT)[0]
-    at = _ATTRIBUTES_AT
-    while at + _ATTRIBUTE.size <= len(message):
-        length, kind = _ATTRIBUTE.unpack_from(message, at)
-        if length < _ATTRIBUTE.size:
-            break
-        if kind == INET_DIAG_INFO and length >= _ATTRIBUTE.size + _AGES_AT + _AGES.size:
-            return inode, _silence(message[at + _ATTRIBUTE.size : at + length])
-        at += length + 3 & ~3
-    return inode, None
+    inode: int = INET.unpack_from(message)[-1]
+    info = dict(attributes(message[INET.size :])).get(INET_DIAG_INFO, b"")
+    return inode, _silence(info) if len(info) >= _AGES_AT + _AGES.size else None
 
 
 def _silence(info: bytes) -> Silence:

@@ -29,8 +29,12 @@ BYTES_ACKED, BYTES_RECEIVED = 120, 128
 """Places in `struct tcp_info`; both counters are there since Linux 4.1."""
 
 PATIENCE_S = 0.05
-_HEAD = struct.Struct("=IHHII")
-_INET = struct.Struct("=BBBB48sIIIII")
+HEAD = struct.Struct("=IHHII")
+"""`struct nlmsghdr`: length, type, flags, sequence, port."""
+
+INET = struct.Struct("=BBBB48sIIIII")
+"""`struct inet_diag_msg`; its last member is the socket's inode, and attributes follow."""
+
 _UNIX = struct.Struct("=BBBBIII")
 
 
@@ -68,7 +72,7 @@ class SocketDiagnosis:
         request = _question(one)
         if self._netlink is None or request is None:
             return None
-        message = _HEAD.pack(_HEAD.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0) + request
+        message = HEAD.pack(HEAD.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0) + request
         try:
             self._netlink.send(message)
             answer = self._netlink.recv(1 << 14)
@@ -97,18 +101,18 @@ def _address(text: str, family: int) -> tuple[int, bytes]:
 
 
 def _parse(answer: bytes, inode: int) -> SocketState | None:
-    _, kind, _, _, _ = _HEAD.unpack_from(answer)
-    body = answer[_HEAD.size :]
+    _, kind, _, _, _ = HEAD.unpack_from(answer)
+    body = answer[HEAD.size :]
     if kind != SOCK_DIAG_BY_FAMILY:
         return None
     return _parse_unix(body, inode) if body[0] == socket.AF_UNIX else _parse_inet(body, inode)
 
 
 def _parse_inet(body: bytes, inode: int) -> SocketState | None:
-    _, state, _, _, _, _, queued, unsent, _, found = _INET.unpack_from(body)
+    _, state, _, _, _, _, queued, unsent, _, found = INET.unpack_from(body)
     if found != inode:
         return None
-    info = dict(_attributes(body[_INET.size :])).get(INET_DIAG_INFO, b"")
+    info = dict(attributes(body[INET.size :])).get(INET_DIAG_INFO, b"")
     name = TCP_STATES[state] if state < len(TCP_STATES) else "UNKNOWN"
     if len(info) < BYTES_RECEIVED + 8 or name == "LISTEN":
         return SocketState(name, queued, unsent)
@@ -120,14 +124,14 @@ def _parse_unix(body: bytes, inode: int) -> SocketState | None:
     found = _UNIX.unpack_from(body)[4]
     if found != inode:
         return None
-    attributes = dict(_attributes(body[_UNIX.size :]))
-    queues = attributes.get(UNIX_QUEUES)
+    told = dict(attributes(body[_UNIX.size :]))
+    queues = told.get(UNIX_QUEUES)
     queued, unsent = struct.unpack_from("=II", queues) if queues else (None, None)
-    is_shut = bool(attributes.get(UNIX_SHUTDOWN, b"\0")[0] & NOTHING_COMES)
-    return SocketState("", queued, unsent, is_alone=is_shut or UNIX_PEER not in attributes)
+    is_shut = bool(told.get(UNIX_SHUTDOWN, b"\0")[0] & NOTHING_COMES)
+    return SocketState("", queued, unsent, is_alone=is_shut or UNIX_PEER not in told)
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Type and content of each netlink attribute; each begins at a multiple of four bytes."""
     at = 0
     while at + 4 <= len(data):

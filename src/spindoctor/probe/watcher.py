@@ -39,9 +39,6 @@ from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls, read_threads, thread_use
 from spindoctor.probe.waits import WaitReader, reason
 
-LOOKS_BETWEEN_TIMERS = 25
-"""How late the timers are is read four times a second: it needs a few reads more than the rest of a look."""
-
 MOST_ROUTES = 500
 
 
