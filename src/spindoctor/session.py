@@ -11,15 +11,15 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from spindoctor.model.closeup import ORDINARY, Extras
-from spindoctor.model.dump import Dump
 from spindoctor.model.outcome import Found, Look, ProcessLine, Report
-from spindoctor.model.pictures import Pictures
-from spindoctor.model.profile import Profile
 from spindoctor.model.recording import ProcessRecording, Recording
-from spindoctor.model.survey import Survey
 
 if TYPE_CHECKING:
     from spindoctor.live import Live
+    from spindoctor.model.dump import Dump
+    from spindoctor.model.pictures import Pictures
+    from spindoctor.model.profile import Profile
+    from spindoctor.model.survey import Survey
 
 Progress = Callable[[float, str], None]
 """Called with the share of the look that is done (0 to 1) and what is being done."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from spindoctor import session, store
 from spindoctor.cli.looking import tell_ending
 from spindoctor.cli.options import Delivery, FailOn
@@ -9,7 +11,6 @@ from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import ExitCode
 from spindoctor.model.outcome import Clear, Found, Report
 from spindoctor.model.recording import Recording
-from spindoctor.report import json, markdown, terminal
 
 SEVERITIES = (FailOn.CRITICAL, FailOn.WARNING, FailOn.INFO)
 """Worst first."""
@@ -58,10 +59,12 @@ def status(report: Report, fail_on: FailOn) -> ExitCode:
 
 
 def _rendered(report: Report, delivery: Delivery) -> str:
-    if delivery.as_json:
-        return json.render(report)
-    if delivery.as_markdown:
-        return markdown.render(report)
+    if delivery.as_json or delivery.as_markdown:
+        form = import_module(f"spindoctor.report.{'json' if delivery.as_json else 'markdown'}")
+        text: str = form.render(report)
+        return text
+    from spindoctor.report import terminal  # noqa: PLC0415 - one of three
+
     if delivery.output:
         return terminal.render(report, color=delivery.color is Color.ALWAYS)
     return terminal.render(report, width=width(), color=is_styled(delivery.color))

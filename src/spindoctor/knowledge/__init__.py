@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from spindoctor.model.outcome import Finding, Upstream
 
 
@@ -36,6 +33,9 @@ def known_bugs(slug: str, finding: Finding, packages: dict[str, str]) -> tuple[U
 
 
 def _is_affected(installed: str | None, ranges: list[str]) -> bool:
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - most looks end without a known bug
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - as above
+
     try:
         version = Version(installed or "")
     except InvalidVersion:
