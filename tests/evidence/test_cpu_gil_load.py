@@ -33,6 +33,7 @@ SLEEPS = ThreadLook(101, (user("wait", 9),), call=SystemCall("futex"))
 WANTS_GIL = ThreadLook(102, (user("other", 7),), call=SystemCall("futex"), waits_for_gil=True)
 
 
+WAITS = user("handler", 9)
 SERVED = Socket(1, "tcp", "10.0.0.1:8080", "10.0.0.2:50000", "ESTABLISHED")
 LISTENS = Socket(3, "tcp", "0.0.0.0:8080", "0.0.0.0:0", "LISTEN")
 
@@ -153,6 +154,22 @@ def test_load_counts_requests_tasks_and_connections_to_the_services_ports() -> N
     assert (told.requests, told.tasks, told.connections) == (1.5, 2, 1)
     assert (told.routes, told.active_looks) == (("GET /a/{n}", "GET /b"), Share(1, 2))
     assert told.cores == pytest.approx(0.2)
+
+
+def test_requests_stand_only_where_none_of_them_moved() -> None:
+    """Two at one line in both looks; then one of them a line on; then one that ended; then threads at work."""
+    first, second = task(1, WAITS, route=Route("GET", "/a")), task(2, WAITS, route=Route("GET", "/b"))
+    on = task(2, user("handler", 12), route=Route("GET", "/b"))
+    both = {"tasks": (first, second, task(3))}
+    scenes = [both], [both, both], [both, {"tasks": (first, on)}], [both, {"tasks": (first,)}]
+    threads = [{**both, "thread_requests": 1}] * 2
+
+    told = [
+        load(recording(one_process(samples=thread_samples([RUNS]), task_looks=task_looks(*scene))))
+        for scene in (*scenes, threads)
+    ]
+
+    assert [one.standing for one in told if isinstance(one, Load)] == [0, 2, 0, 0, 0]
 
 
 def test_connections_that_ended_while_they_were_read_are_not_known_and_not_none() -> None:

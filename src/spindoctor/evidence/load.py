@@ -36,7 +36,20 @@ def load(recording: Recording) -> Load | Missing:
             recording.looks,
         ),
         queued=_queued(recording),
+        standing=_standing(recording),
     )
+
+
+def _standing(recording: Recording) -> int:
+    """Tasks that work for requests, where each of them stood at one await in all slow looks; else 0."""
+    found = 0
+    for process in recording.processes:
+        looks = process.task_looks
+        scenes = {frozenset((one.address, one.chain) for one in look.tasks if one.route) for look in looks}
+        if len(scenes) > 1 or len(looks) == 1 or any(look.thread_requests for look in looks):
+            return 0
+        found += len(next(iter(scenes), ()))
+    return found
 
 
 def _queued(recording: Recording) -> int:

@@ -347,6 +347,7 @@ class Load:
     `requests` are requests in progress on average, `tasks` pending tasks, `turns` turns of all loops that were seen to
     change between looks, `connections` established sockets (None: not known). `queued` connections waited for somebody
     to accept them.
+    `standing` is the number of requests in progress where none of all that were seen moved during the look, else 0.
     """
 
     requests: float
@@ -356,6 +357,7 @@ class Load:
     cores: float
     active_looks: Share
     queued: int = 0
+    standing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ It does not. This is said as information, with what was looked at.
 If it was slow a moment ago, look again while it is slow. If it is slow all the same, what it waits for lies outside.
 
 ## False alarms
-A mechanism that did not happen to show during these seconds. Requests that are kept in a shape nobody knows are not
-counted: then the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request showed.
+A mechanism that did not happen to show during these seconds. Where every request in progress stood at one await all the
+time, nothing is said: whether they hang or wait by right cannot be told. Requests that are kept in a shape nobody knows
+are not counted: then the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request
+showed.
 
 ## Missed alarms
 A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well. A thread
@@ -72,6 +74,11 @@ def _unusable(load: Load) -> str:
             f"{load.queued} connections wait to be accepted and nothing that was found says why: whoever accepts them "
             f"is busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} requests in progress); what its threads do "
             "is shown by: spindoctor dump"
+        )
+    if load.standing:
+        return (
+            f"{load.standing} requests in progress, and none of them moved during the look: long polls do that by "
+            "right, and so do requests that hang; where each of them waits is shown by: spindoctor dump --tasks"
         )
     if load.cores < IDLE_CORES and not load.requests:
         return (
