@@ -47,8 +47,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A program that runs is read at a moment of its own choosing, on a machine that may stall: a test is tried again, and named.
 test-live: $(STAMP)
-	$(call pytest,-m live)
+	$(call pytest,-m live --reruns 2 -rR)
 
 test-lab: $(STAMP)
 	$(call pytest,-m lab tests/lab)

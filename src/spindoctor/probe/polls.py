@@ -101,6 +101,9 @@ class PollReader:
         return self._handles.get(handle, ())
 
     def _find_handle(self, tid: int, handle: int) -> tuple[tuple[int, int], ...]:
+        """No event for None: a turn ends with it in `handle`, and a selector keeps it where nobody writes."""
+        if self._kind(handle) in {"NoneType", ""}:
+            return ()
         try:
             registry = self._attribute(self.selectors.get(tid, 0), "_fd_to_key")
             for _, key in self._objects.pairs(registry) if registry else ():
