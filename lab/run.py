@@ -225,9 +225,9 @@ def main() -> int:
         print(f"There is no Python {arguments.python} here; found: {', '.join(found)}.", file=sys.stderr)
         return 1
     options = ["--loop", arguments.loop, *(["--idle"] if arguments.idle else [])]
-    which = "cured" if arguments.cured else "sick"
     try:
         case = find(arguments.case)
+        which = "cured" if arguments.cured or not case.is_sick else "sick"
         with running(case, which, found[arguments.python], options=options, background=arguments.background) as scene:
             _show(scene, arguments.figures)
     except (LabError, pythons.debian_root.SetupError) as problem:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from spindoctor.cpython.memory import Copier, Range
 from spindoctor.cpython.snapshot import EPOCH, Snapshot
 from spindoctor.errors import Unreadable
+from spindoctor.probe.memory import ProcessMemory
 
 
 class Counting:
@@ -119,3 +121,34 @@ def test_without_a_copy_the_memory_is_read() -> None:
     snapshot.read(4096, 8)
 
     assert memory.calls == before + 1
+
+
+def test_a_copy_that_does_not_hold_together_is_made_anew() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+    before = snapshot.read(4096, 8)
+
+    snapshot.renew()
+
+    assert snapshot.read(4096, 8) > before
+
+
+def test_without_a_copy_there_is_nothing_to_make_anew() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+    snapshot.drop()
+    before = memory.calls
+
+    snapshot.renew()
+
+    assert memory.calls == before
+
+
+def test_nothing_can_be_asked_for() -> None:
+    """A length read while it changed can be 0; a copy of nothing must not become all that is copied."""
+    snapshot = Snapshot(ProcessMemory(os.getpid()))
+
+    for _ in range(3):
+        snapshot.take()
+        assert (snapshot.read(4096, 0), snapshot.read_many([(4096, 0)])) == (b"", [b""])
+        snapshot.drop()

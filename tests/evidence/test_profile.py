@@ -101,11 +101,60 @@ def test_looks_on_a_cpu_stand_for_no_more_cpu_than_the_thread_used() -> None:
     assert sum(spot.seconds for spot in lane.spots) == pytest.approx(0.1)
 
 
-def test_looks_on_a_cpu_are_never_made_to_stand_for_more_than_their_time() -> None:
-    lane = profile(at_loop(inside(user("top")), idle(), user_s=2.5)).lanes[0]
+def test_looks_that_chance_made_too_few_stand_for_all_that_the_thread_used() -> None:
+    """2 of 10 looks on a CPU; of 0.1 s it used 0.04 s, which 4 looks would have been."""
+    seen = at_loop(*[inside(user("top"))] * 2, *[idle()] * 8, user_s=0.04)
 
-    assert lane.met_s == pytest.approx(0.01)
-    assert lane.cpu_s == 2.5
+    lane = profile(seen).lanes[0]
+
+    assert lane.met_s == pytest.approx(0.04)
+    assert lane.weighted == lane.spots
+
+
+def test_cpu_that_chance_cannot_explain_is_named_and_given_to_no_stack() -> None:
+    """2 of 10 looks: the 95 % interval ends at 0.51 (Wilson), so that 0.051 s of 0.1 s may be theirs."""
+    seen = at_loop(*[inside(user("top"))] * 2, *[idle()] * 8, user_s=0.09)
+
+    lane = profile(seen).lanes[0]
+
+    assert lane.met_s == pytest.approx(0.051, abs=0.0005)
+    rest = lane.weighted[-1]
+    assert (rest.state, rest.seconds, names(rest)) == ("unseen", 0.0, ["[on a CPU between two looks]"])
+    assert sum(spot.cpu_ns for spot in lane.weighted) / 1e9 == pytest.approx(0.09)
+
+
+def test_a_thread_that_no_look_met_on_a_cpu_has_its_cpu_between_the_looks() -> None:
+    lane = profile(at_loop(idle(), idle(), user_s=0.01)).lanes[0]
+
+    assert (lane.met_s, lane.weighted[-1].weight_s) == (0.0, 0.01)
+
+
+def test_cpu_of_threads_that_have_ended_is_not_lost() -> None:
+    """Thread 7 was seen to use 0.02 s, and of 0.5 s that the process used 0.38 s are of threads that no look met."""
+    look = ThreadLook(7, (user("job"),), ran_ns=10_000_000)
+    process = one_process(samples=thread_samples([look], [look]), threads=(ThreadUse(PID, "main", "python", 0.1),))
+    seen = recording(replace(process, user_s=0.5))
+
+    lanes = profile(seen).lanes
+
+    assert [(lane.tid, lane.name, round(lane.cpu_s, 3)) for lane in lanes] == [
+        (0, "threads that ended", 0.38),
+        (7, "thread that ended", 0.02),
+    ]
+
+
+def test_a_stack_that_could_not_be_read_says_so() -> None:
+    torn = ThreadLook(7, ran_ns=1, is_complete=False)
+    half = ThreadLook(8, (user("leaf"),), ran_ns=1, is_complete=False)
+    native = ThreadLook(9, ran_ns=1)
+
+    found = profile(recording(one_process(samples=thread_samples([torn, half, native]))))
+
+    assert {lane.tid: names(lane.spots[0]) for lane in found.lanes} == {
+        7: ["[its stack changed while it was read]"],
+        8: ["[outer calls not read]", "leaf"],
+        9: ["[no Python code]"],
+    }
 
 
 def in_selector(ran_ns: int) -> Seen:

@@ -48,6 +48,11 @@ class Snapshot:
         except Unreadable:
             self.forget()
 
+    def renew(self) -> None:
+        """Copy anew where there is a copy: what was read from it did not belong together."""
+        if self._has_copy:
+            self.take()
+
     def drop(self) -> None:
         """Read the memory itself from now on."""
         self._has_copy = False
@@ -105,6 +110,8 @@ class _Wishes:
 
     def find(self, address: int, size: int) -> bytes | None:
         """Return the bytes from the copy; None, and remember that they were wanted, where they are not in it."""
+        if not size:  # what a word read while it changed makes of a length
+            return b""
         self._used.add((address, size))
         index = bisect_right(self._starts, address) - 1
         if index >= 0 and address + size <= self._ends[index] and self._data:
@@ -120,7 +127,7 @@ class _Wishes:
 
     def want(self, ranges: Sequence[Range]) -> None:
         """Have these in the next copy."""
-        self._wanted.update(ranges)
+        self._wanted.update(one for one in ranges if one[1])
         self._is_stale = True
 
     def _learn(self, one: Range) -> None:

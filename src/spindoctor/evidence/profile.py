@@ -10,6 +10,7 @@ from spindoctor.model.origin import SHIM
 from spindoctor.model.profile import NS, ON_CPU, Lane, Profile, Spot, State, marker
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.sample import LoopLook, Sample, ThreadLook
+from spindoctor.model.share import Share
 from spindoctor.model.tasks import Task, TaskLook
 
 TURN = "_run_once"
@@ -20,6 +21,10 @@ WORKER = ("_worker", "concurrent/futures/thread.py")
 
 MOST_AWAITERS = 32
 """Tasks above a task: longer rows than this are a mistake of ours or of the service, and end here."""
+
+ENDED, MANY_ENDED = "thread that ended", "threads that ended"
+ROUNDED_S = 0.04
+"""A process's CPU is counted in ticks of 10 ms, user and system apart, at both ends of the look."""
 
 TASKS = "tasks"
 """The name of the lane of suspended tasks."""
@@ -50,21 +55,28 @@ def _lanes(recording: Recording, process: ProcessRecording) -> Iterator[Lane]:
     label = f"pid {process.pid}" + (f" ({role})" if role else "")
     for tid, found in spots.items():
         use = uses.get(tid)
-        name = (use.name or use.kernel_name) if use else "thread that ended"
-        cpu_s = use.cpu_s if use else 0.0
+        name = (use.name or use.kernel_name) if use else ENDED
+        cpu_s = use.cpu_s if use else scene.ran_s(tid)
         yield Lane(process.pid, tid, name, label, cpu_s, tuple(_with_cpu(found, cpu_s)))
+    ended_s = process.cpu_s - sum(use.cpu_s for use in process.threads) - sum(map(scene.ran_s, spots.keys() - uses))
+    if ended_s > ROUNDED_S:
+        yield Lane(process.pid, 0, MANY_ENDED, label, ended_s, ())
     waiting = tuple(scene.task_spots())
     if waiting:
         yield Lane(process.pid, None, TASKS, label, 0.0, waiting)
 
 
 def _with_cpu(spots: Sequence[Spot], cpu_s: float) -> Iterator[Spot]:
-    """Looks that met the thread on a CPU stand for their time, but all together for no more CPU than it used.
+    """Looks that met the thread on a CPU stand all together for the CPU that it used.
 
-    They are never made to stand for more: what ran between the looks is not known by its stack.
+    Each stands for its time, times what chance can explain: of looks at any moment as many meet a thread on a CPU as
+    its share of CPU is, give or take the 95 % interval of such a count. What goes beyond ran where no look met it, and
+    is not known by its stack.
     """
+    met = Share(sum(spot.state in ON_CPU for spot in spots), len(spots))
     met_s = sum(spot.seconds for spot in spots if spot.state in ON_CPU)
-    scale = min(1.0, cpu_s / met_s) if met_s else 0.0
+    chance = met.high / met.ratio if met.count else 0.0
+    scale = min(chance, cpu_s / met_s) if met_s else 0.0
     for spot in spots:
         yield replace(spot, cpu_ns=int(spot.seconds * scale * NS)) if spot.state in ON_CPU else spot
 
@@ -99,12 +111,16 @@ class _Scene:
             at_s=sample.at_s,
             seconds=seconds,
             state=state,
-            stack=_below(task, stack, tasks) if task else _named(stack, loop),
+            stack=_below(task, stack, tasks) if task else _named(look, stack, loop),
             route=_route(look, task),
             coroutine=task.coroutine if task else _running_coroutine(look, loop),
             task=loop.task if loop else None,
             detail=detail_of(look, state, is_collecting=sample.is_collecting),
         )
+
+    def ran_s(self, tid: int) -> float:
+        """CPU that the looks saw a thread use: all that is known of one that has ended."""
+        return sum(look.ran_ns for sample in self.process.samples for look in sample.threads if look.tid == tid) / NS
 
     def task_spots(self) -> Iterator[Spot]:
         """The looks at each task that was suspended."""
@@ -174,8 +190,12 @@ def _cut(stack: Stack, loop: LoopLook | None) -> Stack:
     return tuple(frame for frame in reversed(stack[:end]) if frame.file != SHIM)
 
 
-def _named(stack: Stack, loop: LoopLook | None) -> Stack:
-    """A stack under what called it: the loop itself, or a task that no slow look has met."""
+def _named(look: ThreadLook, stack: Stack, loop: LoopLook | None) -> Stack:
+    """A stack under what called it: the loop itself, or a task that no slow look has met; or why there is none."""
+    if not look.stack:
+        return (marker("no Python code" if look.is_complete else "its stack changed while it was read"),)
+    if not look.is_complete:
+        return (marker("outer calls not read"), *stack)
     if loop is None:
         return stack
     if not loop.depth:

@@ -7,15 +7,20 @@ from typing import Literal
 
 from spindoctor.model.frames import Frame, Stack
 
-State = Literal["python", "native", "ready", "gil", "call", "idle", "await"]
-"""`python`: has the GIL. `native`: on a CPU without it. `ready`: could run, used no CPU. `gil`: waits for the GIL.
-`call`: asleep in a system call. `idle`: its event loop or executor has nothing for it. `await`: a suspended task."""
+State = Literal["python", "native", "unseen", "ready", "gil", "call", "idle", "await"]
+"""`python`: has the GIL. `native`: on a CPU without it. `unseen`: on a CPU between two looks, by the kernel's count.
+`ready`: could run, used no CPU. `gil`: waits for the GIL. `call`: asleep in a system call. `idle`: its event loop or
+executor has nothing for it. `await`: a suspended task."""
 
 NS = 1_000_000_000
-ON_CPU: frozenset[State] = frozenset({"python", "native"})
+LEAST_UNSEEN_S = 1e-3
+"""Less is not told: every thread that wakes now and then uses some."""
+
+ON_CPU: frozenset[State] = frozenset({"python", "native", "unseen"})
 STATES: dict[State, str] = {
     "python": "on a CPU, has the GIL",
     "native": "on a CPU without the GIL",
+    "unseen": "on a CPU between two looks",
     "ready": "ready to run, not running",
     "gil": "waits for the GIL",
     "call": "asleep in a system call",
@@ -31,7 +36,8 @@ class Spot:
 
     `seconds` is the time that it stands for: since the look before. `stack` is outermost first, without an event
     loop's machinery: who awaits a task stands above it, its await chain below. `cpu_ns` is the CPU that a look on a CPU
-    stands for. `coroutine` is the task's function, `task` its address. `detail` says what it waits in or for.
+    stands for; those of one lane stand for all that it used. `coroutine` is the task's function, `task` its address.
+    `detail` says what it waits in or for.
     """
 
     at_s: float
@@ -65,7 +71,9 @@ def marker(words: str) -> Frame:
 class Lane:
     """One thread, or (`tid` None) the suspended tasks of a process, whose spots lie side by side in time.
 
-    `cpu_s` is the CPU that the kernel counted, `met_s` that of the looks that met it on a CPU.
+    With `tid` 0 it is all threads together that no look met.
+
+    `cpu_s` is the CPU that the kernel counted, `met_s` as much of it as looks that met it on a CPU can stand for.
     """
 
     pid: int
@@ -78,12 +86,21 @@ class Lane:
     @property
     def met_s(self) -> float:
         """CPU that is known by its stack."""
-        return sum(spot.cpu_ns for spot in self.spots) / NS
+        return sum(spot.cpu_ns for spot in self.spots if spot.state != "unseen") / NS
+
+    @property
+    def weighted(self) -> tuple[Spot, ...]:
+        """All that weighs: the spots, and one without time for CPU that none of them stands for."""
+        unseen_s = self.cpu_s - self.met_s
+        if self.tid is None or unseen_s < LEAST_UNSEEN_S:
+            return self.spots
+        stack = (marker("on a CPU between two looks"),)
+        return (*self.spots, Spot(0.0, 0.0, "unseen", stack, cpu_ns=int(unseen_s * NS)))
 
     @property
     def title(self) -> str:
-        """Name, thread id and pid: enough to find it elsewhere."""
-        return f"{self.name} ({self.tid})" if self.tid is not None else self.name
+        """Name and thread id: enough to find it elsewhere."""
+        return f"{self.name} ({self.tid})" if self.tid else self.name
 
 
 @dataclass(frozen=True, slots=True)

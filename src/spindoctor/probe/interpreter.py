@@ -36,6 +36,8 @@ PUBLISHED_SINCE = (3, 13)
 ASYNCIO_PUBLISHED_SINCE = (3, 14)
 MACHINES = {"x64": "x86_64-linux", "AArch64": "aarch64-linux"}
 MAX_PATH_ENTRIES = 1024
+MORE_TRIES = 2
+"""Copies made anew of stacks that changed: most of them hold at the second, and each makes the look longer."""
 
 __all__ = ["Chain", "Gil", "Interpreter", "RawFrame", "RawStack", "RawTask", "ThreadState"]
 
@@ -249,9 +251,20 @@ class Interpreter:
         return self._stacks.read(thread)
 
     def stacks(self, threads: Sequence[int]) -> dict[int, RawStack | Misread]:
-        """Return the stacks of many threads from one copy; a `Misread` in the place of one that cannot be read."""
+        """Return the stacks of many threads from one copy; a `Misread` in the place of one that cannot be read.
+
+        Those that changed while they were copied are copied again: a profile without them would leave out threads that
+        run, and never those that sleep.
+        """
         self._follow_generation()
-        return self._stacks.read_all(threads)
+        found = self._stacks.read_all(threads)
+        for _ in range(MORE_TRIES):
+            torn = [thread for thread, stack in found.items() if isinstance(stack, Misread)]
+            if not torn:
+                break
+            self._snapshot.renew()
+            found |= self._stacks.read_all(torn)
+        return found
 
     def _follow_generation(self) -> None:
         """Forget code objects once some have died (3.14+): another may live at the same address."""

@@ -23,6 +23,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 
 NO_LOOKS = "No look succeeded, so there is nothing to draw."
 
+CPU_S = 0.005
+"""Less of it is shown as none."""
+
 ICON = "data:,"
 """An empty icon, or the browser looks for one beside the file."""
 
@@ -80,7 +83,8 @@ def _words(profile: Profile) -> str:
     parts = [
         f"{count(profile.looks, 'look')} in {seconds(profile.seconds)}" + (f" from {began}" if began else ""),
         f"{profile.missed:,} missed" if profile.missed else "none missed",
-        f"{used_s:.2f} s of CPU, {met_s:.2f} s of it known by its stack",
+        f"{used_s:.2f} s of CPU"
+        + (f", {used_s - met_s:.2f} s of it between the looks" if used_s - met_s >= CPU_S else ""),
         "interrupted" if profile.is_interrupted else "",
     ]
     return ", ".join(filter(None, parts))

@@ -48,7 +48,7 @@ def content(after: Profile, before: Profile | None = None) -> Json:
 
 
 def _spots(profile: Profile) -> Iterator[tuple[Lane, Spot]]:
-    return ((lane, spot) for lane in profile.lanes for spot in lane.spots)
+    return ((lane, spot) for lane in profile.lanes for spot in lane.weighted)
 
 
 def _key(lane: int, spot: Spot, names: Table[str], tree: StackTree) -> Key:

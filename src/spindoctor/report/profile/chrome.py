@@ -39,7 +39,7 @@ def _names(profile: Profile) -> Iterator[Event]:
     for process, pid in dict.fromkeys((lane.process, lane.pid) for lane in profile.lanes):
         yield _meta("process_name", pid, TASKS_TID, safe(process))
     for lane in profile.lanes:
-        if lane.tid is not None:
+        if lane.tid:
             yield _meta("thread_name", lane.pid, lane.tid, safe(lane.name))
 
 

@@ -20,6 +20,7 @@ NS_IN_US = 1000
 COLORS: dict[State, str] = {
     "python": "yellow",
     "native": "orange",
+    "unseen": "grey",
     "ready": "magenta",
     "gil": "red",
     "call": "blue",

@@ -20,7 +20,7 @@ def render(profile: Profile) -> bytes:
     totals: Counter[str] = Counter()
     for lane in profile.lanes:
         head = f"{_name(lane.process)};{_name(lane.title)}"
-        for spot in lane.spots:
+        for spot in lane.weighted:
             totals[";".join([head, *(_name(frame.function) for frame in spot.path)])] += round(spot.weight_s * MS * MS)
     lines = ((stack, round(total / MS)) for stack, total in sorted(totals.items()))
     return "".join(f"{stack} {total}\n" for stack, total in lines if total).encode("utf-8", "backslashreplace")

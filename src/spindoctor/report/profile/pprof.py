@@ -54,10 +54,10 @@ class _Message:
     def _samples(self, profile: Profile) -> Iterable[bytes]:
         totals: dict[Key, list[int]] = {}
         for lane in profile.lanes:
-            for spot in lane.spots:
+            for spot in lane.weighted:
                 frames = tuple(self._locations.place(frame) + 1 for frame in reversed(spot.path))
                 total = totals.setdefault((frames, _labels(lane, spot)), [0, 0, 0])
-                for place, value in enumerate((1, spot.cpu_ns, int(spot.seconds * NS))):
+                for place, value in enumerate((spot.state != "unseen", spot.cpu_ns, int(spot.seconds * NS))):
                     total[place] += value
         for (frames, labels), total in totals.items():
             marks = b"".join(_nested(3, self._label(*label)) for label in labels)
