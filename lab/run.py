@@ -227,7 +227,7 @@ def main() -> int:
     options = ["--loop", arguments.loop, *(["--idle"] if arguments.idle else [])]
     try:
         case = find(arguments.case)
-        which = "cured" if arguments.cured or not case.is_sick else "sick"
+        which = "cured" if arguments.cured or not case.expects else "sick"
         with running(case, which, found[arguments.python], options=options, background=arguments.background) as scene:
             _show(scene, arguments.figures)
     except (LabError, pythons.debian_root.SetupError) as problem:

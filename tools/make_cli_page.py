@@ -24,6 +24,9 @@ stdout is the report and nothing else; progress and remarks are on stderr. What 
 [exit-codes.md](exit-codes.md).
 """
 
+PIPE = "\\|"
+"""A bar that divides no cells."""
+
 BUILT_IN = {"--help", "--install-completion", "--show-completion"}
 
 
@@ -47,7 +50,7 @@ def _section(name: str, command: Any) -> str:  # noqa: ANN401 - a command of whi
     rows = [(_argument(one), one) for one in arguments] + [(_option(one), one) for one in options]
     if rows:
         lines += ["| | |", "| --- | --- |"]
-    lines += [f"| `{words}` | {one.help}{_default(one)} |" for words, one in rows]
+    lines += [f"| `{words.replace('|', PIPE)}` | {one.help}{_default(one)} |" for words, one in rows]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -64,7 +67,7 @@ def _option(one: Any) -> str:  # noqa: ANN401
 def _value(one: Any) -> str:  # noqa: ANN401
     if one.metavar:
         return str(one.metavar)
-    return "\\|".join(type(one.default)) if isinstance(one.default, enum.Enum) else "N"
+    return "|".join(type(one.default)) if isinstance(one.default, enum.Enum) else "N"
 
 
 def _default(one: Any) -> str:  # noqa: ANN401

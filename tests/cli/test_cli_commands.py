@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import zipfile
 from collections.abc import Callable
@@ -385,3 +386,26 @@ def test_an_end_before_any_check_could_judge_is_no_look(spin: Spin, session: Fak
     )
 
     assert spin("diagnose", "42").code == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("diagnose", "abc"), "abc is no process id, which is a number from 1 to 4194304"),
+        (("diagnose", "--port", "99999"), "99999 is no TCP port, which is a number from 1 to 65535"),
+        (("diagnose", "--fail-on", "bad"), "bad is none of critical, warning, info and never"),
+        (("record", "-o", "a.html", "--format", "svg"), "svg is none of html, speedscope, folded"),
+        (("4242",), "For process 4242: spindoctor diagnose 4242"),
+        (("diagnos", "42"), "there is no command diagnos; did you mean diagnose?"),
+    ],
+)
+def test_a_usage_error_is_a_sentence(spin: Spin, arguments: tuple[str, ...], sentence: str) -> None:
+    ended = spin(*arguments)
+
+    assert sentence in " ".join(ended.err.split())
+    assert ended.code == 2
+
+
+@pytest.mark.parametrize("command", ["diagnose", "dump", "record", "top", "replay", "export", "bundle", "explain"])
+def test_help_names_no_type_of_python(spin: Spin, command: str) -> None:
+    assert not re.search("<(int|str|path|float)", spin(command, "--help").out)

@@ -70,7 +70,7 @@ def test_a_finding_has_all_its_parts() -> None:
         "[changed after the process started] 41 | while True: > 42 | await beat() 43 | # end",
         "route GET /events, task Task-17, thread MainThread, pid 4242",
         "through: anyio/_backends/_asyncio.py:557 in CancelScope._deliver_cancellation",
-        "also: - /srv/app/stream.py:42 in events -- task Task-18",
+        "also: - the same line -- task Task-18",
         "candidates: - /srv/app/stream.py:30 in events: yields inside a task group",
         "evidence: - the loop gave its selector no time: > 99 % (from 298 looks at the loop)",
         "cancellations asked of Task-17: 181,000 (from Task.cancelling())",
@@ -112,8 +112,34 @@ def test_cleared_suspects_come_with_their_figures() -> None:
 
     assert cleared == (
         "the GIL: 0 of 298 looks found a thread that waited for it "
+        "No sign of gil-contention. (--full says what was looked at, `spindoctor explain SLUG` what each is)"
+    )
+
+
+def test_the_full_report_says_what_cleared_each_mechanism() -> None:
+    cleared = words(terminal.render(SICK, is_full=True).split("\nCleared\n")[1].split("Not checked")[0])
+
+    assert cleared == (
+        "the GIL: 0 of 298 looks found a thread that waited for it "
         "no sign of gil-contention: 298 looks, 0 threads that waited for the GIL"
     )
+
+
+def test_lines_that_two_findings_blame_are_shown_once() -> None:
+    report = replace(SICK, outcomes={**SICK.outcomes, "pool-exhausted": Found((SPIN, SPIN))})
+
+    for text in (terminal.render(report), markdown.render(report)):
+        assert text.count("> 42 |") == 1
+    assert "(these lines stand above)" in terminal.render(report)
+
+
+def test_empty_lines_around_a_place_are_left_out() -> None:
+    window = replace(SICK.sources[0], first_line=40, lines=("", "", "beat()", "", "more()", "", ""))
+
+    text = terminal.render(replace(SICK, sources=(window,)))
+
+    shown = [line.strip() for line in text.splitlines() if " |" in line]
+    assert shown == ["> 42 | beat()", "43 |", "44 | more()"]
 
 
 def test_that_something_is_wrong_clears_nobody() -> None:
@@ -284,9 +310,10 @@ def test_long_lists_are_cut_with_a_count_of_the_rest() -> None:
     assert "figure-9: 9" in text
     assert "figure-10" not in text
     for rest in ("and 20 more", "and 6 more", "and 96 more", "and 24 more", "and 12 more"):
-        assert f"{rest} (--json has all)" in text
+        assert f"{rest} (--full has all)" in text
     assert text.index("pid 19 ") < text.index("pid 12 ")
     assert "pid 11 " not in text
+    assert "(--full has all)" not in terminal.render(report, is_full=True)
 
 
 def test_a_list_one_too_long_is_shown_whole() -> None:
@@ -296,7 +323,7 @@ def test_a_list_one_too_long_is_shown_whole() -> None:
     text = terminal.render(with_finding(finding))
 
     assert "Task-4" in text
-    assert "more (--json" not in text
+    assert "more (--full" not in text
 
 
 def test_source_lines_wider_than_the_page_are_cut() -> None:

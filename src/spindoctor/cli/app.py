@@ -5,6 +5,7 @@ Typer's own styling of help needs rich, which takes longer to import than everyt
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Annotated, Any
 
@@ -42,7 +43,17 @@ class Commands(TyperGroup):
         module = importlib.import_module(f"spindoctor.cli.{cmd_name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
-        return command
+        return _plain(command)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """The command that the arguments begin with; of one that there is none of, which one may be meant."""
+        name = args[0]
+        alike = difflib.get_close_matches(name, COMMANDS, n=1)
+        if name.isdecimal():
+            ctx.fail(f"which command? For process {name}: spindoctor diagnose {name}")
+        if name not in COMMANDS and alike:
+            ctx.fail(f"there is no command {name}; did you mean {alike[0]}?")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
         """Runs the command. An interrupt ends with our own code: older Typers make it 1, which is "found"."""
@@ -55,6 +66,15 @@ class Commands(TyperGroup):
         """Writes the list of commands without importing one."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _plain(command: Any) -> Any:  # noqa: ANN401 - as above
+    """The command, whose help names arguments by what they are, not by their Python type as newer Typers do."""
+    for one in [command, *getattr(command, "commands", {}).values()]:
+        for parameter in one.params:
+            if parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: ""  # noqa: ARG005 - as Typer calls it
+    return command
 
 
 app = typer.Typer(

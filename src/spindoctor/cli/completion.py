@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]  # not in its list, but its documented use
 
+from spindoctor.cli.options import word_of
 from spindoctor.cli.streams import put
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -22,7 +23,9 @@ class Shell(StrEnum):
 
 
 @app.command()
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell.")]) -> None:
+def completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", parser=word_of(Shell), help="bash, zsh or fish.")],
+) -> None:
     """Print the completion script of a shell.
 
     For bash, in ~/.bashrc: eval "$(spindoctor completion bash)"

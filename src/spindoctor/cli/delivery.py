@@ -66,5 +66,5 @@ def _rendered(report: Report, delivery: Delivery) -> str:
     from spindoctor.report import terminal  # noqa: PLC0415 - one of three
 
     if delivery.output:
-        return terminal.render(report, color=delivery.color is Color.ALWAYS)
-    return terminal.render(report, width=width(), color=is_styled(delivery.color))
+        return terminal.render(report, color=delivery.color is Color.ALWAYS, is_full=delivery.is_full)
+    return terminal.render(report, width=width(), color=is_styled(delivery.color), is_full=delivery.is_full)

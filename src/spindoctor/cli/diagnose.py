@@ -17,6 +17,7 @@ from spindoctor.cli.options import (
     Delivery,
     Fail,
     FailOn,
+    Full,
     Html,
     Named,
     Output,
@@ -48,6 +49,7 @@ def diagnose(
     save: Annotated[
         Path | None, typer.Option(metavar="REC", help="Keep all that was seen in REC, for `spindoctor replay`.")
     ] = None,
+    full: Full = False,
     redact: Redacted = False,
     fail_on: Fail = FailOn.WARNING,
     quiet: Quiet = False,
@@ -59,7 +61,7 @@ def diagnose(
     2 wrong usage, 3 could not look, 4 a fault in spindoctor, 130 interrupted (what was seen is reported).
     """
     one_target(pid, port, name)
-    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html)
+    delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)
     for path in filter(None, (save, output, html)):
         store.check(path)
     recording = seen(look_at(session.find(pid, port, name), seconds, rate, quiet=quiet), is_redacted=redact)

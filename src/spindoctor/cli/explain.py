@@ -23,7 +23,9 @@ def _slugs() -> list[str]:
 def explain(
     slug: Annotated[
         str | None,
-        typer.Argument(autocompletion=_slugs, show_default=False, help="The mechanism. Without: a list of all."),
+        typer.Argument(
+            metavar="SLUG", autocompletion=_slugs, show_default=False, help="The mechanism. Without: a list of all."
+        ),
     ] = None,
 ) -> None:
     """Say what a mechanism is, why it hurts and what to do about it."""

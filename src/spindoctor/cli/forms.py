@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
+from spindoctor.cli.options import word_of, words_of
 from spindoctor.model.recording import Recording
 
 
@@ -61,7 +62,14 @@ Stacks = Annotated[
     ),
 ]
 Formed = Annotated[
-    Form | None, typer.Option("--format", show_default=False, help="The form, whatever the file's name ends with.")
+    Form | None,
+    typer.Option(
+        "--format",
+        metavar=words_of(Form),
+        parser=word_of(Form),
+        show_default=False,
+        help="The form, whatever the file's name ends with.",
+    ),
 ]
 
 

@@ -29,7 +29,7 @@ def lab(context: typer.Context) -> None:
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def run(
-    case: Annotated[str, typer.Argument(help="SLUG or SLUG/VARIANT, as `spindoctor lab` lists them.")],
+    case: Annotated[str, typer.Argument(metavar="CASE", help="SLUG or SLUG/VARIANT, as `spindoctor lab` lists them.")],
     python: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Its Python, such as 3.12; ours where it is not named.")
     ] = None,

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from spindoctor.cli.streams import Color
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class FailOn(StrEnum):
@@ -38,6 +40,35 @@ def number_between(least: float, most: float, unit: str) -> Callable[[str | floa
     return read
 
 
+def whole_between(least: int, most: int, what: str) -> Callable[[str | int], int]:
+    """What reads a whole number from the command line; a usage error says in words what is taken."""
+
+    def read(text: str | int) -> int:
+        if not str(text).isdecimal() or not least <= int(text) <= most:
+            raise typer.BadParameter(f"{text} is no {what}, which is a number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def word_of(kind: type[Word]) -> Callable[[str], Word]:
+    """What reads one of a few words from the command line; a usage error names them."""
+
+    def read(text: str) -> Word:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            words = [str(one) for one in kind]
+            raise typer.BadParameter(f"{text} is none of {', '.join(words[:-1])} and {words[-1]}") from None
+
+    return read
+
+
+def words_of(kind: type[Word]) -> str:
+    """The words as the help shows them."""
+    return "|".join(kind)
+
+
 Seconds = Annotated[
     float, typer.Option(parser=number_between(0.1, 3600, "seconds"), metavar="N", help="How long to look.")
 ]
@@ -46,9 +77,20 @@ Rate = Annotated[
 ]
 Pid = Annotated[
     int | None,
-    typer.Argument(metavar="PID", min=1, show_default=False, help="The process. Without: the busiest service."),
+    typer.Argument(
+        metavar="PID",
+        parser=whole_between(1, 2**22, "process id"),
+        show_default=False,
+        help="The process. Without: the busiest service.",
+    ),
 ]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The service that listens on this TCP port.")]
+"""Linux gives no higher ones (PID_MAX_LIMIT in include/linux/threads.h)."""
+Port = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", parser=whole_between(1, 65535, "TCP port"), help="The service that listens on this TCP port."
+    ),
+]
 Named = Annotated[str | None, typer.Option(metavar="PATTERN", help="The service whose command line has PATTERN in it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md).")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
@@ -65,9 +107,23 @@ Redacted = Annotated[
         help="Hide paths outside the service, users, hosts, request paths, commands and texts in the source.",
     ),
 ]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 for findings at least this severe.")]
+Fail = Annotated[
+    FailOn,
+    typer.Option(
+        "--fail-on",
+        metavar=words_of(FailOn),
+        parser=word_of(FailOn),
+        help="Exit with 1 for findings at least this severe.",
+    ),
+]
+Full = Annotated[bool, typer.Option("--full", help="Leave nothing out: every figure, and what cleared each mechanism.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
-Colored = Annotated[Color, typer.Option("--color", help="Style the report; auto: only on a terminal.")]
+Colored = Annotated[
+    Color,
+    typer.Option(
+        "--color", metavar=words_of(Color), parser=word_of(Color), help="Style the report; auto: only on a terminal."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +136,7 @@ class Delivery:
     fail_on: FailOn
     color: Color
     html: Path | None = None
+    is_full: bool = False
 
     def __post_init__(self) -> None:
         """A report has one form. Raises a usage error for two."""

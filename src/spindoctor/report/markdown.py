@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from spindoctor.model.outcome import Culprit, Finding, Report
+from spindoctor.model.recording import SourceWindow
 from spindoctor.report.finding import figure_words, upstream_words
 from spindoctor.report.phrases import (
     cleared_rules,
@@ -14,6 +15,7 @@ from spindoctor.report.phrases import (
     look_words,
     machine_words,
     nothing_found,
+    other_words,
     place,
     process_words,
     ranked,
@@ -70,22 +72,23 @@ def _head(report: Report) -> list[str]:
 
 
 def _found(report: Report) -> list[str]:
+    shown: set[SourceWindow] = set()
     return [
         block
         for position, (slug, finding) in enumerate(ranked(report), 1)
-        for block in (f"### {position}. {_plain(title(report, slug))} (`{slug}`)", *_finding(report, finding))
+        for block in (f"### {position}. {_plain(title(report, slug))} (`{slug}`)", *_finding(report, finding, shown))
     ]
 
 
-def _finding(report: Report, finding: Finding) -> list[str]:
+def _finding(report: Report, finding: Finding, shown: set[SourceWindow]) -> list[str]:
     costs = cost_words(finding.cost)
     blocks = [
         _plain(finding.claim),
         f"**{finding.severity}**, {finding.confidence} confidence" + (f"; costs {_plain(costs)}" if costs else ""),
         _labelled("Explains", [finding.explains]),
         _where(finding.culprit),
-        _source(report, finding.culprit),
-        _labelled("Also", [" -- ".join(filter(None, (place(one), whereabouts(one)))) for one in finding.culprits]),
+        _source(report, finding.culprit, shown),
+        _labelled("Also", [other_words(one, finding.culprit) for one in finding.culprits]),
         _labelled("Candidates", [f"{place(one)}: {one.shape}" for one in finding.other_candidates]),
         _labelled("Evidence", map(figure_words, finding.evidence)),
         _labelled("Against", finding.against),
@@ -102,10 +105,12 @@ def _where(culprit: Culprit) -> str:
     return _labelled("Where", [part for part in parts if part])
 
 
-def _source(report: Report, culprit: Culprit) -> str:
+def _source(report: Report, culprit: Culprit, shown: set[SourceWindow]) -> str:
+    """The lines around a culprit; once, whatever number of findings blame it."""
     window = report.source(culprit.file, culprit.line)
-    if window is None:
+    if window is None or window in shown:
         return ""
+    shown.add(window)
     code = "\n".join(f"    {line}" for line, _ in numbered(window))
     return f"{_plain(CHANGED)}\n\n{code}" if window.is_changed_since_start else code
 

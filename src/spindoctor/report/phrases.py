@@ -164,6 +164,15 @@ def whereabouts(culprit: Culprit) -> str:
     return ", ".join(f"{name} {sentence(str(value))}" for name, value in named if value is not None)
 
 
+def other_words(other: Culprit, first: Culprit) -> str:
+    """A further culprit; where only its thread or task is another than the first one's, the place is not repeated."""
+    where = place(other)
+    is_same = where and where == place(first)
+    return " -- ".join(
+        filter(None, ("the same line" if is_same else where, whereabouts(other), sentence(other.note or "")))
+    )
+
+
 def cost_words(cost: Cost) -> str:
     """What a finding costs; "" where it costs nothing that was measured."""
     parts = (

@@ -10,10 +10,16 @@ CHANGED = "[changed after the process started]"
 
 
 def numbered(window: SourceWindow) -> list[tuple[str, bool]]:
-    """`> 42 | code` for the line meant, `  43 | code` for its neighbours; with whether it is the one meant."""
+    """`> 42 | code` for the line meant, `  43 | code` for its neighbours; with whether it is the one meant.
+
+    Empty lines at both ends are left out.
+    """
     width = len(str(window.first_line + len(window.lines) - 1))
     rows = []
+    filled = [line for line, code in enumerate(window.lines, window.first_line) if code.strip() or line == window.line]
     for line, code in enumerate(window.lines, window.first_line):
+        if not filled or not filled[0] <= line <= filled[-1]:
+            continue
         is_meant = line == window.line
         words = f"{'>' if is_meant else ' '} {line:>{width}} | {safe(code.rstrip().expandtabs(4))}"
         rows.append((words.rstrip(), is_meant))

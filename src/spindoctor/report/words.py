@@ -95,14 +95,14 @@ def count(many: int, one: str, several: str | None = None) -> str:
     return f"{many:,} {one if many == 1 else several or one + 's'}"
 
 
-def bounded(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], str]:
-    """The first `limit` items, and words for how many are left out ("" where none is).
+def bounded(items: Sequence[Item], limit: int, option: str = "--json") -> tuple[Sequence[Item], str]:
+    """The first `limit` items, and words for how many are left out ("" where none is), which `option` shows.
 
     One item too many is shown instead of a line that says so.
     """
     if len(items) <= limit + 1:
         return items, ""
-    return items[:limit], f"and {len(items) - limit:,} more (--json has all)"
+    return items[:limit], f"and {len(items) - limit:,} more ({option} has all)"
 
 
 def shortened(text: str, limit: int) -> str:

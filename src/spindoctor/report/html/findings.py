@@ -9,6 +9,7 @@ from spindoctor.report.phrases import (
     command_words,
     cost_words,
     nothing_found,
+    other_words,
     place,
     ranked,
     title,
@@ -64,11 +65,12 @@ def evidence(report: Report) -> Markup | None:
     findings = ranked(report)
     if not findings:
         return None
-    shown = [_finding(report, number, *one) for number, one in enumerate(findings, 1)]
+    seen: set[SourceWindow] = set()
+    shown = [_finding(report, number, *one, seen) for number, one in enumerate(findings, 1)]
     return element("section", element("h2", "Evidence"), *shown, class_="evidence")
 
 
-def _finding(report: Report, number: int, slug: str, finding: Finding) -> Markup:
+def _finding(report: Report, number: int, slug: str, finding: Finding, seen: set[SourceWindow]) -> Markup:
     heading = element("h3", f"{number}. {title(report, slug)} ", _badge(finding), id=f"finding-{number}")
     rows = [(sentence(one.claim), figure(one.value, one.unit), sentence(one.source)) for one in finding.evidence]
     return element(
@@ -76,9 +78,9 @@ def _finding(report: Report, number: int, slug: str, finding: Finding) -> Markup
         heading,
         element("p", sentence(finding.claim), class_="claim"),
         element("p", _weight(slug, finding), class_="quiet"),
-        _where(report, finding.culprit),
+        _where(report, finding.culprit, seen),
         table(("what was measured", "figure", "read from"), rows, class_="figures"),
-        _part("Also", [_other(one) for one in finding.culprits]),
+        _part("Also", [other_words(one, finding.culprit) for one in finding.culprits]),
         _part("Candidates, no proof", [f"{place(one)}: {sentence(one.shape)}" for one in finding.other_candidates]),
         _part("What speaks against it", [sentence(one) for one in finding.against]),
         _part("Known bug of what is installed", [_upstream(one) for one in finding.upstream]),
@@ -96,7 +98,7 @@ def _part(name: str, items: list[Content]) -> Markup | None:
     return element("div", element("h4", name), listed(items)) if items else None
 
 
-def _where(report: Report, culprit: Culprit) -> Markup | None:
+def _where(report: Report, culprit: Culprit, seen: set[SourceWindow]) -> Markup | None:
     place_words, around = place(culprit), whereabouts(culprit)
     library = f"through {sentence(culprit.library_frame)}" if culprit.library_frame else ""
     lines = [one for one in (around, library, sentence(culprit.note or "")) if one]
@@ -105,22 +107,22 @@ def _where(report: Report, culprit: Culprit) -> Markup | None:
     return element(
         "div",
         element("p", element("code", place_words), class_="place") if place_words else None,
-        _source(report.source(culprit.file, culprit.line)),
+        _source(report.source(culprit.file, culprit.line), seen),
         *(element("p", line, class_="quiet") for line in lines),
         class_="where",
     )
 
 
-def _source(window: SourceWindow | None) -> Markup | None:
+def _source(window: SourceWindow | None, seen: set[SourceWindow]) -> Markup | None:
+    """The lines around a culprit; once, whatever number of findings blame it."""
     if window is None:
         return None
+    if window in seen:
+        return element("p", "Its lines stand above.", class_="quiet")
+    seen.add(window)
     rows = [element("span", line or " ", class_="meant" if is_meant else None) for line, is_meant in numbered(window)]
     changed = element("p", CHANGED, class_="changed") if window.is_changed_since_start else None
     return element("div", changed, element("pre", *rows))
-
-
-def _other(culprit: Culprit) -> str:
-    return " -- ".join(filter(None, (place(culprit), whereabouts(culprit), sentence(culprit.note or ""))))
 
 
 def _upstream(one: Upstream) -> Content:
