@@ -136,3 +136,19 @@ def test_a_small_part_of_a_finding_does_not_explain_it() -> None:
     harmless = {"gil-contention": found(cores=1.2), "polling-thread": found("info", cores=1.2)}
 
     assert {rank(one, (poller,))[0] for one in (elsewhere, little, harmless)} == {"gil-contention"}
+
+
+def test_a_finding_about_the_same_task_explains_it_whatever_the_shares() -> None:
+    """0.9 cores of the loop are ascribed to the storm, 0.36 to the failing call of the task that storms."""
+    retries = Rule("retry-storm", "", (), lambda: Clear(""), "", explains=("callback-storm",))
+    storm = _by_task("Task-2", cores=0.9)
+
+    same = {"callback-storm": storm, "retry-storm": _by_task("Task-2", cores=0.36)}
+    other = {"callback-storm": storm, "retry-storm": _by_task("Task-3", cores=0.36)}
+
+    assert rank(same, (retries,))[0] == "retry-storm"
+    assert rank(other, (retries,))[0] == "callback-storm"
+
+
+def _by_task(task: str, cores: float) -> Found:
+    return Found((Finding("it is so", "critical", "high", Cost(cores=cores), Culprit(pid=100, task=task)),))

@@ -33,7 +33,8 @@ def judge(facts: dict[type, Any], rules: Iterable[Rule], packages: Packages) -> 
 def rank(outcomes: dict[str, Outcome], rules: Iterable[Rule] = ()) -> tuple[str, ...]:
     """The slugs that were found, what costs most first; information last.
 
-    A mechanism that explains others comes before them, where it accounts for at least half of their CPU.
+    A mechanism that explains others comes before them, where it accounts for at least half of their CPU, or speaks of
+    the same task.
     """
     found = {slug: outcome.findings for slug, outcome in outcomes.items() if isinstance(outcome, Found)}
     order = sorted(found, key=lambda slug: min(_weight(finding) for finding in found[slug]))
@@ -50,11 +51,16 @@ def _explains(special: tuple[Finding, ...], general: tuple[Finding, ...]) -> boo
     """Whether a finding is the cause of another in the same process, and not merely there too."""
     return any(
         one.culprit.pid == other.culprit.pid
-        and one.cost.cores >= other.cost.cores / 2
+        and (one.cost.cores >= other.cost.cores / 2 or _same_task(one, other))
         and (one.severity != "info" or other.severity == "info")
         for one in special
         for other in general
     )
+
+
+def _same_task(one: Finding, other: Finding) -> bool:
+    """The share of the loop's CPU that each ascribes to a task is measured in other ways: the task says more."""
+    return one.culprit.task is not None and one.culprit.task == other.culprit.task
 
 
 def _weight(finding: Finding) -> tuple[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from spindoctor.model.facts import Others, Site
@@ -81,12 +82,15 @@ CONSEQUENCES = frozenset({"gil-contention", "single-core-ceiling", "pool-exhaust
 """Mechanisms that follow from what threads do, and do not say what that is."""
 
 
-def blamed(others: Others) -> set[tuple[int | None, str | None]]:
-    """The threads, by process and name, of which a finding of the rules before says what they do."""
+def blamed(others: Others, but: Collection[str] = ()) -> set[tuple[int | None, str | None]]:
+    """The threads, by process and name, of which a finding of the rules before says what they do.
+
+    `but` are mechanisms that the one who asks would explain, and that therefore do not silence it.
+    """
     findings = [
         finding
         for slug, outcome in others.outcomes.items()
-        if slug not in CONSEQUENCES and isinstance(outcome, Found)
+        if slug not in CONSEQUENCES and slug not in but and isinstance(outcome, Found)
         for finding in outcome.findings
     ]
     return {(finding.culprit.pid, finding.culprit.thread) for finding in findings}

@@ -61,11 +61,23 @@ FEW_REPEATS = 10
 are made at one peer, and less is said."""
 
 
+EXPLAINS = (
+    "callback-storm",
+    "cpu-bound-on-loop",
+    "polling-thread",
+    "native-hot",
+    "hot-thread",
+    "gil-contention",
+    "single-core-ceiling",
+)
+"""What a loop of failures also looks like: steps without a wait, long callbacks, a thread on the CPU."""
+
+
 def check(retries: Retries, others: Others) -> Outcome:
     """Found for each loop in which the same operation fails without a pause."""
     if retries.looks < MIN_LOOKS:
         return Unsure(f"{retries.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    told = blamed(others)
+    told = blamed(others, but=EXPLAINS)
     storms = [one for one in retries.entries if _is_storm(one) and (one.pid, one.thread) not in told]
     if storms:
         return Found(tuple(map(_finding, storms)))
@@ -145,13 +157,5 @@ RULE = Rule(
     needs=(Retries, Others),
     check=check,
     page=__doc__,
-    explains=(
-        "callback-storm",
-        "cpu-bound-on-loop",
-        "polling-thread",
-        "native-hot",
-        "hot-thread",
-        "gil-contention",
-        "single-core-ceiling",
-    ),
+    explains=EXPLAINS,
 )
