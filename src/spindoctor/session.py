@@ -62,14 +62,15 @@ def diagnose(recording: Recording) -> Report:
     from spindoctor.rules import ALL_RULES  # noqa: PLC0415
 
     packages = {one.pid: dict(one.packages) for one in recording.processes}
-    outcomes = judge(gather(recording), ALL_RULES, packages)
+    evidence = gather(recording)
+    outcomes = judge(evidence, ALL_RULES, packages)
     return Report(
         target=recording.target,
         machine=recording.machine,
         look=_look_facts(recording),
         outcomes=outcomes,
         ranking=rank(outcomes, ALL_RULES),
-        cleared=suspects(recording),
+        cleared=suspects(recording, evidence),
         processes=tuple(_line(recording, one) for one in recording.processes),
         sources=tuple(window for one in recording.processes for window in one.sources),
         notes=recording.notes,

@@ -154,7 +154,7 @@ def test_every_recording_gets_an_answer_from_every_rule(recording: Recording) ->
     assert list(outcomes) == [rule.slug for rule in ALL_RULES]
     assert {type(one) for one in outcomes.values()} <= {Found, Clear, Unsure}
     assert set(ranking) == {slug for slug, one in outcomes.items() if isinstance(one, Found)}
-    assert all(one.figure for one in suspects(recording))
+    assert all(one.figure for one in suspects(recording, facts))
 
 
 @given(st.integers(0, 500), st.integers(0, 500))

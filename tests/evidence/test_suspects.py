@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recordings import main_thread, one_process, recording, task_looks, thread_samples, user
 
+from spindoctor.evidence import gather
 from spindoctor.evidence.suspects import suspects
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.sample import SystemCall, ThreadLook
@@ -13,7 +14,7 @@ SLEEP = SystemCall("futex")
 
 
 def cleared(seen: Recording) -> dict[str, str]:
-    return {one.suspect: one.figure for one in suspects(seen)}
+    return {one.suspect: one.figure for one in suspects(seen, gather(seen))}
 
 
 def workers(count: int, **use: float) -> tuple[ThreadUse, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from spindoctor.evidence.origin import library_frame, user_frame
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask
@@ -46,19 +46,32 @@ def _why_not(recording: Recording) -> str:
 
 
 def _of_process(process: ProcessRecording) -> list[CancelLoop]:
+    states = _states(process)
     by_scope: dict[int, list[Scope]] = {}
     for look in process.task_looks:
         for scope in {one.address: one for one in look.scopes}.values():
             by_scope.setdefault(scope.address, []).append(scope)
-    found = [_scope_loop(process, seen) for seen in by_scope.values()]
+    found = [_scope_loop(process, seen, states) for seen in by_scope.values()]
     loops = [one for one in found if one]
     told = {held.task.address for one in loops for held in one.tasks}
-    return loops + [_task_loop(process, held) for held in _hunted(process) if held.task.address not in told]
+    return loops + [_task_loop(process, held) for held in _hunted(process, states) if held.task.address not in told]
 
 
-def _scope_loop(process: ProcessRecording, seen: list[Scope]) -> CancelLoop | None:
+def _states(process: ProcessRecording) -> dict[int, list[Task]]:
+    """Every task by its address, as each of the slow looks met it."""
+    found: dict[int, list[Task]] = {}
+    for look in process.task_looks:
+        for task in _latest([*look.tasks, *(task for scope in look.scopes for task in scope.tasks)]):
+            found.setdefault(task.address, []).append(task)
+    return found
+
+
+def _scope_loop(
+    process: ProcessRecording, seen: list[Scope], states: Mapping[int, Sequence[Task]]
+) -> CancelLoop | None:
     looks = process.task_looks
-    held = [_held(process, task) for task in _latest(task for scope in seen for task in scope.tasks)]
+    tasks = _latest(task for scope in seen for task in scope.tasks)
+    held = [_held(process, task, states[task.address]) for task in tasks]
     stuck = [
         one for one in held if one.is_done or _is_hunted(process, one) or (one.cancels is None and not one.is_done)
     ]
@@ -117,9 +130,15 @@ def _who_keeps_running(process: ProcessRecording, held: HeldTask) -> tuple[str, 
     return name, Share(count, looks)
 
 
-def _hunted(process: ProcessRecording) -> list[HeldTask]:
-    held = [_held(process, task) for task in _latest(task for look in process.task_looks for task in look.tasks)]
+def _hunted(process: ProcessRecording, states: Mapping[int, Sequence[Task]]) -> list[HeldTask]:
+    tasks = _latest(task for look in process.task_looks for task in look.tasks)
+    held = [_held(process, task, states[task.address]) for task in tasks if _was_cancelled(states[task.address])]
     return [one for one in held if _is_hunted(process, one)]
+
+
+def _was_cancelled(states: Iterable[Task]) -> bool:
+    """Whether any look met a cancellation of the task: of thousands of tasks these are few."""
+    return any(one.cancel_requests or one.must_cancel for one in states)
 
 
 def _is_hunted(process: ProcessRecording, held: HeldTask) -> bool:
@@ -142,10 +161,7 @@ def _latest(tasks: Iterable[Task]) -> list[Task]:
     return list({task.address: task for task in tasks}.values())
 
 
-def _held(process: ProcessRecording, task: Task) -> HeldTask:
-    states = [
-        one for look in process.task_looks for one in _tasks_of(look.tasks, look.scopes) if one.address == task.address
-    ]
+def _held(process: ProcessRecording, task: Task, states: Sequence[Task]) -> HeldTask:
     counts = [one.cancel_requests for one in states if one.cancel_requests is not None]
     chain = _usual_chain(states)
     if not user_frame(chain) and not task.is_done:
@@ -165,10 +181,6 @@ def _on_its_way(task: Task, states: Sequence[Task]) -> Share:
     """In how many looks a cancellation was on its way to this task, and not to an earlier one at its address."""
     of_others = sum(one.must_cancel for one in states if one.name != task.name)
     return Share(sum(one.must_cancel for one in states) - of_others, len(states))
-
-
-def _tasks_of(tasks: Iterable[Task], scopes: Iterable[Scope]) -> list[Task]:
-    return _latest([*tasks, *(task for scope in scopes for task in scope.tasks)])
 
 
 def _usual_chain(states: Iterable[Task]) -> Stack:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
 
 ENTRY = re.compile(r"/bin/[^/]+$|/__main__\.py$")
 """Console scripts and `__main__` modules: they only start something."""
+
+
+Answer = TypeVar("Answer")
+
+
+def once_each(stacks: Iterable[Stack], ask: Callable[[Stack], Answer]) -> list[Answer]:
+    """`ask` of every stack in turn, asked once for each object: the looks at a thread that sleeps share one stack."""
+    held = list(stacks)  # while they are held no other stack can have the identity of one of them
+    answers = {key: ask(stack) for key, stack in {id(stack): stack for stack in held}.items()}
+    return [answers[id(stack)] for stack in held]
 
 
 def user_frame(stack: Stack) -> Frame | None:

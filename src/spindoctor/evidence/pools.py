@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.claims import claimed_pools
-from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.origin import once_each, user_frame
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
@@ -95,19 +95,24 @@ def _moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
     A thread that ran in between may have come back to the line with its next piece of work.
     """
     runs = Counter[int]()
-    found = []
+    met = []
     for sample in process.samples:
         for look in sample.threads:
-            runs[look.tid] += look.ran_ns > 0
-            if look.tid in tids and look.stack:
-                stay = (look.tid, runs[look.tid], user_frame(look.stack))
-                found.append(Moment(sample.at_s, look, look.stack, stay))
+            if look.tid in tids:
+                runs[look.tid] += look.ran_ns > 0
+                if look.stack:
+                    met.append((sample.at_s, look, runs[look.tid]))
+    frames = once_each((look.stack for _, look, _ in met), user_frame)
+    found = [
+        Moment(at_s, look, look.stack, (look.tid, run, frame))
+        for (at_s, look, run), frame in zip(met, frames, strict=True)
+    ]
     return sorted(found, key=lambda one: (one.look.tid, one.at_s))
 
 
 def _call_s(moments: Sequence[Moment]) -> float | None:
     """How long waits at the most frequent place took: the middle one of those whose beginning and end were seen."""
-    places = Counter(user_frame(one.stack) for one in moments if one.look.call)
+    places = Counter(once_each((one.stack for one in moments if one.look.call), user_frame))
     most = places.most_common(1)[0][0] if places else None
     lasted = [lasted_s for place, lasted_s in _whole_stays(moments) if place is not None and place == most]
     return statistics.median(lasted) if lasted else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from spindoctor.evidence.origin import library_frame, place, user_frame
+from spindoctor.evidence.origin import library_frame, once_each, place, user_frame
 from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
@@ -104,8 +104,9 @@ def group(moments: Sequence[Moment], namer: Namer, tid: int, of: int, *, by_line
     A computation wanders over its function's lines, so places are functions; a wait stands at one line (`by_line`).
     """
     places: dict[tuple[str, str, int] | None, list[Moment]] = {}
-    for moment in moments:
-        places.setdefault(_key(moment.stack, by_line=by_line), []).append(moment)
+    keys = once_each((moment.stack for moment in moments), partial(_key, by_line=by_line))
+    for moment, key in zip(moments, keys, strict=True):
+        places.setdefault(key, []).append(moment)
     ranked = sorted(places.values(), key=len, reverse=True)[:MOST_SITES]
     return tuple(_site(found, namer, tid, of) for found in ranked)
 
@@ -121,10 +122,10 @@ def _has_line(key: tuple[str, str, int] | None) -> bool:
 
 
 def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
-    lines = Counter(_key(moment.stack, by_line=True) for moment in moments)
+    keys = once_each((moment.stack for moment in moments), partial(_key, by_line=True))
+    lines = Counter(keys)
     line = max(lines, key=lambda key: (_has_line(key), lines[key]))
-    there = [moment.stack for moment in moments if _key(moment.stack, by_line=True) == line]
-    middle = Counter(there).most_common(1)[0][0]
+    middle = _most_met(moment.stack for moment, key in zip(moments, keys, strict=True) if key == line)
     task = Counter(moment.task for moment in moments).most_common(1)[0][0]
     calls = Counter(moment.look.call.name for moment in moments if moment.look.call)
     spans = stays(moments)
@@ -137,6 +138,16 @@ def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
         calls=tuple(calls.most_common(3)),
         inner=_inner(middle),
     )
+
+
+def _most_met(stacks: Iterable[Stack]) -> Stack:
+    """The stack met most often, the earliest of those alike; each object is compared with the others only once."""
+    held = list(stacks)
+    first = {id(stack): stack for stack in held}
+    met = Counter[Stack]()
+    for key, count in Counter(map(id, held)).items():
+        met[first[key]] += count
+    return met.most_common(1)[0][0]
 
 
 def _inner(stack: Stack) -> Frame | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from spindoctor.evidence.gil import gil_use
-from spindoctor.evidence.pools import pools
 from spindoctor.model.facts import GilUse, Pools, PoolUse
 from spindoctor.model.outcome import Cleared
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.rule import Missing
 
 BURNS_CORES = 0.02
 """A thread below 2 % of a core does not explain a busy one."""
@@ -20,17 +21,16 @@ GROUP_MEMBER = re.compile(r"[-_ ]?\(?\d+(_\d+)?\)?$")
 """The counter at the end of a pool thread's name: `asyncio_3`, `ThreadPoolExecutor-0_1`, `worker-7`."""
 
 
-def suspects(recording: Recording) -> tuple[Cleared, ...]:
+def suspects(recording: Recording, evidence: Mapping[type, Any]) -> tuple[Cleared, ...]:
     """GIL, executors, and every group of threads that used next to no CPU."""
     return (
-        *_gil(recording),
-        *_pools(recording),
+        *_gil(evidence[GilUse]),
+        *_pools(evidence[Pools]),
         *(one for process in recording.processes for one in _threads(process)),
     )
 
 
-def _gil(recording: Recording) -> list[Cleared]:
-    told = gil_use(recording)
+def _gil(told: GilUse | Missing) -> list[Cleared]:
     if not isinstance(told, GilUse):
         return []
     return [
@@ -44,8 +44,7 @@ def _gil(recording: Recording) -> list[Cleared]:
     ]
 
 
-def _pools(recording: Recording) -> list[Cleared]:
-    told = pools(recording)
+def _pools(told: Pools | Missing) -> list[Cleared]:
     if not isinstance(told, Pools):
         return []
     return [_pool(one) for one in told.pools if one.queued_most == 0]

@@ -24,19 +24,24 @@ _MOST_PORT_MEMBERS = 32
 
 
 def find_family(pid: int, interval_s: float = HOT_INTERVAL_S, sleep: Callable[[float], None] = time.sleep) -> Target:
-    """The service that a process belongs to; takes `interval_s` to see which member is hottest.
+    """The service that a process belongs to; with several members it takes `interval_s` to see which is hottest.
 
     Raises:
         Gone, Forbidden, DoctorError: as `read_process`, for the process that was asked for.
     """
     asked = read_process(pid)
     before = read_stats()
+    if pid not in before:
+        raise gone(pid)
+    kinsmen = _kinsmen(pid, before)
+    members = _members(leader_of(pid, kinsmen), kinsmen, before)
+    if len(members) == 1:
+        return _target(asked, members[0].pid, members, members[0].pid)
     sleep(interval_s)
-    after = read_stats()
+    after = read_stats(one.pid for one in members)
     if pid not in after:
         raise gone(pid)
-    kinsmen = _kinsmen(pid, after)
-    members = _members(leader_of(pid, kinsmen), kinsmen, after)
+    members = [one for one in members if one.pid in after]
     return _target(asked, _eldest(members, after), members, _hottest(pid, members, before, after))
 
 
@@ -107,7 +112,7 @@ def _hottest(pid: int, members: list[Kinsman], before: Mapping[int, Stat], after
 
     def used(one: Kinsman) -> tuple[int, bool, int]:
         now = after[one.pid].cpu_ticks
-        return now - before[one.pid].cpu_ticks if one.pid in before else now, one.pid == pid, now
+        return now - before[one.pid].cpu_ticks, one.pid == pid, now
 
     return max(members, key=used).pid
 
