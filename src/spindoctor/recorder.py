@@ -26,6 +26,7 @@ from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.neighbours import find_neighbours
 from spindoctor.probe.packages import read_packages
 from spindoctor.probe.pipes import PipeReader
+from spindoctor.probe.queues import QueueReader
 from spindoctor.probe.silence import read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
@@ -81,6 +82,7 @@ class Recorder:
         self._has_settings = False
         self._pipes = PipeReader()
         self._pipe_looks: list[PipeLook] = []
+        self._queues = QueueReader()
         self._descriptors: dict[int, DescriptorTable] = {}
         self._descriptors_at_s: dict[int, float] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
@@ -120,6 +122,7 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._vantage.leave()
+        self._queues.close()
         for watch in self._watches:
             watch.close()
 
@@ -175,6 +178,7 @@ class Recorder:
         with contextlib.suppress(Gone):  # the next look tells which one
             found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
             self._pipe_looks += [found] if found else []
+        self._queues.look(now_s)
         return time.monotonic() - before_s
 
     def _follow(self) -> None:
@@ -199,6 +203,8 @@ class Recorder:
             self._descriptors[watch.pid] = _with_silences(watch.pid, table)
             self._descriptors_at_s[watch.pid] = time.monotonic() - self._start_s
             self._epolls[watch.pid] = read_epolls(watch.pid, table.descriptors)
+        now_s = time.monotonic() - self._start_s
+        self._queues.begin(now_s, ((pid, table.descriptors) for pid, table in self._descriptors.items()))
         self._compare_epolls()
 
     def _read_settings(self) -> None:
@@ -243,6 +249,7 @@ class Recorder:
             is_pinned=self._vantage.is_pinned,
             is_interrupted=self.is_interrupted,
             pipe_looks=tuple(self._pipe_looks),
+            queue_looks=tuple(self._queues.looks),
             notes=(*self._notes, *(one.ended for one in processes if one.ended)),
         )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from spindoctor.evidence.claims import claimed_pools
-from spindoctor.evidence.origin import once_each, user_frame
-from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.evidence.members import call_s, computes, member_moments
+from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.sites import Namer, group
+from spindoctor.evidence.workers import worker_pools
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Culprit
@@ -40,6 +40,7 @@ def pools(recording: Recording) -> Pools | Missing:
         return Missing("no look at the pools succeeded")
     ports = recording.target.ports
     found = [use for process in looked for use in (*_of_process(process), *claimed_pools(process, ports))]
+    found += worker_pools(recording)
     ranked = sorted(found, key=lambda one: (one.full.ratio, one.queued_most), reverse=True)
     return Pools(tuple(ranked), looks=sum(len(one.task_looks) for one in looked))
 
@@ -56,7 +57,7 @@ def _of_process(process: ProcessRecording) -> list[PoolUse]:
 def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> PoolUse:
     last = states[-1]
     full = sum(1 for one in states if one.busy >= one.size > 0 and one.queued > 0)
-    moments = _moments(process, {tid for one in states for tid in one.tids})
+    moments = member_moments(process, {tid for one in states for tid in one.tids})
     of = len(moments)
     waiters = _waiting_tasks(process, last)
     holders = group(moments, namer, last.tids[0] if last.tids else 0, of, by_line=True)
@@ -68,10 +69,10 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
         holders=holders,
         waiters=_waiters(waiters, namer),
         waiting_tasks=len(waiters),
-        holders_computing=Share(sum(1 for one in moments if _computes(one)), of),
+        holders_computing=Share(sum(1 for one in moments if computes(one)), of),
         held_s=holders[0].longest_s if holders else 0.0,
         is_batch=not waiters and _is_collected(process, last),
-        call_s=_call_s(moments),
+        call_s=call_s(moments),
     )
 
 
@@ -87,48 +88,6 @@ def _is_collected(process: ProcessRecording, pool: Pool) -> bool:
 
 def _collects(frame: Frame) -> bool:
     return frame.file.endswith(FUTURES_FILE) and frame.function.rpartition(".")[2] in COLLECTORS
-
-
-def _moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
-    """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code and sleeps.
-
-    A thread that ran in between may have come back to the line with its next piece of work.
-    """
-    runs = Counter[int]()
-    met = []
-    for sample in process.samples:
-        for look in sample.threads:
-            if look.tid in tids:
-                runs[look.tid] += look.ran_ns > 0
-                if look.stack:
-                    met.append((sample.at_s, look, runs[look.tid]))
-    frames = once_each((look.stack for _, look, _ in met), user_frame)
-    found = [
-        Moment(at_s, look, look.stack, (look.tid, run, frame))
-        for (at_s, look, run), frame in zip(met, frames, strict=True)
-    ]
-    return sorted(found, key=lambda one: (one.look.tid, one.at_s))
-
-
-def _call_s(moments: Sequence[Moment]) -> float | None:
-    """How long waits at the most frequent place took: the middle one of those whose beginning and end were seen."""
-    places = Counter(once_each((one.stack for one in moments if one.look.call), user_frame))
-    most = places.most_common(1)[0][0] if places else None
-    lasted = [lasted_s for place, lasted_s in _whole_stays(moments) if place is not None and place == most]
-    return statistics.median(lasted) if lasted else None
-
-
-def _whole_stays(moments: Iterable[Moment]) -> Iterable[tuple[Frame | None, float]]:
-    """Place and seconds of each stay in a call between two others of its thread: the first and the last are cut off."""
-    for _, looks in itertools.groupby(moments, key=lambda one: one.look.tid):
-        begins = [next(stay) for _, stay in itertools.groupby(looks, key=lambda one: one.stay)]
-        for one, after in itertools.pairwise(begins[1:]):
-            if one.look.call:
-                yield user_frame(one.stack), after.at_s - one.at_s
-
-
-def _computes(moment: Moment) -> bool:
-    return moment.look.waits_for_gil or (moment.look.ran_ns > 0 and moment.look.call is None)
 
 
 def _waiting_tasks(process: ProcessRecording, pool: Pool) -> list[Task]:

@@ -280,6 +280,7 @@ class PoolUse:
     `is_batch`: one thread of this process handed the work in and waits for the results, and no task does.
     `held_s` is the longest that a member waited at one line without running in between. `call_s` is how long a wait at
     the most frequent place took, the middle one of those seen from beginning to end (None: no such wait was seen).
+    `processes` are those that a server's workers run in; of any other pool they are not told.
     """
 
     pid: int
@@ -294,6 +295,7 @@ class PoolUse:
     is_batch: bool = False
     holding: int | None = None
     call_s: float | None = None
+    processes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

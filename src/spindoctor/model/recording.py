@@ -66,6 +66,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueLook:
+    """How many connections waited to be accepted at one moment: (inode of the listening socket, connections)."""
+
+    at_s: float
+    waiting: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessRecording:
     """All that was seen of one process of the family.
 
@@ -124,7 +132,8 @@ class ProcessRecording:
 class Recording:
     """A target, what was looked at, and what the looking cost.
 
-    `seconds` is how long it really took, `rate_hz` the looks a second that were aimed at.
+    `seconds` is how long it really took, `rate_hz` the looks a second that were aimed at. `queue_looks` are of
+    listening sockets at which connections waited when the descriptors were read.
     """
 
     target: Target
@@ -137,6 +146,7 @@ class Recording:
     is_pinned: bool = False
     is_interrupted: bool = False
     pipe_looks: tuple[PipeLook, ...] = ()
+    queue_looks: tuple[QueueLook, ...] = ()
     notes: tuple[str, ...] = ()
     format: int = field(default=FORMAT)
 

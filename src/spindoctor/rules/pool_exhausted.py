@@ -8,6 +8,8 @@ in its queue. The members themselves mostly wait: for a slow server, a lock, a s
 Whoever needs a member waits for one to come free, often much longer than its own work takes. CPU and event loop look
 healthy meanwhile.
 
+A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them.
+
 ## What to do
 Give what holds the members a timeout. Give slow calls an executor of their own, so that quick ones (and name look-ups)
 do not queue behind them. Only then raise the size.
@@ -15,7 +17,8 @@ do not queue behind them. Only then raise the size.
 ## False alarms
 A pool that is full for a moment is normal: it must be full, with callers queued, in most of the slow looks. A pool that
 computes a batch with nobody waiting for it is reported as information only. Idle consumers who wait for a queue to
-bring them work are no callers: they work for no request.
+bring them work are no callers: they work for no request. A process that has a server's socket and no request is no
+worker of it.
 
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
@@ -51,6 +54,10 @@ COMPUTES = 0.8
 """A pool whose members compute in four looks of five is short of CPU, not of members."""
 
 
+WORKERS = "workers"
+"""The kind of pool whose members are a server's, and whose callers are connections that nobody accepts."""
+
+
 def check(pools: Pools) -> Outcome:
     """Found for each pool that was full with callers queued."""
     if pools.looks < MIN_LOOKS:
@@ -66,6 +73,8 @@ def check(pools: Pools) -> Outcome:
 
 
 def _name(use: PoolUse) -> str:
+    if use.pool.kind == WORKERS:
+        return f"the server at {use.pool.name}"
     default = "the loop's default " if use.pool.is_default else ""
     return f"{default}{use.pool.kind} {use.pool.name}".strip() + f" of {use.pid}"
 
@@ -82,14 +91,29 @@ def _finding(use: PoolUse) -> Finding:
         culprits=tuple(one.culprit for one in places[1:3]),
         evidence=_evidence(use, places),
         against=() if site else ("what the members do could not be read",),
-        fix=(
-            "Give the call that holds the members a timeout, and slow calls an executor of their own.",
-            "Raise the size only when the members really have to wait that long.",
-        ),
-        now=("Requests that do not need this pool are served; those that do wait until a member comes free.",),
+        fix=_fix(use),
+        now=(_now(use),),
         explains="the seconds that requests wait while CPU and event loop look healthy",
         would_change="a look in which a member is free while callers still queue",
     )
+
+
+def _fix(use: PoolUse) -> tuple[str, ...]:
+    if use.pool.kind == WORKERS:
+        return (
+            "Give the call that holds the workers a timeout, or take it out of the request.",
+            "Start more workers, or workers with threads, only when requests really have to wait that long.",
+        )
+    return (
+        "Give the call that holds the members a timeout, and slow calls an executor of their own.",
+        "Raise the size only when the members really have to wait that long.",
+    )
+
+
+def _now(use: PoolUse) -> str:
+    if use.pool.kind == WORKERS:
+        return "Every new connection waits until a worker comes free, whatever it asks for."
+    return "Requests that do not need this pool are served; those that do wait until a member comes free."
 
 
 def _places(use: PoolUse) -> list[Site]:
@@ -115,12 +139,30 @@ def _delay_s(use: PoolUse) -> float:
 
 
 def _claim(use: PoolUse, site: Site | None) -> str:
-    queue = f"{use.pool.queued} {_queuers(use)} queue"
     often = "most of them" if site and site.share.low > MOST else "most often"
     where = f", {often} in {site.culprit.function}" if site and site.culprit.function else ""
+    if use.pool.kind == WORKERS:
+        return f"{_unaccepted(use.pool.queued)}: {_workers(use)} of {_name(use)} {_are(use)} busy{where}"
+    queue = f"{use.pool.queued} {_queuers(use)} queue"
     if use.holding is None or use.pool.size:
         return f"{queue}: all {use.pool.size} members of {_name(use)} are busy{where}"
     return f"{queue} for {_name(use)} while {use.holding} others that asked it have what they asked for{where}"
+
+
+def _unaccepted(waiting: int) -> str:
+    return f"{waiting} connections wait to be accepted" if waiting != 1 else "1 connection waits to be accepted"
+
+
+def _are(use: PoolUse) -> str:
+    return "is" if use.pool.size == 1 else "are"
+
+
+def _workers(use: PoolUse) -> str:
+    """How many there are; a process may have several threads that serve requests."""
+    if use.pool.size == 1:
+        return "the only worker"
+    several = len(use.processes)
+    return f"all {use.pool.size} workers" + (f" in {several} processes" if 1 < several < use.pool.size else "")
 
 
 def _queuers(use: PoolUse) -> str:
@@ -129,27 +171,38 @@ def _queuers(use: PoolUse) -> str:
 
 def _severity(use: PoolUse) -> Severity:
     computes = use.holders_computing.low >= COMPUTES
-    if use.is_batch or (computes and not use.waiting_tasks):
+    if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
     is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S
     return "critical" if is_long and not computes else "warning"
 
 
 def _evidence(use: PoolUse, places: Sequence[Site]) -> tuple[Figure, ...]:
-    pool = use.pool
-    figures = [
-        Figure("full", "slow looks with every member busy and callers queued", str(use.full), "", "pool object"),
-        Figure("size", "members", pool.size or "not readable", "members", "pool object"),
-        Figure("busy", "members in use at the last look", pool.busy, "members", "pool object"),
-        Figure("queued", "callers queued at most", use.queued_most, "callers", "pool object"),
-        Figure("waiting_tasks", "tasks that wait for a thread", use.waiting_tasks, "tasks", "await chains"),
-        Figure("computing", "looks at its threads that found them computing", str(use.holders_computing), "", "stacks"),
-    ]
+    figures = [*(_of_server(use) if use.pool.kind == WORKERS else _of_object(use))]
+    figures.append(
+        Figure("computing", "looks at its threads that found them computing", str(use.holders_computing), "", "stacks")
+    )
     for number, site in enumerate(places[:3]):
         calls = ", ".join(name for name, _ in site.calls)
         what = f"{site.culprit.function}:{site.culprit.line}" + (f" in {calls}" if calls else "")
         figures.append(Figure(f"holders_{number}", f"members at {what}", str(site.share), "", "stacks"))
     return (*figures, *_times(use), *_callers(use))
+
+
+def _of_object(use: PoolUse) -> Iterator[Figure]:
+    pool, source = use.pool, "pool object"
+    yield Figure("full", "slow looks with every member busy and callers queued", str(use.full), "", source)
+    yield Figure("size", "members", pool.size or "not readable", "members", source)
+    yield Figure("busy", "members in use at the last look", pool.busy, "members", source)
+    yield Figure("queued", "callers queued at most", use.queued_most, "callers", source)
+    yield Figure("waiting_tasks", "tasks that wait for a thread", use.waiting_tasks, "tasks", "await chains")
+
+
+def _of_server(use: PoolUse) -> Iterator[Figure]:
+    yield Figure("full", "looks at the queue that found connections waiting", str(use.full), "", "socket diagnosis")
+    yield Figure("size", "workers, each with a request", use.pool.size, "workers", "stacks, descriptors")
+    yield Figure("processes", "processes of the workers", ", ".join(map(str, use.processes)), "", "descriptors")
+    yield Figure("queued", "connections that waited to be accepted, at most", use.queued_most, "", "socket diagnosis")
 
 
 def _times(use: PoolUse) -> Iterator[Figure]:

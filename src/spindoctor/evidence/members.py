@@ -1,0 +1,56 @@
+"""What the threads of a pool were seen to do: where they stay, for how long, and whether they compute."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from spindoctor.evidence.origin import once_each, user_frame
+from spindoctor.evidence.sites import Moment
+from spindoctor.model.frames import Frame
+from spindoctor.model.recording import ProcessRecording
+
+
+def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
+    """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code and sleeps.
+
+    A thread that ran in between may have come back to the line with its next piece of work.
+    """
+    runs = Counter[int]()
+    met = []
+    for sample in process.samples:
+        for look in sample.threads:
+            if look.tid in tids:
+                runs[look.tid] += look.ran_ns > 0
+                if look.stack:
+                    met.append((sample.at_s, look, runs[look.tid]))
+    frames = once_each((look.stack for _, look, _ in met), user_frame)
+    found = [
+        Moment(at_s, look, look.stack, (look.tid, run, frame))
+        for (at_s, look, run), frame in zip(met, frames, strict=True)
+    ]
+    return sorted(found, key=lambda one: (one.look.tid, one.at_s))
+
+
+def call_s(moments: Sequence[Moment]) -> float | None:
+    """How long waits at the most frequent place took: the middle one of those whose beginning and end were seen."""
+    places = Counter(once_each((one.stack for one in moments if one.look.call), user_frame))
+    most = places.most_common(1)[0][0] if places else None
+    lasted = [lasted_s for place, lasted_s in _whole_stays(moments) if place is not None and place == most]
+    return statistics.median(lasted) if lasted else None
+
+
+def _whole_stays(moments: Iterable[Moment]) -> Iterable[tuple[Frame | None, float]]:
+    """Place and seconds of each stay in a call between two others of its thread: the first and the last are cut off."""
+    for _, looks in itertools.groupby(moments, key=lambda one: one.look.tid):
+        begins = [next(stay) for _, stay in itertools.groupby(looks, key=lambda one: one.stay)]
+        for one, after in itertools.pairwise(begins[1:]):
+            if one.look.call:
+                yield user_frame(one.stack), after.at_s - one.at_s
+
+
+def computes(moment: Moment) -> bool:
+    """Whether a look found a member on a CPU, or waiting for the GIL."""
+    return moment.look.waits_for_gil or (moment.look.ran_ns > 0 and moment.look.call is None)
