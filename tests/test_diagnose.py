@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spindoctor.diagnose import judge, rank
+from spindoctor.diagnose import judge, rank, withdraw
 from spindoctor.model.burning import BusyThreads
 from spindoctor.model.facts import Load, Loops, Others, Pools
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
@@ -32,6 +32,14 @@ def test_the_spin_comes_before_the_queue_and_information_last() -> None:
     }
 
     assert rank(outcomes) == ("undeliverable-cancellation", "pool-exhausted", "single-core-ceiling")
+
+
+def test_what_was_cleared_without_sight_is_withdrawn_and_nothing_else() -> None:
+    grave, unknown = found(cores=0.5), Unsure("not permitted")
+
+    told = withdraw({"grave": grave, "quiet": Clear("0 of 300 looks"), "unknown": unknown}, "it was stopped")
+
+    assert told == {"grave": grave, "quiet": Unsure("it was stopped"), "unknown": unknown}
 
 
 def test_a_warning_comes_after_everything_critical_whatever_it_costs() -> None:

@@ -1,8 +1,7 @@
 """The library's front door: wires the rooms together.
 
-`look` makes a `Recording` of a live service, `diagnose` turns a recording into a `Report`; the one needs the
-target, the
-other never does.
+`look` makes a `Recording` of a live service, `diagnose` turns a recording into a `Report`; the one needs the target,
+the other never does.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def _silent(share: float, what: str) -> None:
 
 def diagnose(recording: Recording) -> Report:
     """Judge a recording by all rules. Needs nothing but the recording."""
-    from spindoctor.diagnose import judge, rank  # noqa: PLC0415
+    from spindoctor.diagnose import judge, rank, withdraw  # noqa: PLC0415
     from spindoctor.evidence import gather  # noqa: PLC0415
     from spindoctor.evidence.suspects import suspects  # noqa: PLC0415
     from spindoctor.rules import ALL_RULES  # noqa: PLC0415
@@ -64,6 +63,8 @@ def diagnose(recording: Recording) -> Report:
     packages = {one.pid: dict(one.packages) for one in recording.processes}
     evidence = gather(recording)
     outcomes = judge(evidence, ALL_RULES, packages)
+    if recording.stands_still:
+        outcomes = withdraw(outcomes, f"process {recording.target.hot} was stopped all the time: nothing could show")
     return Report(
         target=recording.target,
         machine=recording.machine,

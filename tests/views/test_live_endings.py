@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
+
+from spindoctor.errors import ExitCode
 
 pytestmark = pytest.mark.live
 SECONDS = "3"
@@ -66,3 +69,14 @@ def test_a_stopped_service_is_told_with_what_lets_it_go_on(service: subprocess.P
 
     assert any("is stopped" in note for note in json.loads(out)["notes"])
     assert f"try: kill -CONT {service.pid}" in remarks
+
+
+def test_nothing_is_cleared_of_a_service_that_was_stopped_all_the_time(service: subprocess.Popen[str]) -> None:
+    service.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+
+    code, out, remarks = looked_at(service, signal.SIGSTOP, 0.1)
+
+    assert {one["outcome"] for one in json.loads(out)["outcomes"]} == {"unsure"}
+    assert f"try: kill -CONT {service.pid}" in remarks
+    assert code == ExitCode.COULD_NOT_LOOK

@@ -26,9 +26,14 @@ def stopped(pid: int) -> str:
     return f"Process {pid}{_STOPPED}: `kill -CONT {pid}` lets it go on."
 
 
+def tells_stop(ending: str) -> bool:
+    """Whether an ending in the words above is a stop."""
+    return _STOPPED in ending
+
+
 def advice(ending: str, pid: int) -> str:
     """The one thing that helps after an ending in the words above."""
-    if _STOPPED in ending:
+    if tells_stop(ending):
         return f"kill -CONT {pid}; then look again: spindoctor diagnose {pid}"
     if _REPLACED in ending:
         return f"Look at what it is now: spindoctor diagnose {pid}"

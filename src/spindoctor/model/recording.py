@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from spindoctor.model.closeup import Polled, Values
+from spindoctor.model.endings import tells_stop
 from spindoctor.model.frames import Frame
 from spindoctor.model.hot import Failure, HotLook
 from spindoctor.model.pipes import PipeLook
@@ -164,6 +165,12 @@ class Recording:
         """How the process that was asked about ended, or was stopped, before the look was over; None if it was not."""
         hot = self.process(self.target.hot)
         return hot.ended if hot else None
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the process that was asked about was stopped all the time: it was so at the end, and used no CPU."""
+        hot = self.process(self.target.hot)
+        return bool(hot and hot.ended and tells_stop(hot.ended) and not hot.cpu_s)
 
     @property
     def missed(self) -> int:
