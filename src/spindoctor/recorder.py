@@ -15,7 +15,7 @@ from spindoctor.model.closeup import Extras
 from spindoctor.model.frames import Frame
 from spindoctor.model.origin import is_user
 from spindoctor.model.pipes import PipeLook
-from spindoctor.model.process import Epoll, Machine, Process, Target
+from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
 from spindoctor.probe.closeup import CloseUp
@@ -23,7 +23,7 @@ from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read
 from spindoctor.probe.family import read_stats
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
-from spindoctor.probe.neighbours import find_neighbours
+from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.packages import read_packages
 from spindoctor.probe.pipes import PipeReader
 from spindoctor.probe.queues import QueueReader
@@ -238,9 +238,11 @@ class Recorder:
         return self._recording(tuple(watch.finish() for watch in self._watches))
 
     def _recording(self, processes: tuple[ProcessRecording, ...]) -> Recording:
+        around = self._machine()
+        ends = [one.ended for one in processes if one.ended]
         return Recording(
             target=self.target,
-            machine=self._machine(),
+            machine=around,
             seconds=self._seconds,
             rate_hz=self.rate_hz,
             processes=processes,
@@ -250,14 +252,14 @@ class Recorder:
             is_interrupted=self.is_interrupted,
             pipe_looks=tuple(self._pipe_looks),
             queue_looks=tuple(self._queues.looks),
-            notes=(*self._notes, *(one.ended for one in processes if one.ended)),
+            notes=(*self._notes, *map(_birth, around.newborn), *ends),
         )
 
     def _machine(self) -> Machine:
         before, after = self._machine_before, read_machine(self.target.hot)
         family = {one.pid for one in self.target.processes}
-        neighbours = find_neighbours(self._stats_before, read_stats(), family, after.at_s - before.at_s)
-        return replace(machine(before, after), neighbours=neighbours)
+        readings = self._stats_before, read_stats(), family, after.at_s - before.at_s
+        return replace(machine(before, after), neighbours=find_neighbours(*readings), newborn=find_newborn(*readings))
 
     def _finish(self, watch: ProcessWatch) -> ProcessRecording:
         seen = self._seen.get(watch.pid) or watch.finish()
@@ -313,6 +315,13 @@ def _with_silences(pid: int, table: DescriptorTable) -> DescriptorTable:
         for one in table.descriptors
     )
     return replace(table, descriptors=joined)
+
+
+def _birth(child: Neighbour) -> str:
+    return (
+        f"process {child.pid} began during the look as a child of this service, used {child.cores:.2f} cores and was "
+        f"not looked at: spindoctor diagnose {child.pid}"
+    )
 
 
 def _version(watch: ProcessWatch) -> str:

@@ -12,7 +12,7 @@ from spindoctor.model.rule import Missing
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.surroundings import DescriptorUses, MemoryUse, Starvation, Throttling
-from spindoctor.probe.neighbours import find_neighbours
+from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.proc import TICK_S, Stat
 
 MIB = 1 << 20
@@ -105,6 +105,17 @@ def test_without_time_there_is_no_rate() -> None:
     assert isinstance(memory_use(still), Missing)
     assert isinstance(throttling(still), Missing)
     assert isinstance(starvation(still), Missing)
+
+
+def test_newborn_are_the_busiest_descendants_that_began_meanwhile() -> None:
+    """In two seconds; 8 has a child 20 and by it a grandchild 21, 7 a child 22; pid 9 was given to a child of 8."""
+    second = round(1 / TICK_S)
+    before = {pid: Stat(pid, f"p{pid}", "S", 1, 0, 0, 0, 1, 5, 0, 0) for pid in (7, 8, 9)}
+    parents, used = {20: 8, 21: 20, 22: 7, 9: 8}, {20: second // 50, 21: second, 22: second, 9: 2 * second}
+    began = {pid: Stat(pid, f"p{pid}", "R", parent, 0, used[pid], 0, 1, 6, 0, 0) for pid, parent in parents.items()}
+
+    assert find_newborn(before, {**before, **began}, {8}, 2.0) == (Neighbour(9, "p9", 1.0), Neighbour(21, "p21", 0.5))
+    assert find_newborn(before, {**before, **began}, {8}, 0.0) == ()
 
 
 def test_neighbours_are_the_busiest_processes_outside_of_the_family() -> None:

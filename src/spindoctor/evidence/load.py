@@ -37,6 +37,7 @@ def load(recording: Recording) -> Load | Missing:
         ),
         queued=_queued(recording),
         standing=_standing(recording),
+        newborn=recording.machine.newborn,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Culprit, Outcome
-from spindoctor.model.process import EpollEntry
+from spindoctor.model.process import EpollEntry, Neighbour
 from spindoctor.model.recording import Candidate
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import Pool, Scope, Task
@@ -350,6 +350,7 @@ class Load:
     change between looks, `connections` established sockets (None: not known). `queued` connections waited for somebody
     to accept them.
     `standing` is the number of requests in progress where none of all that were seen moved during the look, else 0.
+    `newborn` are children that began during the look and that nobody looked at.
     """
 
     requests: float
@@ -360,6 +361,7 @@ class Load:
     active_looks: Share
     queued: int = 0
     standing: int = 0
+    newborn: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

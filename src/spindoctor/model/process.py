@@ -90,6 +90,8 @@ class Machine:
     """What the cgroup with the smallest memory limit uses (None: no limit)."""
     neighbours: tuple[Neighbour, ...] = ()
     """The busiest processes that are none of the family's; as far as they show."""
+    newborn: tuple[Neighbour, ...] = ()
+    """Children that the family got during the look, the busiest first; nobody looked at them."""
 
 
 @dataclass(frozen=True, slots=True)

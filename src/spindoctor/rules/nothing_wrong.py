@@ -75,6 +75,11 @@ def _unusable(load: Load) -> str:
             f"is busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} requests in progress); what its threads do "
             "is shown by: spindoctor dump"
         )
+    if burning := [one for one in load.newborn if one.cores >= BURNS_CORES]:
+        return (
+            f"process {burning[0].pid} began during the look as a child of this service, used {burning[0].cores:.2f} "
+            f"cores and was not looked at: spindoctor diagnose {burning[0].pid}"
+        )
     if load.standing:
         return (
             f"{load.standing} requests in progress, and none of them moved during the look: long polls do that by "
