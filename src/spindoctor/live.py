@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from spindoctor.evidence.live import dashboard
@@ -27,14 +28,15 @@ GLANCE = Extras(asks_routes=True, is_glance=True)
 class Live:
     """One service, watched for as long as somebody asks; between two steps nothing of it is held open."""
 
-    def __init__(self, pid: int, rate_hz: float) -> None:
-        """Find the service that `pid` belongs to.
+    def __init__(self, pid: int, rate_hz: float, treat: Callable[[Recording], Recording] | None = None) -> None:
+        """Find the service that `pid` belongs to; `treat` is done to each recording before anything is made of it.
 
         Raises:
             DoctorError: the process is gone, closed to us, or no Python.
         """
         self.pid = pid
         self._rate_hz = rate_hz
+        self._treat = treat or _as_it_is
         self._target = self._find()
         self._seen: deque[Recording] = deque()
         self._clocks = (time.monotonic(), time.process_time())
@@ -49,7 +51,7 @@ class Live:
             self._target = self._find()
         with Recorder(self._target, self.pid, self._rate_hz, GLANCE) as recorder:
             recorder.run(seconds, _silent)
-            self._seen.append(recorder.glance())
+            self._seen.append(self._treat(recorder.glance()))
         while len(self._seen) > 1 and sum(one.seconds for one in self._seen) - self._seen[0].seconds >= WINDOW_S:
             self._seen.popleft()
         shown = dashboard(tuple(self._seen))
@@ -64,6 +66,10 @@ class Live:
     def _find(self) -> Target:
         self._found_s = time.monotonic()
         return find_family(self.pid)
+
+
+def _as_it_is(recording: Recording) -> Recording:
+    return recording
 
 
 def _silent(share: float, what: str) -> None:

@@ -133,15 +133,17 @@ def _line(recording: Recording, one: ProcessRecording) -> ProcessLine:
     )
 
 
-def live(pid: int, rate_hz: float = 50.0) -> Live:
+def live(pid: int, rate_hz: float = 50.0, treat: Callable[[Recording], Recording] | None = None) -> Live:
     """Watch the service that `pid` belongs to: each `step` looks for a moment and gives what to show.
+
+    `treat` is done to each recording before anything is made of it: `redact.Redactor()` hides what is secret.
 
     Raises:
         DoctorError: as `look` does.
     """
     from spindoctor.live import Live  # noqa: PLC0415
 
-    return Live(pid, rate_hz)
+    return Live(pid, rate_hz, treat)
 
 
 def survey(interval_s: float = 1.0) -> Survey:

@@ -94,7 +94,8 @@ class FakeSession(ModuleType):
         del recording, report
         return Pictures(None, None, None)
 
-    def live(self, pid: int, rate_hz: float) -> FakeLive:
+    def live(self, pid: int, rate_hz: float, treat: object) -> FakeLive:
+        del treat
         self.asked.append((pid, rate_hz))
         return FakeLive()
 

@@ -249,6 +249,25 @@ def test_top_prints_one_frame_for_a_pipe(spin: Spin, session: FakeSession) -> No
     assert session.asked == [(42, None, None), (42, 20.0)]
 
 
+def test_top_prints_one_moment_as_json(spin: Spin) -> None:
+    ended = spin("top", "42", "--json", "--redact")
+
+    assert json.loads(ended.out)["gauges"]["pid"] == 42
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--json", "--redact"])
+def test_an_option_of_the_list_of_services_belongs_behind_a_command(spin: Spin, option: str) -> None:
+    ended = spin(option, "diagnose", "42")
+
+    assert f"{option} goes behind the command: spindoctor diagnose {option}" in " ".join(ended.err.split())
+    assert ended.code == 2
+
+
+def test_the_list_of_services_can_be_redacted(spin: Spin) -> None:
+    assert spin("--redact").out.startswith("no Python service in sight among 7 processes")
+
+
 def test_top_without_a_terminal_names_the_way_out(spin: Spin, session: FakeSession) -> None:
     ended = spin("top", "42")
 

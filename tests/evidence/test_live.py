@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 from recordings import PID, at_loop, idle, inside, one_process, recording, spinning, user
 
 from spindoctor.evidence.live import dashboard
-from spindoctor.model.live import Cell, Dashboard
+from spindoctor.model.live import Cell, Dashboard, Gauges
 from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, Task, TaskLook
+from spindoctor.report import live_json
 
 FETCH = user("fetch", 7)
 SCORE = user("score", 9)
@@ -150,3 +152,12 @@ def test_a_process_that_ended_is_said() -> None:
     board = dashboard([recording(one_process(PID, ended="Process 100 ended."), seconds=1.0)])
 
     assert board.note == "Process 100 ended."
+
+
+def test_every_key_of_the_json_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text().partition("## The live view")[2]
+
+    for sheet in dashboard([recording(one_process())]).sheets:
+        missing = [column.name for column in sheet.columns if live_json.key(column) not in page]
+        assert (sheet.name in page, missing) == (True, [])
+    assert [one.name for one in fields(Gauges) if one.name not in page] == []

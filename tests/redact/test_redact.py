@@ -11,19 +11,36 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from planted import HOME, SECRETS, a_recording
+from planted import HOME, PROCESS, SECRETS, a_recording
 from typer.testing import CliRunner
 
 from spindoctor import session, store
 from spindoctor.cli.app import app
+from spindoctor.evidence.live import dashboard
 from spindoctor.model.frames import Frame
+from spindoctor.model.live import Dashboard
 from spindoctor.model.outcome import Found, Report
+from spindoctor.model.process import Neighbour
 from spindoctor.model.recording import Recording
 from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
 from spindoctor.model.tasks import Route
-from spindoctor.redact import TREATMENTS, redact
+from spindoctor.redact import TREATMENTS, Redactor, redact
+from spindoctor.redact.hosts import SURVEY_TREATMENTS, redact_survey
 from spindoctor.redact.walk import text_fields
-from spindoctor.report import dump, dump_json, flame, html, json, markdown, terminal
+from spindoctor.report import (
+    dump,
+    dump_json,
+    flame,
+    html,
+    json,
+    live,
+    live_json,
+    markdown,
+    survey,
+    survey_json,
+    terminal,
+)
 from spindoctor.report.profile import chrome, firefox, folded, pprof, speedscope
 
 WHOLE = {"Route", "SourceWindow"}
@@ -47,6 +64,48 @@ FORMS: dict[str, Callable[[Report, Recording], str]] = {
 }
 
 
+SURVEY = Survey(
+    interval_s=1.0,
+    machine=replace(a_recording().machine, neighbours=(Neighbour(9, "megacorp-billing", 0.4),)),
+    services=(
+        ServiceUse(
+            leader=100,
+            name="megacorp-shop",
+            made_by="uvicorn",
+            processes=(
+                ProcessLoad(
+                    100, "leader", PROCESS.command, "jdoe", 1.0, 50.0, 60.0, 1 << 26, 2,
+                    tuple(ThreadLoad(7, name, 0.95, 57.0, 60.0) for name in ("payroll of alice", "10.20.30.40")),
+                ),
+                ProcessLoad(101, "worker", (HOME + "/hunter2", "s3cr3t"), "jdoe", 0.0, 0.0, 60.0, 1 << 26, 1),
+            ),
+            machine_cores=2,
+            ports=(8000,),
+        ),
+    ),
+    processes=7,
+    notes=("process 7 of jdoe could not be read: '/home/jdoe/megacorp/hunter2'",),
+)  # fmt: skip
+"""A host with something to hide in every place where a survey can hold it."""
+
+SURVEY_FORMS: dict[str, Callable[[Survey], str]] = {
+    "terminal": lambda found: survey.render(found, width=200),
+    "narrow": lambda found: survey.render(found, width=40),
+    "json": survey_json.render,
+    "representation": repr,
+}
+
+TOP_FORMS: dict[str, Callable[[Dashboard], str]] = {
+    "frame": lambda board: live.render_once(board, width=200),
+    "frame as json": live_json.render,
+    "representation": repr,
+    "header": lambda board: " ".join(live.header(board)),
+    "stacks": lambda board: " ".join(
+        line for sheet in board.sheets for row in sheet.rows for line in live.stack_lines(sheet, row)
+    ),
+}
+
+
 def survivors(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret.lower() in text.lower()]
 
@@ -66,6 +125,56 @@ def test_the_planted_secrets_would_be_seen(form: str) -> None:
     recording = a_recording()
 
     assert survivors(FORMS[form](session.diagnose(recording), recording))
+
+
+@pytest.mark.parametrize("form", SURVEY_FORMS)
+def test_no_planted_secret_survives_in_the_list_of_services(form: str) -> None:
+    show = SURVEY_FORMS[form]
+
+    assert survivors(show(SURVEY))
+    assert survivors(show(redact_survey(SURVEY))) == []
+
+
+def test_no_field_of_text_of_a_survey_lets_a_secret_through() -> None:
+    found = filled(Survey)
+
+    assert survivors(repr(found))
+    assert survivors(repr(redact_survey(found))) == []
+    assert set(SURVEY_TREATMENTS) == set(text_fields(Survey))
+
+
+def test_a_redacted_survey_still_says_what_burns() -> None:
+    text = survey.render(redact_survey(SURVEY), width=200)
+
+    assert "python -m *** --port 8000 --password ***" in text
+    assert "next: spindoctor diagnose 100" in text
+
+
+@pytest.mark.parametrize("form", TOP_FORMS)
+def test_no_planted_secret_survives_in_the_live_view(form: str) -> None:
+    """Of two looks, as the live view shows them: one after the other through the same redactor."""
+    treat, show = Redactor(), TOP_FORMS[form]
+
+    safe = dashboard([treat(a_recording()), treat(a_recording())])
+
+    assert survivors(show(dashboard([a_recording(), a_recording()])))
+    assert survivors(show(safe)) == []
+
+
+def test_a_name_has_the_same_pseudonym_from_one_look_to_the_next() -> None:
+    treat = Redactor()
+
+    assert treat(a_recording()) == treat(a_recording())
+
+
+def test_another_account_in_the_service_is_nobodys_name_either() -> None:
+    treat = Redactor()
+    treat(a_recording())
+    recording = a_recording()
+    (process,) = recording.target.processes
+    target = replace(recording.target, processes=(process, replace(process, pid=101, user="wifepic")))
+
+    assert survivors(repr(treat(replace(recording, target=target)))) == []
 
 
 def test_every_secret_is_planted() -> None:
@@ -131,7 +240,7 @@ ANYWHERE = "hunter2 of jdoe@megacorp.example at /home/jdoe/payroll, 10.20.30.40,
 def filled(kind: Any, name: str = "", number: int = 0) -> Any:  # noqa: ANN401 - any type of the model
     """A value of any type of the model in which nothing is empty, and every text of the target's is a secret."""
     if kind is str:
-        treatment = TREATMENTS.get(name, "")
+        treatment = TREATMENTS.get(name) or SURVEY_TREATMENTS.get(name, "")
         plain = treatment in {"ours", "code"} or name in {"Route.template", "SourceWindow.file", "Route.method"}
         planted = LINE if name == "SourceWindow.lines" else SECRET_OF.get(treatment, ANYWHERE)
         return "plain" if plain else planted.format(number)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from example_dashboards import BOARD, GAUGES, LINES, TASKS, THREADS
 
 from spindoctor.model.live import Cell, Unit
+from spindoctor.report import live_json
 from spindoctor.report.live import View, cell, header, headings, render_once, stack_lines, visible
 
 
@@ -104,3 +106,14 @@ def test_one_frame_fits_the_width_and_has_every_table(width: int) -> None:
 
 def test_one_frame_can_be_of_one_table() -> None:
     assert "lines" not in render_once(BOARD, names=("threads",)).splitlines()
+
+
+def test_json_has_every_table_with_its_columns_as_keys() -> None:
+    printed = json.loads(live_json.render(BOARD))
+
+    assert printed["format"] == 1
+    assert printed["gauges"]["pid"] == BOARD.gauges.pid
+    for sheet in BOARD.sheets:
+        assert len(printed[sheet.name]) == len(sheet.rows)
+        for row in printed[sheet.name]:
+            assert set(row) == {"pid", "stacks", *map(live_json.key, sheet.columns)}

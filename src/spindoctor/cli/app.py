@@ -101,6 +101,9 @@ def root(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the services as JSON (docs/json.md); commands have their own --json.")
     ] = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Hide users, paths, names and arguments; commands have their own --redact.")
+    ] = False,
     debug: Annotated[  # noqa: ARG001 - read where the command line ends, which may be before this is called
         bool, typer.Option("--debug", help="Show the traceback of a fault in spindoctor itself.")
     ] = False,
@@ -110,6 +113,7 @@ def root(
     Without a command: the Python services of this machine by the CPU they use.
     """
     if context.invoked_subcommand is None:
-        importlib.import_module("spindoctor.cli.survey").survey(as_json=as_json)
-    elif as_json:
-        raise typer.BadParameter(f"--json goes behind the command: spindoctor {context.invoked_subcommand} --json")
+        importlib.import_module("spindoctor.cli.survey").survey(as_json=as_json, is_redacted=redact)
+    elif as_json or redact:
+        option = "--json" if as_json else "--redact"
+        context.fail(f"{option} goes behind the command: spindoctor {context.invoked_subcommand} {option}")

@@ -8,9 +8,11 @@ still does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from spindoctor.model.process import Process
 from spindoctor.model.recording import Recording, SourceWindow
 from spindoctor.model.tasks import Route
 from spindoctor.redact.commands import redact_command
@@ -97,13 +99,34 @@ def redact(recording: Recording) -> Recording:
     Names in code, files inside the service, packages, ports, pids and all figures stay. Judged by the rules it gives
     the same verdict. Pure; a recording redacted twice is as good as one redacted once.
     """
-    users = frozenset(process.user for process in recording.target.processes)
-    paths = Paths(recording.target.processes, users)
-    names = Names(users)
-    kept = texts(recording, {name for name, treatment in TREATMENTS.items() if treatment == "code"})
-    names.learn(kept)
-    names.learn(paths.code(file) for file in texts(recording, {"Frame.file", "Callback.file", "Candidate.file"}))
-    names.learn(name for one in recording.processes for name, _ in one.packages)
+    return Redactor()(recording)
+
+
+class Redactor:
+    """Redacts the recordings of one service, one after the other: what is hidden has the same pseudonym in all."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: tuple[object, Names, Paths] | None = None
+
+    def __call__(self, recording: Recording) -> Recording:
+        """What `redact` gives."""
+        names, paths = self._of(recording.target.processes)
+        names.learn(texts(recording, {name for name, treatment in TREATMENTS.items() if treatment == "code"}))
+        names.learn(paths.code(file) for file in texts(recording, {"Frame.file", "Callback.file", "Candidate.file"}))
+        names.learn(name for one in recording.processes for name, _ in one.packages)
+        return _redacted(recording, names, paths)
+
+    def _of(self, processes: Sequence[Process]) -> tuple[Names, Paths]:
+        """Those of earlier recordings, unless other accounts or other folders belong to the service by now."""
+        users = frozenset(process.user for process in processes)
+        sign = users, frozenset((process.cwd, process.sys_path) for process in processes)
+        if self._known is None or self._known[0] != sign:
+            self._known = sign, Names(users), Paths(processes, users)
+        return self._known[1], self._known[2]
+
+
+def _redacted(recording: Recording, names: Names, paths: Paths) -> Recording:
     sentences = Sentences(names)
     treatments: dict[str, Treatment] = {
         "ours": str,

@@ -7,7 +7,7 @@ import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import Recording
@@ -15,22 +15,22 @@ from spindoctor.model.recording import Recording
 HIDDEN = "***"
 """Stands for what is not shown."""
 
+Noun = TypeVar("Noun")
 Treatment = Callable[[str], str]
 Convert = Callable[[Any], Any]
 
 
-def rebuild(
-    recording: Recording, treatments: Mapping[str, Treatment | None], wholes: Mapping[type, Convert]
-) -> Recording:
-    """A copy in which every text went through the treatment of its field (`Class.field`), or became `***` without one.
+def rebuild(value: Noun, treatments: Mapping[str, Treatment | None], wholes: Mapping[type, Convert]) -> Noun:
+    """A copy of a noun of the model. Every text went through the treatment of its field, or became `***` without one.
 
-    `wholes` take values of their class as a whole. Equal frames and stacks stay one object each.
+    Fields are named `Class.field`; `wholes` take values of their class as a whole. Equal frames and stacks stay one
+    object each.
     """
-    result: Recording = _Rebuilder(treatments, wholes).convert(Recording)(recording)
+    result: Noun = _Rebuilder(treatments, wholes).convert(type(value))(value)
     return result
 
 
-def texts(recording: Recording, wanted: AbstractSet[str]) -> list[str]:
+def texts(value: object, wanted: AbstractSet[str]) -> list[str]:
     """All texts in the fields named `Class.field`, each once, in the order of the alphabet."""
     found: set[str] = set()
 
@@ -38,7 +38,7 @@ def texts(recording: Recording, wanted: AbstractSet[str]) -> list[str]:
         found.add(text)
         return text
 
-    rebuild(recording, dict.fromkeys(wanted, note), {})
+    rebuild(value, dict.fromkeys(wanted, note), {})
     return sorted(found)
 
 
