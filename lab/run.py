@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -187,9 +189,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _list() -> None:
-    """One line for each case."""
+    """Each case with what would be noticed, as wide as the terminal."""
+    width = min(shutil.get_terminal_size((80, 24)).columns, 120)
     for case in all_cases():
-        print(f"{case.name:45} Python {case.first}-{case.last}  {case.symptom}")
+        print(f"{case.name} (Python {case.first}-{case.last})")
+        print(textwrap.fill(case.symptom, width, initial_indent="    ", subsequent_indent="    "))
 
 
 def find(name: str) -> Case:
@@ -227,6 +231,7 @@ def main() -> int:
     options = ["--loop", arguments.loop, *(["--idle"] if arguments.idle else [])]
     try:
         case = find(arguments.case)
+        print(f"Starting {case.name}; the first time its packages are installed ...", file=sys.stderr, flush=True)
         which = "cured" if arguments.cured or not case.expects else "sick"
         with running(case, which, found[arguments.python], options=options, background=arguments.background) as scene:
             _show(scene, arguments.figures)

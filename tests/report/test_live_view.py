@@ -94,7 +94,7 @@ def test_a_row_shows_the_stacks_behind_it() -> None:
     assert stack_lines(THREADS, THREADS.rows[1])[-1] == "No stack is kept for this row."
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_one_frame_fits_the_width_and_has_every_table(width: int) -> None:
     text = render_once(BOARD, width=width)
 

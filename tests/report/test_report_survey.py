@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from spindoctor.model.process import Machine
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
 from spindoctor.report.survey import render
@@ -79,11 +81,12 @@ def test_long_lists_are_cut_with_a_count_of_the_rest() -> None:
     assert "and 8 more" in render(replace(SURVEY, services=services))
 
 
-def test_a_service_fits_the_terminal() -> None:
+@pytest.mark.parametrize("width", [40, 71, 72, 80, 120])
+def test_a_service_fits_the_terminal(width: int) -> None:
     long = replace(LEADER, command=("python", "-c", "a b " * 100))
     survey = replace(SURVEY, services=(replace(SERVICE, processes=(long, WORKER)),), hidden=1, notes=("x " * 80,))
 
-    assert max(map(len, render(survey).splitlines())) <= 80
+    assert max(map(len, render(survey, width=width).splitlines())) <= width
 
 
 def test_a_command_line_cannot_steer_the_terminal() -> None:
@@ -93,3 +96,11 @@ def test_a_command_line_cannot_steer_the_terminal() -> None:
 
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_a_narrow_terminal_has_the_figures_in_words() -> None:
+    text = render(SURVEY, width=40)
+
+    assert "of core" not in text
+    assert "pid 42: python -m uvicorn app:app" in text
+    assert "of the machine" in words(text)

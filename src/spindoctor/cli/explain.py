@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from typing import Annotated
 
 import typer
 
-from spindoctor.cli.streams import put
+from spindoctor.cli.streams import put, width
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.rule import Rule
+from spindoctor.report.page import Page
 from spindoctor.rules import ALL_RULES
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -33,12 +35,28 @@ def explain(
 
 
 def _list() -> str:
-    widest = max(map(len, _slugs()), default=0)
-    return "".join(f"{rule.slug:<{widest}}  {rule.title}\n" for rule in ALL_RULES)
+    page = Page(width(), color=False)
+    page.columns([(rule.slug, rule.title) for rule in ALL_RULES], indent=0)
+    return page.text
 
 
 def _page(rule: Rule) -> str:
-    return f"# {rule.title} ({rule.slug})\n\n{rule.page.strip()}\n"
+    """The page of a mechanism, whose paragraphs are wrapped anew for the terminal."""
+    page = Page(width(), color=False)
+    page.say(f"# {rule.title} ({rule.slug})", hang=2)
+    page.blank()
+    for kind, lines in itertools.groupby(rule.page.strip().splitlines(), _kind):
+        if kind == "text":
+            page.say(" ".join(lines))
+        else:
+            for line in lines:
+                page.say(line.strip(), hang=2) if line.strip() else page.blank()
+    return page.text
+
+
+def _kind(line: str) -> str:
+    """Whether a line is text that goes on in the next one."""
+    return "line" if not line.strip() or line.startswith(("#", "- ")) else "text"
 
 
 def _rule(slug: str) -> Rule:

@@ -160,13 +160,36 @@ def _show(page: Page, sheet: Sheet) -> None:
         page.say(sheet.empty, indent=INDENT)
         return
     table = [[column.name for column in sheet.columns], *(cells(row, sheet.columns) for row in rows)]
-    widths = _widths(table, sheet.columns, page.width - INDENT)
+    kept = _kept(table, sheet, page.width - INDENT)
+    columns = [sheet.columns[place] for place in kept]
+    table = [[line[place] for place in kept] for line in table]
+    widths = _widths(table, columns, page.width - INDENT)
     for place, line in enumerate(table):
-        parts = zip(line, sheet.columns, widths, strict=True)
+        parts = zip(line, columns, widths, strict=True)
         page.say("  ".join(_fitted(*one) for one in parts).rstrip(), indent=INDENT, style="" if place else "dim")
     left = len(sheet.rows) - len(rows)
     if left:
         page.say(f"and {left:,} more", indent=INDENT, style="dim")
+
+
+def _kept(table: Sequence[Sequence[str]], sheet: Sheet, room: int) -> list[int]:
+    """The places of the columns that a row has room for; numbers that the table is not sorted by go first."""
+    kept = list(range(len(sheet.columns)))
+    spare = [place for place in kept if place != sheet.sort]
+    spare.sort(key=lambda place: (sheet.columns[place].is_number, place))
+    while len(kept) > 1 and _least(table, sheet.columns, kept) > room:
+        kept.remove(spare.pop())
+    return kept
+
+
+def _least(table: Sequence[Sequence[str]], columns: Sequence[Column], kept: Sequence[int]) -> int:
+    """The columns that a row needs where texts are cut as far as they may be."""
+    widths = [max(len(line[place]) for line in table) for place in kept]
+    cut_to = [
+        width if columns[place].is_number else min(width, NARROWEST_TEXT)
+        for width, place in zip(widths, kept, strict=True)
+    ]
+    return sum(cut_to) + GAP * (len(kept) - 1)
 
 
 def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:

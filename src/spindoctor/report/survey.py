@@ -5,7 +5,7 @@ from __future__ import annotations
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
 from spindoctor.report.page import Page
 from spindoctor.report.phrases import command_words, machine_words
-from spindoctor.report.words import bounded, count, percent, seconds, sentence, shortened
+from spindoctor.report.words import bounded, cores, count, percent, seconds, sentence, shortened
 
 MOST_SERVICES = 12
 """Services on the screen: they come busiest first, the rest idles."""
@@ -17,9 +17,8 @@ HEAD = f"{'cores':>6}{'of core':>9}{'quota':>7}{'machine':>9}{'pid':>8}  {'age':
 INDENT = 8
 """Blanks in front of what belongs to a service: its figures stand out to the left."""
 
-
-SHORTEST_NAME = 20
-"""Characters of a service's name that are shown even where the line gets too long for the terminal."""
+NARROW = 72
+"""Columns below which a service's figures are told in words: its name would have no room beside them."""
 
 
 def render(survey: Survey, *, width: int = 80, color: bool = False) -> str:
@@ -29,7 +28,7 @@ def render(survey: Survey, *, width: int = 80, color: bool = False) -> str:
     page.say(f"machine: {machine_words(survey.machine)}", style="dim")
     page.blank()
     shown, rest = bounded(survey.services, MOST_SERVICES)
-    if shown:
+    if shown and page.width >= NARROW:
         page.say(HEAD, style="dim")
     for service in shown:
         _show_service(page, service)
@@ -52,12 +51,24 @@ def _show_service(page: Page, service: ServiceUse) -> None:
     quota = "-" if service.quota_share is None else percent(service.quota_share)
     figures = f"{service.cores:>6.2f}{percent(service.cores):>9}{quota:>7}{percent(service.machine_share):>9}"
     row = f"{figures}{service.leader:>8}  {seconds(service.age_s):<11}"
-    name = shortened(_name(service), max(page.width - len(row), SHORTEST_NAME))
-    page.say(row + name, style="bold" if service.pegged else "")
+    style = "bold" if service.pegged else ""
+    if page.width >= NARROW:
+        page.say(row + shortened(_name(service), page.width - len(row)), style=style)
+    else:
+        page.say(f"pid {service.leader}: {_name(service)}", style=style, hang=2)
+        page.say(_figures(service), indent=2, hang=2)
     for pid, thread in service.pegged:
         page.say(_pegged(pid, thread, service.machine_cores), style="bold red", indent=INDENT, hang=2)
     if len(service.processes) > 1:
         _show_workers(page, service)
+
+
+def _figures(service: ServiceUse) -> str:
+    """The columns in words, for a terminal that is too narrow for them."""
+    quota = "" if service.quota_share is None else f", {percent(service.quota_share)} of its quota"
+    return (
+        f"{cores(service.cores)}{quota}, {percent(service.machine_share)} of the machine; {seconds(service.age_s)} old"
+    )
 
 
 def _name(service: ServiceUse) -> str:
