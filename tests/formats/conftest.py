@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-OURS = ("package.json", "package-lock.json", "read_pprof.mjs", "read_trace.mjs")
+OURS = ("package.json", "package-lock.json", "read_pprof.mjs", "read_trace.mjs", "use_page.mjs")
 
 
 @pytest.fixture(scope="session")

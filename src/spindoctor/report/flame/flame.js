@@ -2,7 +2,7 @@
 (() => {
   const ROW = 20, LEAST_PX = 1.5, TOP = 20;
   const QUIET_CORES = 0.1; // what uses less than a tenth of a core is not slow for lack of CPU: its waiting is shown first
-  const KINDS = { python: "cpu", native: "cpu", ready: "want", gil: "want", call: "wait", await: "wait", idle: "idle" };
+  const KINDS = { python: "cpu", native: "cpu", unseen: "cpu", ready: "want", gil: "want", call: "wait", await: "wait", idle: "idle" };
   const LABELS = [["cpu", "on CPU"], ["want", "wants CPU or GIL"], ["wait", "waiting"], ["idle", "idle"]];
   const GROUPS = [["route", "by route"], ["thread", "by thread"], ["task", "by task"], ["", "all together"]];
 
