@@ -122,14 +122,14 @@ def test_a_tasks_stay_is_counted_over_the_looks_and_begins_anew_elsewhere() -> N
     stays = dashboard([seconds_of(a_task(1, 5))] * 3)
     moves = dashboard([seconds_of(a_task(1, 5)), seconds_of(a_task(1, 5)), seconds_of(a_task(1, 8))])
 
-    assert table(stays, "tasks")[0]["seen there for"] == 2.5
-    assert table(moves, "tasks")[0]["seen there for"] == 0.5
+    assert table(stays, "tasks")[0]["there for"] == 2.5
+    assert table(moves, "tasks")[0]["there for"] == 0.5
 
 
 def test_another_task_at_the_same_address_is_another() -> None:
     again = dashboard([seconds_of(a_task(1, 5, "Task-1")), seconds_of(a_task(1, 5, "Task-2"))])
 
-    assert table(again, "tasks")[0]["seen there for"] == 0.5
+    assert table(again, "tasks")[0]["there for"] == 0.5
 
 
 def test_a_route_in_progress_is_shown_though_no_thread_works_for_it() -> None:

@@ -53,6 +53,15 @@ def test_a_callback_stands_without_the_loops_machinery() -> None:
     assert spot.state == "native"
 
 
+def test_between_two_turns_the_loop_itself_runs() -> None:
+    runs = Frame("BaseEventLoop.run_forever", "/usr/lib/python3.12/asyncio/base_events.py", 641)
+    look = ThreadLook(PID, (runs, user("serve"), user("<module>")), ran_ns=1)
+
+    (spot,) = spots(profile(at_loop((look, LoopLook(PID, LOOP)), user_s=1.0)))
+
+    assert names(spot) == ["[event loop]"]
+
+
 def test_who_awaits_a_task_stands_above_it() -> None:
     waiting = task(7, user("leaf"), user("top"), awaited_by=(8,))
     parent = task(8, user("gather"), user("serve"))

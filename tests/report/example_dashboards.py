@@ -34,6 +34,6 @@ LINES = Sheet(
     "Nothing ran.",
 )
 
-TASKS = Sheet("tasks", (Column("tasks", "count"), Column("seen there for", "seconds")), (), 0, "No task was seen.")
+TASKS = Sheet("tasks", (Column("tasks", "count"), Column("there for", "seconds")), (), 0, "No task was seen.")
 
 BOARD = Dashboard(GAUGES, (THREADS, LINES, TASKS), 10.0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from example_dashboards import BOARD, GAUGES, LINES, TASKS, THREADS
 
-from spindoctor.model.live import Cell, Unit
+from spindoctor.model.live import Cell, Column, Row, Sheet, Unit
 from spindoctor.report import live_json
 from spindoctor.report.live import View, cell, header, headings, render_once, stack_lines, visible
 
@@ -102,6 +102,19 @@ def test_one_frame_fits_the_width_and_has_every_table(width: int) -> None:
     assert "app.py:41" in text
     assert TASKS.empty in text
     assert "\x1b" not in text
+
+
+def test_numbers_that_say_nothing_give_their_room_to_names() -> None:
+    columns = (Column("thread", "place"), Column("pid", "count"), Column("cores", "cores"), Column("wait", "share"))
+    long = "worker-" * 9
+    rows = tuple(Row(str(n), (f"{long}{n}", 4242, 0.5, 0.0), 4242) for n in range(2))
+    board = replace(BOARD, sheets=(Sheet("threads", columns, rows, 2, ""),))
+
+    narrow, wide = render_once(board, width=70).splitlines(), render_once(board, width=120).splitlines()
+
+    assert [line.split() for line in narrow if "cores" in line][-1] == ["thread", "cores"]
+    assert [line.split() for line in wide if "cores" in line][-1] == ["thread", "pid", "cores", "wait"]
+    assert any(line.endswith("worker-0   0.50") for line in narrow)
 
 
 def test_one_frame_can_be_of_one_table() -> None:

@@ -207,6 +207,13 @@ def test_no_fault_found_says_how_many_checks_could_not_be_made() -> None:
     assert "no fault found by 1 check, 2 could not be made" in words(terminal.render(report))
 
 
+def test_that_nothing_is_wrong_is_said_once() -> None:
+    fine = replace(SPIN, severity="info", claim="nothing wrong")
+    report = replace(HEALTHY, outcomes={**HEALTHY.outcomes, "nothing-wrong": Found((fine,))})
+
+    assert terminal.render(report).splitlines()[0].endswith("no fault found by 2 checks")
+
+
 def test_a_service_without_load_is_not_called_healthy() -> None:
     idle = Unsure("no load: nothing to diagnose (0.001 cores); look again while it is in use")
     report = replace(HEALTHY, outcomes={"a": Clear("x"), "nothing-wrong": idle})

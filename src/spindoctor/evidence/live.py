@@ -110,7 +110,7 @@ def _process(last: Recording, one: ProcessRecording) -> Row:
 
 def _threads(last: Recording, lanes: Sequence[Lane]) -> Sheet:
     columns = (
-        Column("thread"),
+        Column("thread", "place"),
         Column("pid", "count"),
         Column("cores", "cores"),
         Column("CPU", "share"),
@@ -208,7 +208,7 @@ def _tasks(recordings: Sequence[Recording]) -> Sheet:
                 groups[_wait_of(task, waits)].append((process.pid, task))
     still = _still(recordings)
     columns = (
-        Column("tasks", "count"), Column("seen there for", "seconds"), Column("coroutine"), Column("waits on"),
+        Column("tasks", "count"), Column("there for", "seconds"), Column("coroutine"), Column("waits on"),
         Column("at", "place"), Column("route"),
     )  # fmt: skip
     rows = [_group(key, members, still) for key, members in groups.items()]

@@ -13,8 +13,8 @@ from spindoctor.model.sample import LoopLook, Sample, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Task, TaskLook
 
-TURN = "_run_once"
-"""The standard loop's function that takes one turn; what it calls besides callbacks is the loop's own work."""
+TURN, RUN = "_run_once", "run_forever"
+"""The standard loop's functions that take one turn and all turns; what they call besides callbacks is its own work."""
 
 WORKER = ("_worker", "concurrent/futures/thread.py")
 """The standard executor's loop: a member that has nothing above it waits for work."""
@@ -185,8 +185,8 @@ def _cut(stack: Stack, loop: LoopLook | None) -> Stack:
     """The stack, outermost first, without the machinery of the event loop that called it."""
     end = len(stack)
     if loop:
-        turn = next((place for place, frame in enumerate(stack) if frame.function.endswith(TURN)), end)
-        end = loop.depth or turn
+        outer = (place for place, frame in enumerate(stack) if frame.function.endswith((TURN, RUN)))
+        end = loop.depth or next(outer, end)
     return tuple(frame for frame in reversed(stack[:end]) if frame.file != SHIM)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from spindoctor.model.frames import Frame
 
 Unit = Literal["text", "place", "count", "cores", "share", "seconds", "bytes"]
-"""How a column's values are written; all but "text" and "place" (a file and line) are numbers."""
+"""How a column's values are written; all but "text" and "place" (a text whose end tells most) are numbers."""
 
 Cell = str | float
 

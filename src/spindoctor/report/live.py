@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet, Unit
@@ -160,7 +161,7 @@ def _show(page: Page, sheet: Sheet) -> None:
         page.say(sheet.empty, indent=INDENT)
         return
     table = [[column.name for column in sheet.columns], *(cells(row, sheet.columns) for row in rows)]
-    kept = _kept(table, sheet, page.width - INDENT)
+    kept = _kept(table, sheet, rows, page.width - INDENT)
     columns = [sheet.columns[place] for place in kept]
     table = [[line[place] for place in kept] for line in table]
     widths = _widths(table, columns, page.width - INDENT)
@@ -172,24 +173,33 @@ def _show(page: Page, sheet: Sheet) -> None:
         page.say(f"and {left:,} more", indent=INDENT, style="dim")
 
 
-def _kept(table: Sequence[Sequence[str]], sheet: Sheet, room: int) -> list[int]:
-    """The places of the columns that a row has room for; numbers that the table is not sorted by go first."""
+def _kept(table: Sequence[Sequence[str]], sheet: Sheet, rows: Sequence[Row], room: int) -> list[int]:
+    """The places of the columns that are shown.
+
+    Where not all fit whole, numbers that are nothing in every row, or the same process in all, give their room to the
+    texts; where even cut texts do not fit, other numbers go too, but for the one that the table is sorted by.
+    """
     kept = list(range(len(sheet.columns)))
-    spare = [place for place in kept if place != sheet.sort]
-    spare.sort(key=lambda place: (sheet.columns[place].is_number, place))
-    while len(kept) > 1 and _least(table, sheet.columns, kept) > room:
+    numbers = [place for place in kept if sheet.columns[place].is_number and place != sheet.sort]
+    texts = [place for place in kept if not sheet.columns[place].is_number and place != sheet.sort]
+    silent = [place for place in numbers if _is_silent(sheet.columns[place], {row.cells[place] for row in rows})]
+    for place in silent:
+        if _least(table, sheet.columns, kept, WIDEST_CELL) > room:
+            kept.remove(place)
+    spare = [*texts, *(place for place in numbers if place in kept)]
+    while spare and _least(table, sheet.columns, kept, NARROWEST_TEXT) > room:
         kept.remove(spare.pop())
     return kept
 
 
-def _least(table: Sequence[Sequence[str]], columns: Sequence[Column], kept: Sequence[int]) -> int:
-    """The columns that a row needs where texts are cut as far as they may be."""
-    widths = [max(len(line[place]) for line in table) for place in kept]
-    cut_to = [
-        width if columns[place].is_number else min(width, NARROWEST_TEXT)
-        for width, place in zip(widths, kept, strict=True)
-    ]
-    return sum(cut_to) + GAP * (len(kept) - 1)
+def _is_silent(column: Column, values: AbstractSet[Cell]) -> bool:
+    return values == {0} or (column.name == "pid" and len(values) == 1)
+
+
+def _least(table: Sequence[Sequence[str]], columns: Sequence[Column], kept: Sequence[int], text: int) -> int:
+    """The room that these columns need where texts are cut to `text` characters."""
+    widths = ((max(len(line[place]) for line in table), columns[place]) for place in kept)
+    return sum(width if column.is_number else min(width, text) for width, column in widths) + GAP * (len(kept) - 1)
 
 
 def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:

@@ -80,7 +80,7 @@ def _answer(report: Report) -> str:
     if faults:
         rest = f", and {count(len(faults) - 1, 'more finding')}" if len(faults) > 1 else ""
         return f"{title(report, faults[0])}{rest}"
-    known = dict.fromkeys(title(report, slug) for slug, _ in ranked(report))
+    known = dict.fromkeys(title(report, slug) for slug, _ in ranked(report) if slug != NOTHING_WRONG)
     aside = f"; worth knowing: {', '.join(known)}" if known else ""
     return f"{_silence(report)}{aside}"
 

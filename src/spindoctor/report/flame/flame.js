@@ -14,6 +14,7 @@
   };
   const time = (ms) => ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms >= 10 ? ms.toFixed(0) : ms.toFixed(1)} ms`;
   const share = (part, whole) => whole ? `${(100 * part / whole).toFixed(part / whole < .0995 ? 1 : 0)} %` : "0 %";
+  const brief = (file) => file.replace(/^.*\/(?:(?:site|dist)-packages|python3\.\d+t?)\//, ""); // what is the same in every installation
   const sum = (list) => list.reduce((one, two) => one + two, 0);
 
   class Node {
@@ -250,7 +251,7 @@
       const rows = [...this.self.values()].filter(weight).sort((one, two) => weight(two) - weight(one)).slice(0, TOP);
       this.top.replaceChildren();
       if (!rows.length) return;
-      const table = this.top.appendChild(element("table")), head = table.appendChild(element("tr"));
+      const table = this.top.appendChild(element("table", this.data.compares ? "sd-compares" : "")), head = table.appendChild(element("tr"));
       table.prepend(element("caption", "", this.data.compares ? "Functions that changed most, in each second" : "Functions by time in themselves"));
       const names = this.data.compares ? ["own before", "own after", "total before", "total after"] : ["own", "", "total", ""];
       [...names, "function"].forEach((name) => head.append(element("th", "", name)));
@@ -260,7 +261,8 @@
           : [time(one.own), share(one.own, this.root.value), time(one.total), share(one.total, this.root.value)];
         cells.forEach((cell) => row.append(element("td", "", cell)));
         const last = row.appendChild(element("td", "", `${one.name} `));
-        last.append(element("small", "", one.file));
+        last.append(element("small", "", brief(one.file)));
+        last.title = one.file;
       }
     }
   }
