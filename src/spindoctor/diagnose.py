@@ -71,7 +71,7 @@ def _same_task(one: Finding, other: Finding) -> bool:
 def _weight(finding: Finding) -> tuple[int, float]:
     cost = finding.cost
     queue = min(cost.waiting, MOST_COUNTED) / MOST_COUNTED + min(cost.delay_s, MOST_COUNTED) / MOST_COUNTED
-    return SEVERITIES.index(finding.severity), -(cost.cores + cost.loop_share + queue / 2)
+    return SEVERITIES.index(finding.severity), -(cost.cores + cost.loop_share + cost.time_share + queue / 2)
 
 
 def _with_upstream(slug: str, outcome: Outcome, packages: Packages) -> Outcome:

@@ -34,7 +34,8 @@ BOTTOMS = frozenset({"<module>", "_bootstrap", "Thread._bootstrap"})
 class RawStack:
     """Frames of one thread, innermost first.
 
-    `is_complete`: the chain reached the thread's first frame. `is_spliced`: a caller was taken from an earlier look.
+    `is_complete`: the chain reached the thread's first frame; a stack of more than `MAX_DEPTH` frames is cut.
+    `is_spliced`: a caller was taken from an earlier look.
     """
 
     frames: tuple[RawFrame, ...]
@@ -184,7 +185,8 @@ class Stacks:
         is_spliced, owner, bottom = False, 0, frame
         while frame:
             if len(used) + len(frames) > MAX_DEPTH:
-                raise Misread(f"a stack of thread {thread:#x} without end")
+                _require_no_circle(thread, frames)
+                break
             if start <= frame <= end:
                 words = self._parse(chunk, frame - start)
             else:
@@ -197,7 +199,8 @@ class Stacks:
                 previous, is_spliced = self._caller(frame, previous, is_spliced=is_spliced)
             bottom, frame = frame, previous
         self._remember(plan, lone, used)
-        return RawStack(tuple(frames), self._is_complete(thread, frames, owner, bottom), is_spliced)
+        is_whole = not frame and self._is_complete(thread, frames, owner, bottom)
+        return RawStack(tuple(frames), is_whole, is_spliced)
 
     def _elsewhere(
         self, frame: int, chunks: list[tuple[Range, bytes]], lone: dict[int, bytes], used: list[int]
@@ -253,6 +256,12 @@ class Stacks:
         is_known = frames[-1].frame.function in BOTTOMS or self._bottoms.get(thread) == bottom
         self._bottoms[thread] = bottom
         return is_known
+
+
+def _require_no_circle(thread: int, frames: Sequence[RawFrame]) -> None:
+    """Tell deep recursion from callers that were torn into a circle."""
+    if len({raw.address for raw in frames}) < len(frames):
+        raise Misread(f"a stack of thread {thread:#x} without end")
 
 
 def _top_name(minor: int) -> str:

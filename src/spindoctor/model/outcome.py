@@ -18,13 +18,15 @@ Confidence = Literal["high", "medium", "low"]
 class Cost:
     """What a finding costs, for ranking.
 
-    Cores burned, share of the loop's time lost, callers kept waiting, and by how many seconds they are late.
+    Cores burned, share of the loop's time lost, share of the time in which threads that had work could not go on,
+    callers kept waiting, and by how many seconds they are late.
     """
 
     cores: float = 0.0
     loop_share: float = 0.0
     waiting: int = 0
     delay_s: float = 0.0
+    time_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,12 +128,22 @@ def _describe(stat: Stat) -> Process:
     )
 
 
+DEAD = "ZXx"
+"""Ended, as the state of the process or of its first thread (proc_pid_stat(5))."""
+
+
 def _require_alive(stat: Stat) -> None:
     if is_zombie(stat):
         raise DoctorError(
             f"Process {stat.pid} ({stat.name}) has ended: it is a zombie, and its parent {stat.parent_pid} has not "
             "collected it.",
             f"Look at the parent instead: spindoctor diagnose {stat.parent_pid}",
+        )
+    if stat.state in DEAD:
+        raise DoctorError(
+            f"The first thread of process {stat.pid} ({stat.name}) has ended while others go on; the kernel then shows "
+            "neither its memory map nor its files, so its stacks cannot be read.",
+            f"See which of its threads burns: top -H -p {stat.pid}",
         )
     group = int(parse_status(try_bytes(f"/proc/{stat.pid}/status")).get("Tgid", stat.pid))
     if group != stat.pid:
@@ -144,7 +154,7 @@ def _require_alive(stat: Stat) -> None:
 
 def is_zombie(stat: Stat) -> bool:
     """Whether the process has ended; a process whose first thread alone has ended still lives."""
-    return stat.state in "ZXx" and stat.threads <= 1
+    return stat.state in DEAD and stat.threads <= 1
 
 
 def _require_access(stat: Stat) -> None:

@@ -47,7 +47,7 @@ class TaskReader:
         at_s: float,
         loops: Sequence[LoopWatch],
         stacks: Mapping[int, RawStack],
-        looks: Iterable[LoopLook],
+        looks: Sequence[LoopLook],
         holders: Mapping[int, str],
     ) -> TaskLook:
         """One slow look. `stacks` and `looks` are those of the last quick look.
@@ -57,7 +57,8 @@ class TaskReader:
         Raises:
             Misread: the registry of tasks cannot be read.
         """
-        addresses = self._interpreter.tasks()
+        running = [one.task for one in looks if one.task]
+        addresses = tuple(dict.fromkeys((*running, *self._interpreter.tasks())))
         self._book.open(addresses[:MOST_TASKS])
         tasks = self._describe(addresses[:MOST_TASKS])
         callbacks = [*self._running(stacks, looks), *(one for loop in loops for one in self._callbacks.queued(loop))]

@@ -117,7 +117,8 @@ class _View:
             self._tree(tree, 0)
         if told < self._process.task_count:
             left = self._process.task_count - told
-            self._page.say(f"and {count(left, 'task')} that had ended or were not read", style="dim", indent=2)
+            words = f"and {count(left, 'task')} that were not read: they had ended, or there are too many"
+            self._page.say(words, style="dim", indent=2)
 
     def _tree(self, tree: Tasks, depth: int) -> None:
         indent = 2 * depth

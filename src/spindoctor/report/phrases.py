@@ -178,6 +178,7 @@ def cost_words(cost: Cost) -> str:
     parts = (
         (cost.cores, cores(cost.cores)),
         (cost.loop_share, f"{percent(cost.loop_share)} of the event loop's time"),
+        (cost.time_share, f"{percent(cost.time_share)} of the time"),
         (cost.waiting, f"{count(cost.waiting, 'caller')} waiting"),
         (cost.delay_s, f"{seconds(cost.delay_s)} of delay"),
     )

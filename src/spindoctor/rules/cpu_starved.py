@@ -74,7 +74,7 @@ def _finding(starvation: Starvation, longest: Queuer) -> Finding:
         f"time; others used {starvation.others_cores:.2f} of {starvation.cores} cores: {_who(starvation)}",
         severity="warning" if longest.waited >= SEVERE else "info",
         confidence="high",
-        cost=Cost(loop_share=longest.waited),
+        cost=Cost(time_share=longest.waited),
         culprit=culprit,
         evidence=(
             Figure("waited", "runnable without a CPU", round(longest.waited, 2), "of the time", "schedstat"),

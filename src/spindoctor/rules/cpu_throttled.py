@@ -55,7 +55,7 @@ def _finding(throttling: Throttling, told: str) -> Finding:
         f"{throttling.stopped_s:.1f} s in {throttling.seconds:.1f} s, all threads together",
         severity="critical" if share >= SEVERE else "warning",
         confidence="high",
-        cost=Cost(loop_share=min(1.0, stopped)),
+        cost=Cost(time_share=min(1.0, stopped)),
         culprit=site.culprit if site else Culprit(pid=throttling.pid),
         evidence=(
             Figure("periods", "periods in which it was stopped", told, "", "cpu.stat"),

@@ -57,7 +57,7 @@ def _finding(one: BusyThread) -> Finding:
     culprit = one.site.culprit if one.site else Culprit(pid=one.pid, thread=one.name)
     return Finding(
         claim=f"thread {one.name} of process {one.pid} computes: {one.cores:.2f} cores, most of them in "
-        f"{culprit.function or 'code that is not Python'}",
+        f"{culprit.function or 'code that shows no Python frame'}",
         severity="info",
         confidence="high" if one.repeats.high < NOTHING_NEW else "medium",
         cost=Cost(cores=one.cores),

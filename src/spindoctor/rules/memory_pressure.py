@@ -81,7 +81,7 @@ def _finding(memory: MemoryUse, signs: tuple[str, ...], told: str) -> Finding:
         claim=f"memory is short: {'; '.join(signs)}",
         severity="critical" if len(signs) > 1 else "warning",
         confidence="high",
-        cost=Cost(loop_share=waits),
+        cost=Cost(time_share=waits),
         culprit=Culprit(pid=memory.largest, note=f"the largest process: {memory.largest_bytes / MIB:.0f} MiB resident"),
         evidence=(
             Figure(
