@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from example_profiles import EMPTY, PROFILE
+from example_profiles import EMPTY, MAIN, PROFILE
 
+from spindoctor.model.frames import Frame
+from spindoctor.model.profile import Spot
 from spindoctor.report import flame
 from spindoctor.report.flame.data import content
 from spindoctor.report.profile import chrome, firefox, folded, pprof, speedscope
@@ -110,3 +114,20 @@ def test_names_from_the_target_cannot_become_markup() -> None:
 
 def test_the_page_says_when_there_is_nothing_to_draw() -> None:
     assert flame.NO_LOOKS in flame.page(EMPTY).decode()
+
+
+def test_a_page_of_a_long_recording_stays_small_and_keeps_all_time() -> None:
+    """An hour in which no stack comes twice: 20,000 of them, each of 60 calls of its own."""
+    dice = random.Random(7)  # noqa: S311 - no secret
+    frames = [Frame(f"some_function_{n}", f"/srv/service/module_{n % 70}.py", n) for n in range(900)]
+    spots = tuple(
+        Spot(n / 10, 0.1, "python", tuple(dice.choices(frames, k=60)), 100_000_000, route=f"GET /{n % 50}")
+        for n in range(20_000)
+    )
+    lane = replace(MAIN, cpu_s=2000.0, spots=spots)
+
+    page = flame.page(replace(PROFILE, seconds=3600.0, lanes=(lane,)))
+    rows = content(replace(PROFILE, lanes=(lane,)))["rows"]
+
+    assert len(page) < 1_500_000
+    assert sum(row[6] for row in rows) == pytest.approx(2_000_000)

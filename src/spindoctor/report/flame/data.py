@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spindoctor.model.frames import Frame
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
-from spindoctor.model.profile import STATES, Lane, Profile, Spot
+from spindoctor.model.profile import STATES, Lane, Profile, Spot, State
 from spindoctor.report.profile.tables import StackTree, Table
 from spindoctor.report.words import safe, sentence
 
 MS = 1000
 ORDER = list(STATES)
 
+MOST_ROWS, MOST_NODES = 6000, 40_000
+"""Stacks, and calls in them, that a page has room for: with these it stays below 1.5 MB."""
+
+SMALLER = "smaller stacks"
+
 Json = dict[str, Any]
+Kind = tuple[int, str | None, str | None, State, str, Stack]
 Key = tuple[int, int, int, int, int, int]
 
 
@@ -27,13 +33,14 @@ def content(after: Profile, before: Profile | None = None) -> Json:
     names: Table[str] = Table()
     lanes: Table[tuple[str, str]] = Table()
     tree = StackTree()
-    totals: dict[Key, list[float]] = {}
+    totals: dict[Kind, list[float]] = {}
     for column, profile in enumerate([after, before] if before else [after]):
         scale = MS / profile.seconds if before and profile.seconds else MS
         for lane, spot in _spots(profile):
             place = lanes.place((lane.process, lane.title if not before else lane.name))
-            key = _key(place, spot, names, tree)
-            totals.setdefault(key, [0.0, 0.0])[column] += spot.weight_s * scale
+            kind = (place, spot.route, spot.coroutine, spot.state, spot.detail, spot.stack)
+            totals.setdefault(kind, [0.0, 0.0])[column] += spot.weight_s * scale
+    rows = _rows(totals, names, tree)
     return {
         "title": sentence(after.title),
         "seconds": 1 if before else after.seconds,
@@ -43,7 +50,7 @@ def content(after: Profile, before: Profile | None = None) -> Json:
         "frames": [_frame(frame, names) for frame in tree.frames],
         "nodes": [part for node in tree.nodes for part in node],
         "names": [safe(name) for name in names],
-        "rows": [[*key, *_rounded(total, compares=before is not None)] for key, total in totals.items()],
+        "rows": [[*key, *_rounded(total, compares=before is not None)] for key, total in rows.items()],
     }
 
 
@@ -51,15 +58,24 @@ def _spots(profile: Profile) -> Iterator[tuple[Lane, Spot]]:
     return ((lane, spot) for lane in profile.lanes for spot in lane.weighted)
 
 
-def _key(lane: int, spot: Spot, names: Table[str], tree: StackTree) -> Key:
-    return (
-        lane,
-        names.place(spot.route) if spot.route else -1,
-        names.place(spot.coroutine) if spot.coroutine else -1,
-        ORDER.index(spot.state),
-        names.place(spot.detail) if spot.detail else -1,
-        tree.place(spot.stack),
-    )
+def _rows(totals: Mapping[Kind, list[float]], names: Table[str], tree: StackTree) -> dict[Key, list[float]]:
+    """The heaviest stacks whole; once there are enough, of the others what they share with those."""
+    rows: dict[Key, list[float]] = {}
+    for (lane, route, task, state, detail, stack), total in sorted(totals.items(), key=lambda one: -sum(one[1])):
+        is_whole = len(rows) < MOST_ROWS and len(tree.nodes) < MOST_NODES
+        told = detail if is_whole else SMALLER
+        key = (
+            lane,
+            names.place(route) if route else -1,
+            names.place(task) if task else -1,
+            ORDER.index(state),
+            names.place(told) if told else -1,
+            tree.place(stack) if is_whole else tree.known(stack),
+        )
+        row = rows.setdefault(key, [0.0, 0.0])
+        row[0] += total[0]
+        row[1] += total[1]
+    return rows
 
 
 def _frame(frame: Frame, names: Table[str]) -> list[int]:

@@ -46,3 +46,13 @@ class StackTree:
                 found = self.nodes.place((found, self.frames.place(frame)))
             self._known[stack] = found
         return found
+
+    def known(self, stack: Stack) -> int:
+        """The node of the longest part of a stack, from its outermost frame on, that is there already."""
+        found = -1
+        for frame in stack:
+            inner = self.nodes.places.get((found, self.frames.places.get(frame, -1)))
+            if inner is None:
+                break
+            found = inner
+        return found
