@@ -79,7 +79,7 @@ async def until(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
 
 def rows(app: TopApp) -> list[str]:
     table = app.screen_stack[0].query_one(DataTable)
-    return [str(table.get_row_at(n)[0]) for n in range(table.row_count)]
+    return [str(table.get_row_at(n)[0]).strip() for n in range(table.row_count)]
 
 
 def shown(app: TopApp, name: str) -> str:
@@ -228,9 +228,24 @@ def test_q_quits() -> None:
     play(scene)
 
 
-def test_eighty_columns_are_enough() -> None:
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_every_column_is_in_sight_and_a_place_keeps_its_end(width: int) -> None:
     async def scene(app: TopApp, pilot: Pilot[None]) -> None:
         await pilot.press("2")
+        await pilot.pause()
+        table = app.query_one(DataTable)
         assert rows(app) == ["0.90"]
+        assert table.virtual_size.width <= width
+        assert str(table.get_row_at(0)[2]).endswith("app.py:41")
 
-    play(scene, width=80)
+    play(scene, width=width)
+
+
+def test_columns_are_laid_out_anew_when_the_terminal_grows() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("2")
+        before = app.query_one(DataTable).virtual_size.width
+        await pilot.resize_terminal(140, 30)
+        await until(pilot, lambda: app.query_one(DataTable).virtual_size.width > before)
+
+    play(scene, width=60)

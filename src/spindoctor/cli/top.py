@@ -90,7 +90,7 @@ class LiveEngine:
     def diagnose(self, pid: int) -> str:
         """Look for three seconds and judge."""
         report = session.diagnose(self.treat(session.look(pid)))
-        return terminal.render(report, width=max(width() - 8, 60), color=True)
+        return terminal.render(report, width=max(int(width() * 0.96) - 6, 60), color=True)
 
     def save(self, pid: int) -> str:
         """Look for three seconds and keep it in this folder."""

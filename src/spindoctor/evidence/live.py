@@ -132,12 +132,13 @@ class _Now:
         self._sample = process.samples[-1] if process.samples else None
 
     def words(self, tid: int | None, spot: Spot) -> str:
-        """The user's innermost frame, else the innermost of all, and what the thread does there."""
+        """The user's innermost frame above an event loop, else the innermost of all, and what the thread does there."""
         look = next((one for one in self._sample.threads if one.tid == tid), None) if self._sample else None
         if look is None or self._sample is None:
             return "ended"
         doing = ", ".join(filter(None, self._waits.words(self._sample, look, spot.state, still_s=None)))
-        frame = user_frame(look.stack) or next(iter(look.stack), None)
+        frames = tuple(frame for frame in reversed(spot.stack) if frame.file)
+        frame = user_frame(frames) or next(iter(frames), None)
         return doing if spot.state == "idle" or frame is None else f"{frame.function}:{frame.line} {doing}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from spindoctor.model.dump import Dump, Named, ProcessDump, Tasks, ThreadDump, Threads
@@ -12,7 +11,7 @@ from spindoctor.model.profile import ON_CPU, State
 from spindoctor.model.recording import SourceWindow
 from spindoctor.report.page import Page
 from spindoctor.report.phrases import command_words
-from spindoctor.report.sources import CHANGED
+from spindoctor.report.sources import CHANGED, INSTALLED
 from spindoctor.report.words import bounded, cores, count, moment, seconds, sentence
 
 MOST_NAMES = 6
@@ -25,9 +24,6 @@ SHORT_RUN = 3
 """Frames of libraries in a row that are shown whole; of a longer row its two ends."""
 
 STYLES: dict[State, str] = {"python": "bold yellow", "native": "bold yellow", "gil": "bold magenta", "ready": "magenta"}
-
-INSTALLED = re.compile(r"^.*/(?:(?:site|dist)-packages|python3\.\d+t?)/")
-"""The folders that libraries and the interpreter's own modules are installed in."""
 
 Lines = dict[tuple[str, int], tuple[str, bool]]
 """Source text by file and line, with whether the file was changed after the process started."""

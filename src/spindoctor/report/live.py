@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet, Unit
 from spindoctor.report.page import Page
+from spindoctor.report.sources import INSTALLED
 from spindoctor.report.words import count, percent, seconds, sentence, shortened
 
 KIB = 1024
@@ -71,6 +72,19 @@ def headings(sheet: Sheet, view: View) -> list[str]:
     return [f"{column.name}{mark}" for column, mark in zip(sheet.columns, marks, strict=True)]
 
 
+def laid_out(titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int, room: int) -> list[list[str]]:
+    """The titles and the rows' cells as lines of padded words that fit the room, with blanks of `GAP` between them.
+
+    Columns that there is no room for are left out, the one at place `sort` never is.
+    """
+    table = [list(titles), *(cells(row, sheet.columns) for row in rows)]
+    kept = _kept(table, sheet, rows, sort, room)
+    columns = [sheet.columns[place] for place in kept]
+    table = [[line[place] for place in kept] for line in table]
+    widths = _widths(table, columns, room)
+    return [[_fitted(*one) for one in zip(line, columns, widths, strict=True)] for line in table]
+
+
 def cells(row: Row, columns: Sequence[Column]) -> list[str]:
     """A row's cells in words."""
     return [cell(value, column.unit) for value, column in zip(row.cells, columns, strict=True)]
@@ -79,7 +93,7 @@ def cells(row: Row, columns: Sequence[Column]) -> list[str]:
 def cell(value: Cell, unit: Unit) -> str:
     """One value in words."""
     if isinstance(value, str):
-        return cut(sentence(value), unit, WIDEST_CELL)
+        return cut(sentence(INSTALLED.sub("", value) if unit == "place" else value), unit, WIDEST_CELL)
     if unit == "cores":
         return f"{value:.2f}"
     if unit == "share":
@@ -160,28 +174,23 @@ def _show(page: Page, sheet: Sheet) -> None:
     if not rows:
         page.say(sheet.empty, indent=INDENT)
         return
-    table = [[column.name for column in sheet.columns], *(cells(row, sheet.columns) for row in rows)]
-    kept = _kept(table, sheet, rows, page.width - INDENT)
-    columns = [sheet.columns[place] for place in kept]
-    table = [[line[place] for place in kept] for line in table]
-    widths = _widths(table, columns, page.width - INDENT)
-    for place, line in enumerate(table):
-        parts = zip(line, columns, widths, strict=True)
-        page.say("  ".join(_fitted(*one) for one in parts).rstrip(), indent=INDENT, style="" if place else "dim")
+    titles = [column.name for column in sheet.columns]
+    for place, line in enumerate(laid_out(titles, sheet, rows, sheet.sort, page.width - INDENT)):
+        page.say((" " * GAP).join(line).rstrip(), indent=INDENT, style="" if place else "dim")
     left = len(sheet.rows) - len(rows)
     if left:
         page.say(f"and {left:,} more", indent=INDENT, style="dim")
 
 
-def _kept(table: Sequence[Sequence[str]], sheet: Sheet, rows: Sequence[Row], room: int) -> list[int]:
+def _kept(table: Sequence[Sequence[str]], sheet: Sheet, rows: Sequence[Row], sort: int, room: int) -> list[int]:
     """The places of the columns that are shown.
 
     Where not all fit whole, numbers that are nothing in every row, or the same process in all, give their room to the
     texts; where even cut texts do not fit, other numbers go too, but for the one that the table is sorted by.
     """
     kept = list(range(len(sheet.columns)))
-    numbers = [place for place in kept if sheet.columns[place].is_number and place != sheet.sort]
-    texts = [place for place in kept if not sheet.columns[place].is_number and place != sheet.sort]
+    numbers = [place for place in kept if sheet.columns[place].is_number and place != sort]
+    texts = [place for place in kept if not sheet.columns[place].is_number and place != sort]
     silent = [place for place in numbers if _is_silent(sheet.columns[place], {row.cells[place] for row in rows})]
     for place in silent:
         if _least(table, sheet.columns, kept, WIDEST_CELL) > room:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from spindoctor.model.recording import SourceWindow
 from spindoctor.report.words import safe
+
+INSTALLED = re.compile(r"^.*/(?:(?:site|dist)-packages|python3\.\d+t?)/")
+"""The folders that libraries and the interpreter's own modules are installed in: the same for all that lies there."""
 
 CHANGED = "[changed after the process started]"
 """The file on disk is not the code that runs: its lines may belong to something else."""

@@ -15,11 +15,14 @@ from textual.widgets import DataTable, Footer, Input, Static
 
 from spindoctor.errors import DoctorError
 from spindoctor.model.live import Dashboard, Row, Sheet
-from spindoctor.report.live import View, cells, header, headings, stack_lines, visible
+from spindoctor.report.live import View, header, headings, laid_out, stack_lines, visible
 from spindoctor.tui.screens import HelpScreen, TextScreen
 
 MOST_ROWS = 200
 """Rows in the table: filling more takes longer than a tenth of a second."""
+
+SCROLLBAR = 4
+"""Columns that a table's scroll bar and its outer padding take."""
 
 WAIT_S = 0.2
 """How often a frozen view asks whether it is still frozen."""
@@ -150,22 +153,23 @@ class TopApp(App[None]):
         base.query_one("#names", Static).update(names)
 
     def _fill(self, table: DataTable[Text], sheet: Sheet) -> None:
-        wanted = headings(sheet, self.view)
+        titles, sort = headings(sheet, self.view), self.view.order(sheet)[0]
+        wanted, *lines = laid_out(titles, sheet, self._shown, sort, self.size.width - SCROLLBAR)
         if wanted != self._columns:
             table.clear(columns=True)
             table.add_columns(*wanted)
             self._columns = wanted
         else:
             table.clear()
-        for row in self._shown:
-            shown = zip(cells(row, sheet.columns), sheet.columns, strict=True)
-            style = "bold" if row.is_hot else ""
-            table.add_row(
-                *(Text(words, style=style, justify="right" if one.is_number else "left") for words, one in shown)
-            )
+        for row, line in zip(self._shown, lines, strict=True):
+            table.add_row(*(Text(words, style="bold" if row.is_hot else "") for words in line))
         if not self._shown:
             words = "No row has the filter's text." if sheet.rows else sheet.empty
-            table.add_row(Text(words), *([Text("")] * (len(sheet.columns) - 1)))
+            table.add_row(Text(words), *([Text("")] * (len(wanted) - 1)))
+
+    def on_resize(self) -> None:
+        """Lay the columns out anew."""
+        self._draw()
 
     @property
     def _selected(self) -> Row | None:
