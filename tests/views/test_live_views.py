@@ -106,6 +106,7 @@ def test_what_was_seen_until_ctrl_c_is_written(tmp_path: Path) -> None:
             assert recorder.stderr.readline() == f"spindoctor: pid {pid}: looking\n"
             time.sleep(0.5)  # some looks
             recorder.send_signal(signal.SIGINT)
+            recorder.send_signal(signal.SIGINT)  # who is impatient, and a shell that tells the whole group
             said = recorder.communicate(timeout=LATEST_S)[1]
 
     assert recorder.returncode == 130

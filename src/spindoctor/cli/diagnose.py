@@ -9,7 +9,8 @@ import typer
 
 from spindoctor import session, store
 from spindoctor.cli.delivery import deliver
-from spindoctor.cli.looking import look_at, seen
+from spindoctor.cli.interrupts import deferred
+from spindoctor.cli.looking import Looker, seen
 from spindoctor.cli.options import (
     AsJson,
     AsMarkdown,
@@ -64,10 +65,13 @@ def diagnose(
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)
     for path in filter(None, (save, output, html)):
         store.check(path)
-    recording = seen(look_at(session.find(pid, port, name), seconds, rate, quiet=quiet), is_redacted=redact)
-    if save:
-        _save(recording, save, quiet=quiet)
-    raise typer.Exit(deliver(recording, delivery))
+    found, looker = session.find(pid, port, name), Looker(seconds, rate, quiet)
+    with deferred() as interrupts:
+        recording = seen(looker.look(found, interrupts), is_redacted=redact)
+        if save:
+            _save(recording, save, quiet=quiet)
+        code = deliver(recording, delivery)
+    raise typer.Exit(code)
 
 
 def _save(recording: Recording, path: Path, *, quiet: bool) -> None:

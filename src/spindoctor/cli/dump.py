@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.looking import look_at, seen, tell_ending
+from spindoctor.cli.interrupts import deferred
+from spindoctor.cli.looking import Looker, seen, tell_ending
 from spindoctor.cli.options import AsJson, Colored, Named, Output, Port, Quiet, Redacted, Seconds, one_target
 from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import DoctorError, ExitCode
@@ -68,17 +69,18 @@ def dump(
         raise typer.BadParameter("variables are read from a live process", param_hint="'--locals'")
     if output:
         store.check(output)
-    if path:
-        recording = store.load(path)
-        pid = recording.target.hot
-    else:
-        pid = session.find(int(target) if target else None, port, name)
-        extras = Extras(asks_routes=True, ends_close=True, reads_values=values)
-        recording = look_at(pid, seconds, RATE_HZ, quiet=quiet, extras=extras)
-    tell_ending(recording.ended, pid)
-    found = _dump(seen(recording, is_redacted=redact), pid, with_family=family)
     parts = {"with_threads": threads or not tasks, "with_tasks": tasks or not threads}
-    _deliver(_json(found, parts) if as_json else _text(found, parts, output, color, is_full=full), output)
+    with deferred() as interrupts:
+        if path:
+            recording = store.load(path)
+            pid = recording.target.hot
+        else:
+            pid = session.find(int(target) if target else None, port, name)
+            extras = Extras(asks_routes=True, ends_close=True, reads_values=values)
+            recording = Looker(seconds, RATE_HZ, quiet, extras).look(pid, interrupts)
+        tell_ending(recording.ended, pid)
+        found = _dump(seen(recording, is_redacted=redact), pid, with_family=family)
+        _deliver(_json(found, parts) if as_json else _text(found, parts, output, color, is_full=full), output)
     if found.is_interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 from spindoctor import session
+from spindoctor.cli.interrupts import Interrupts
 from spindoctor.cli.progress import progress
 from spindoctor.cli.streams import tell
 from spindoctor.model.closeup import ORDINARY, Extras
@@ -12,10 +14,25 @@ from spindoctor.model.endings import advice
 from spindoctor.model.recording import Recording
 
 
-def look_at(pid: int, seconds: float, rate_hz: float, *, quiet: bool, extras: Extras = ORDINARY) -> Recording:
-    """Looks at a service, with progress on stderr. Raises `DoctorError`."""
-    with progress(f"pid {pid}", quiet=quiet) or nullcontext() as shown:
-        return session.look(pid, seconds=seconds, rate_hz=rate_hz, progress=shown, extras=extras)
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """How a service is looked at: for how long, how often, with progress on stderr or not."""
+
+    seconds: float
+    rate_hz: float
+    quiet: bool
+    extras: Extras = ORDINARY
+
+    def look(self, pid: int, interrupts: Interrupts) -> Recording:
+        """What was seen until the time was up or an interrupt came. Raises `DoctorError`."""
+        with progress(f"pid {pid}", quiet=self.quiet) or nullcontext() as shown:
+            return session.look(
+                pid,
+                seconds=self.seconds,
+                rate_hz=self.rate_hz,
+                progress=interrupts.watched(shown),
+                extras=self.extras,
+            )
 
 
 def seen(recording: Recording, *, is_redacted: bool) -> Recording:

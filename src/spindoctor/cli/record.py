@@ -6,7 +6,8 @@ import typer
 
 from spindoctor import session, store
 from spindoctor.cli.forms import Formed, Stacks, form_of, write
-from spindoctor.cli.looking import look_at, seen, tell_ending
+from spindoctor.cli.interrupts import deferred
+from spindoctor.cli.looking import Looker, seen, tell_ending
 from spindoctor.cli.options import Named, Pid, Port, Quiet, Rate, Redacted, Seconds, one_target
 from spindoctor.cli.streams import tell
 from spindoctor.errors import DoctorError, ExitCode
@@ -37,11 +38,13 @@ def record(
     chosen = form_of(output, form)
     store.check(output)
     found = session.find(pid, port, name)
-    recording = look_at(found, seconds, rate, quiet=quiet, extras=Extras(asks_routes=True))
-    if not recording.looks:
-        raise DoctorError(f"no look at process {found} succeeded, so {output} was not written", "try again")
-    tell_ending(recording.ended, found)
-    write(seen(recording, is_redacted=redact), output, chosen)
+    looker = Looker(seconds, rate, quiet, Extras(asks_routes=True))
+    with deferred() as interrupts:
+        recording = looker.look(found, interrupts)
+        if not recording.looks:
+            raise DoctorError(f"no look at process {found} succeeded, so {output} was not written", "try again")
+        tell_ending(recording.ended, found)
+        write(seen(recording, is_redacted=redact), output, chosen)
     if not quiet:
         tell(f"{count(recording.looks, 'look')} in {recording.seconds:.1f} s; wrote {output} ({chosen.value})")
     if recording.is_interrupted:
