@@ -119,20 +119,28 @@ def test_not_yet_is_an_answer() -> None:
 
 def test_a_library_that_runs_failing_user_code_serves() -> None:
     """The loop is the library's, and what fails is the user's handler that it calls."""
+    assert in_library((user("view", 40), library("run", 13))).serves
+    assert in_library((user("view", 40), library("dispatch", 50), library("run", 13), user("main", 60))).serves
+
+
+def test_a_library_that_tries_again_for_a_function_of_the_user_serves_nobody() -> None:
+    """`job` asks the library to call `fetch` until it succeeds, which it does from the loop itself."""
+    assert not in_library((user("fetch", 40), library("run", 13), user("job", 60))).serves
+
+
+def in_library(stack: Stack) -> Retry:
+    """What is found where the loop is a library's and all attempts have this stack."""
     text = tuple(line.replace("send()", "handler()") for line in SOURCE.lines)
     loop = SourceWindow(library("").file, 10, 10, text)
-    stack: Stack = (user("view", 40), library("run", 13))
     process = one_process(
         samples=tuple(Sample(n / 100, (on_cpu(*stack),)) for n in range(3)),
         failures=tuple(failure(n, *stack) for n in range(3)),
         threads=(ThreadUse(TID, "server", "python", user_s=2.0),),
         functions=(loop,),
     )
-
     found = retries(recording(process))
-
     assert isinstance(found, Retries)
-    assert found.entries[0].serves
+    return found.entries[0]
 
 
 def test_a_failure_without_an_endless_loop_is_counted_and_no_more() -> None:
@@ -171,3 +179,12 @@ def test_a_task_pauses_where_its_chain_sleeps_behind_the_attempt() -> None:
 
 def test_without_a_look_nothing_is_known() -> None:
     assert isinstance(retries(recording(one_process())), Missing)
+
+
+def test_a_function_that_holds_nothing_repeats_itself() -> None:
+    """Its variables are unbound as long as the attempts fail; what was read of it says so in each of three looks."""
+    hot = tuple(HotLook(n / 25, TID, (SENDING,), marks=(0,), held=((),)) for n in range(3))
+
+    found = storm([on_cpu(SENDING)] * 3, [failure(n, SENDING) for n in range(3)], hot_looks=hot)
+
+    assert found.repeats == Share(2, 2)

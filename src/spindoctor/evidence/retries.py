@@ -15,7 +15,7 @@ from spindoctor.evidence.anatomy import Attempt, anatomies, attempt_around, coun
 from spindoctor.evidence.asking import NOTHING_YET, Known, is_counter
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.frames import Frame, Stack
-from spindoctor.model.hot import Failure, HotLook
+from spindoctor.model.hot import Failure, Held, HotLook
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.retrying import Retries, Retry
@@ -125,7 +125,7 @@ def _retry(
         is_loop=use.loop is not None,
         kind=chosen.failure.kind.rpartition(".")[2],
         text=chosen.failure.text,
-        peer=next((one.failure.peer for one in failed if one.failure.peer), ""),
+        peer=_peer(failed),
         culprit=namer.culprit(culprit_stack, use.tid, task),
         cores=use.cpu_s / seconds,
         handling=Share(sum(1 for at_s, _ in on_cpu if at_s in handled), len(on_cpu)),
@@ -137,11 +137,28 @@ def _retry(
         pauses=_pauses(process, use, looks, place, attempt),
         logging=Share(sum(_logs(look.stack) for _, look in on_cpu), len(on_cpu)),
         answers=chosen.failure.kind.rpartition(".")[2] in NOTHING_YET,
-        serves=not is_user(place) and any(is_user(f) for one in failed for f in one.stack[: one.depth]),
+        serves=not is_user(place) and any(map(_serves, failed)),
         loop=namer.culprit((place,), use.tid, task),
         task=namer.tasks[task].name if task in namer.tasks else None,
         other_kinds=_other_kinds(failed, chosen),
     )
+
+
+def _peer(failed: Sequence[_Failed]) -> str:
+    """Whom all of these attempts wanted to reach; empty where it is not known or not always the same."""
+    peers = {one.failure.peer for one in failed if one.failure.peer}
+    return peers.pop() if len(peers) == 1 else ""
+
+
+def _serves(one: _Failed) -> bool:
+    """Whether user code fails that a library's loop came to by ways of its own.
+
+    A server finds the handler of each request. Who tries again for a function of the user's calls what that gave it,
+    from the loop itself.
+    """
+    inner, outer = one.stack[: one.depth], one.stack[one.depth + 1 :]
+    asked = any(is_user(frame) and frame.function != "<module>" for frame in outer)
+    return any(map(is_user, inner)) and not (asked and is_user(inner[-1]))
 
 
 def _in_loop(stack: Stack, place: Frame, attempt: Attempt) -> Frame | None:
@@ -189,18 +206,20 @@ def _episodes(times: Sequence[float], handled: set[float]) -> int:
 def _repeats(looks: Iterable[HotLook], tid: int, place: Frame, attempt: Attempt) -> Share:
     """Looks in which the loop's function holds, by value, what it has held before; what it counts is left out."""
     counters = counted(attempt.loop)
+    every = [held for look in looks if look.tid == tid and (held := _held_at(look, place)) is not None]
     states: set[object] = set()
     same: list[bool] = []
-    for look in looks:
-        frames = list(look.stack[: len(look.held)])
-        mine = (n for n, one in enumerate(frames) if (one.file, one.function) == (place.file, place.function))
-        number = next(mine, None) if look.tid == tid else None
-        if number is None or not look.held[number]:
-            continue
-        state = tuple((one.name, one.shape) for one in look.held[number] if not is_counter(one.name, counters))
+    for held in [one for one in every if one] or (every if is_user(place) else []):
+        state = tuple((one.name, one.shape) for one in held if not is_counter(one.name, counters))
         same.append(state in states)
         states.add(state)
     return Share(sum(same[1:]), len(same[1:]))
+
+
+def _held_at(look: HotLook, place: Frame) -> tuple[Held, ...] | None:
+    """What the loop's function held. Nothing may mean that it was not read; a user's function always is."""
+    pairs = zip(look.stack, look.held, strict=False)
+    return next((held for one, held in pairs if (one.file, one.function) == (place.file, place.function)), None)
 
 
 def _pauses(

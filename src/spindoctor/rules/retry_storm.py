@@ -57,8 +57,7 @@ MIN_REPEATS = 0.3
 """An attempt at something new holds something new each time."""
 
 FEW_REPEATS = 10
-"""Looks at what a deep or short-lived stack holds are rare: with fewer, the plain share counts, or that all attempts
-are made at one peer, and less is said."""
+"""Looks at what a deep or short-lived stack holds are rare: with fewer, the plain share counts, and less is said."""
 
 
 EXPLAINS = (
@@ -101,9 +100,14 @@ def _is_storm(one: Retry) -> bool:
 
 
 def _repeats(one: Retry) -> bool:
-    if one.repeats.of < FEW_REPEATS:
-        return bool(one.peer) or one.repeats.ratio >= MIN_REPEATS
-    return one.repeats.low >= MIN_REPEATS
+    """Whether it is the same attempt each time: at one peer, with whatever object, or holding the same."""
+    if one.peer:
+        return True
+    return (one.repeats.ratio if one.repeats.of < FEW_REPEATS else one.repeats.low) >= MIN_REPEATS
+
+
+def _shows_the_same(one: Retry) -> bool:
+    return one.repeats.of >= FEW_REPEATS and one.repeats.low >= MIN_REPEATS
 
 
 def _finding(one: Retry) -> Finding:
@@ -115,7 +119,7 @@ def _finding(one: Retry) -> Finding:
         claim=f"the call in {one.culprit.function}{to} fails ({what}) and is tried again at once, over and over: "
         f"{who} burns {cores:.2f} cores on it",
         severity="critical" if cores >= SEVERE_CORES else "warning",
-        confidence="high" if one.repeats.of >= FEW_REPEATS and one.episodes >= 2 * MIN_EPISODES else "medium",
+        confidence="high" if _shows_the_same(one) and one.episodes >= 2 * MIN_EPISODES else "medium",
         cost=Cost(cores=cores, loop_share=one.inside.ratio if one.is_loop else 0.0),
         culprit=one.culprit,
         culprits=(one.loop,) if one.loop and one.loop != one.culprit else (),
