@@ -60,10 +60,15 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
     ways = {way for one in callers if (way := _way(work, one))}
     holders = [(one, work.culprit(one)) for one in work.parties() if one not in parties and _way(work, one) in ways]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
-    if len(callers) < MIN_CALLERS or not further:
+    if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and _is_lost(claims[0]))):
         return None
     sites = tuple(work.culprit(one) for one in callers)
     return _Queue(at_s, claims[0], callers, further, sites, has_requests=bool(requests))
+
+
+def _is_lost(claim: Claim) -> bool:
+    """Whether a pool has no member left: where nobody works with one, they were not given back or callers hold them."""
+    return bool(claim.size) and claim.taken is not None and claim.taken >= (claim.size or 0)
 
 
 def _way(work: Work, party: Party) -> Place | None:

@@ -28,8 +28,8 @@ class Claim:
     """A thread or task that waits inside of an object for a member of it: a permit, a connection, an item.
 
     `kind`: "semaphore", "pool" (an object that says how many members it may have), "queue" (items that somebody puts
-    in). `size` is how many members there may be at most (None: it does not say). `name` is the type, of a queue that of
-    the object which it belongs to.
+    in). `size` is how many members there may be at most, `taken` how many a pool has in its keeping or given out (None:
+    it does not say). `name` is the type, of a queue that of the object which it belongs to.
     """
 
     party: Party
@@ -37,3 +37,4 @@ class Claim:
     kind: str
     name: str
     size: int | None = None
+    taken: int | None = None

@@ -23,6 +23,12 @@ SIZE = re.compile(
 )
 """Names under which a pool keeps how many members it may have, in any library."""
 
+TAKEN = re.compile(r"^_*\w*(conn|member|holder|used|in_use|acquired|busy|checked)\w*$")
+"""Names under which a pool keeps, or counts, the members that there are or that it has given out."""
+
+OVERFLOW = re.compile(r"^_*(max_?)?overflow$")
+"""A queue whose owner may go beyond its size hands out members that come back, not news."""
+
 BOUNDS = ("_bound_value", "_initial_value", "maxsize", "_maxsize")
 INNER_FRAMES = 10
 MOST_CHAINS = 200
@@ -71,10 +77,32 @@ class ClaimReader:
                 continue
             size = self._number(names, [name for name in names if SIZE.match(name)])
             if size:
-                return Claim(party, holder, "pool", self._objects.type_name(holder), size)
+                return Claim(party, holder, "pool", self._objects.type_name(holder), size, self._taken(names))
             if queue and raw is asked:
-                queue = Claim(party, queue.target, "queue", self._objects.type_name(holder))
+                queue = self._owned(queue, holder, names)
         return queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None
+
+    def _owned(self, queue: Claim, owner: int, names: Waiting) -> Claim:
+        """The claim to an item of a queue, by the name of the object which the queue belongs to."""
+        name = self._objects.type_name(owner)
+        size = self._number(self._objects.attributes(queue.target), BOUNDS)
+        if size and any(map(OVERFLOW.match, names)):
+            return Claim(queue.party, queue.target, "pool", name, size, size - self._objects.length(queue.target))
+        return Claim(queue.party, queue.target, "queue", name)
+
+    def _taken(self, names: Waiting) -> int | None:
+        """The largest of the numbers that may say how many members there are."""
+        found = [self._count(address) for name, address in names.items() if TAKEN.match(name) and not SIZE.match(name)]
+        return max((count for count in found if count is not None), default=None)
+
+    def _count(self, address: int) -> int | None:
+        value = self._objects.value(address, depth=0)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        try:
+            return None if isinstance(value, str) else self._objects.length(address)
+        except Misread:
+            return None
 
     def _holders(self, frames: Sequence[RawFrame]) -> Iterator[tuple[RawFrame | None, RawFrame, int, Waiting]]:
         """The objects whose methods are on the way from the wait to the user's code: caller, frame, object, names."""

@@ -82,15 +82,16 @@ def _name(use: PoolUse) -> str:
 def _finding(use: PoolUse) -> Finding:
     places = _places(use)
     site = places[0] if places else None
+    blamed = [one.culprit for one in places] or list(use.waiters) or [Culprit(pid=use.pid)]
     return Finding(
         claim=_claim(use, site),
         severity=_severity(use),
         confidence="high",
         cost=Cost(waiting=use.queued_most, delay_s=_delay_s(use)),
-        culprit=site.culprit if site else Culprit(pid=use.pid),
-        culprits=tuple(one.culprit for one in places[1:3]),
+        culprit=blamed[0],
+        culprits=tuple(blamed[1:3]),
         evidence=_evidence(use, places),
-        against=() if site else ("what the members do could not be read",),
+        against=() if site or _is_lost(use) else ("what the members do could not be read",),
         fix=_fix(use),
         now=(_now(use),),
         explains="the seconds that requests wait while CPU and event loop look healthy",
@@ -103,6 +104,11 @@ def _fix(use: PoolUse) -> tuple[str, ...]:
         return (
             "Give the call that holds the workers a timeout, or take it out of the request.",
             "Start more workers, or workers with threads, only when requests really have to wait that long.",
+        )
+    if _is_lost(use):
+        return (
+            "Give each member back on every way out of the code that took it: `with`, `async with`, `try ... finally`.",
+            "Let nobody who holds a member ask for a second one.",
         )
     return (
         "Give the call that holds the members a timeout, and slow calls an executor of their own.",
@@ -130,6 +136,11 @@ def _is_users(culprit: Culprit) -> bool:
     return is_user(Frame("", culprit.file or "", 0))
 
 
+def _is_lost(use: PoolUse) -> bool:
+    """All members are taken, and nobody is met who got one and has gone on."""
+    return use.holding == 0 and bool(use.pool.size)
+
+
 def _delay_s(use: PoolUse) -> float:
     """About how long the last in the queue waits at least; 0 where no wait of a member was seen whole.
 
@@ -144,6 +155,12 @@ def _claim(use: PoolUse, site: Site | None) -> str:
     if use.pool.kind == WORKERS:
         return f"{_unaccepted(use.pool.queued)}: {_workers(use)} of {_name(use)} {_are(use)} busy{where}"
     queue = f"{use.pool.queued} {_queuers(use)} queue"
+    if _is_lost(use):
+        asked = f" after they were asked for in {use.waiters[0].function}" if use.waiters else ""
+        return (
+            f"{queue}: all {use.pool.size} members of {_name(use)} are taken and nobody is met who works with one: "
+            f"they were not given back{asked}, or those who queue hold them"
+        )
     if use.holding is None or use.pool.size:
         return f"{queue}: all {use.pool.size} members of {_name(use)} are busy{where}"
     return f"{queue} for {_name(use)} while {use.holding} others that asked it have what they asked for{where}"
