@@ -12,7 +12,6 @@ from typing import Self
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
-from spindoctor.model.frames import Frame
 from spindoctor.model.origin import is_user
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Target
@@ -71,6 +70,7 @@ class Recorder:
         """
         self.rate_hz = rate_hz
         self._asked = asked
+        self._leader = target.process(target.leader)
         self._extras = extras
         self._close_ups: dict[int, CloseUp] = {}
         self._seen: dict[int, ProcessRecording] = {}
@@ -108,7 +108,8 @@ class Recorder:
 
     def _attach(self, process: Process) -> ProcessWatch | None:
         try:
-            return ProcessWatch(process, is_user, asks_routes=self._extras.asks_routes)
+            leader = self._leader
+            return ProcessWatch(process, is_user, asks_routes=self._extras.asks_routes, leader=leader)
         except DoctorError as error:
             if process.pid == self._asked:
                 raise
@@ -213,7 +214,7 @@ class Recorder:
         self._has_settings = True
         for watch in self._watches:
             if not watch.ended:
-                watch.read_settings(debug_paths(), lambda file: bool(file) and is_user(Frame("", file, 0)))
+                watch.read_settings(debug_paths(), watch.own_code.has)
 
     def _compare_epolls(self) -> None:
         every = [epoll for epolls in self._epolls.values() for epoll in epolls]
@@ -338,7 +339,7 @@ def _sys_path(watch: ProcessWatch) -> tuple[str, ...]:
 def _candidates(watch: ProcessWatch, sources: SourceReader) -> tuple[Candidate, ...]:
     """Places in the loaded source of the user that have the shape of a known mistake."""
     found: list[Candidate] = []
-    mine = watch.imported.files(lambda file: is_user(Frame("", file, 0)))
+    mine = watch.imported.files(watch.own_code.has)
     for file in mine[:MOST_SOURCES]:
         read = sources.read(file)
         if read and len(read[0]) <= MOST_SOURCE_LINES:

@@ -28,8 +28,8 @@ def working(*numbers: int, route: Route | None = GET) -> tuple[Task, ...]:
     return tuple(task(number, library("read"), USE, route=route) for number in numbers)
 
 
-def claims(*numbers: int, kind: str = "pool", size: int | None = 2) -> tuple[Claim, ...]:
-    return tuple(Claim(Party(task=number), 77, kind, "Pool", size) for number in numbers)
+def claims(*numbers: int, kind: str = "pool", size: int | None = 2, taken: int | None = None) -> tuple[Claim, ...]:
+    return tuple(Claim(Party(task=number), 77, kind, "Pool", size, taken) for number in numbers)
 
 
 def of(tasks: tuple[Task, ...], asked: tuple[Claim, ...]) -> Recording:
@@ -80,3 +80,16 @@ def test_a_way_that_leads_elsewhere_holds_nothing() -> None:
     others = tuple(replace(one, chain=(user("report", 5),)) for one in working(4, 5))
 
     assert found(of((*waiting(1, 2, 3), *others), claims(1, 2, 3))) == ()
+
+
+def test_callers_queue_for_members_that_were_not_given_back() -> None:
+    """The pool says that both of its members are out, and nobody else is on the way of the three."""
+    use = found(of(waiting(1, 2, 3), claims(1, 2, 3, taken=2)))[0]
+
+    assert (use.pool.size, use.pool.queued, use.holding, use.holders) == (2, 3, 0, ())
+    assert (use.waiters[0].line, use.held_s) == (20, 0.75)
+
+
+def test_a_pool_with_a_member_left_is_not_what_its_callers_wait_for() -> None:
+    """One of two is taken: they wait inside of it for something else, such as an address that is looked up."""
+    assert found(of(waiting(1, 2, 3), claims(1, 2, 3, taken=1))) == ()

@@ -40,7 +40,8 @@ class Code:
 class Codes:
     """Decodes code objects. An object enters the cache only if its type is `code` at that moment.
 
-    `folder` is where relative file names are taken to lie (before 3.9 a script keeps the one it was started by).
+    `folder` is where relative file names are taken to lie (before 3.9 a script keeps the one it was started by); files
+    that begin with one of `own` are the service's own, wherever they lie.
     """
 
     def __init__(self, reader: Reader, classes: Classes, texts: Texts, containers: Containers) -> None:
@@ -55,6 +56,7 @@ class Codes:
         self._adaptive = layout["code_object.co_code_adaptive"] if self._is_modern else 0
         self._size = layout["code_object.size"]
         self.folder = ""
+        self.own: tuple[str, ...] = ()
         self.flush()
 
     def flush(self) -> None:
@@ -126,7 +128,7 @@ class Codes:
                 self.flush()
             code = self.at(address)
             line = find_line(code.table, code.first_line, instruction, self._minor)
-            found = self._frames[key] = Frame(code.function, code.file, line)
+            found = self._frames[key] = Frame(code.function, code.file, line, code.file.startswith(self.own))
         return found
 
     def variables(self, address: int) -> tuple[tuple[str, int], ...]:

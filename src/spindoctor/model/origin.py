@@ -13,6 +13,9 @@ LIBRARY = re.compile(r"/(site|dist)-packages/|^<frozen |/lib(64)?/python3\.\d+t?
 Editable installs and the working directory lie elsewhere and are the user's.
 """
 
+INSTALLED = re.compile(r"/(site|dist)-packages/")
+"""Where installers put code, and nobody else."""
+
 PSEUDO = re.compile(r"^<.*>$|^$")
 """`<string>`, `<attrs generated init ...>`: compiled at run time, in nobody's file."""
 
@@ -24,10 +27,15 @@ SHIM = "<shim>"
 
 
 def is_user(frame: Frame) -> bool:
-    """Whether the frame is the user's own code: neither installed, nor the standard library, nor made at run time."""
-    return _is_user_file(frame.file)
+    """Whether the frame is the user's own code: neither a library's, nor the interpreter's, nor made at run time."""
+    return frame.is_own or _is_user_file(frame.file)
 
 
 @lru_cache(MOST_FILES)
 def _is_user_file(file: str) -> bool:
-    return not LIBRARY.search(file) and not PSEUDO.match(file)
+    return not is_library(file) and not PSEUDO.match(file)
+
+
+def is_library(file: str) -> bool:
+    """Whether an installer or the interpreter put the file where it is."""
+    return bool(LIBRARY.search(file))

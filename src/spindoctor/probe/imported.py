@@ -24,6 +24,11 @@ class Imported:
         """The files of these modules."""
         return tuple(dict.fromkeys(self._wanted(is_wanted).values()))
 
+    def tops(self) -> dict[str, str]:
+        """The top-level modules and their files, without the standard library's."""
+        names = dict.fromkeys(name.partition(".")[0] for name in self._names())
+        return {name: self._file(name) for name in names if name not in sys.stdlib_module_names}
+
     def _wanted(self, is_wanted: Callable[[str], bool]) -> dict[str, str]:
         packages: dict[str, list[str]] = {}
         for name in self._names():

@@ -67,6 +67,7 @@ class Interpreter:
         self._natives: frozenset[int | None] = frozenset()
         self._generation = 0
         self._folder = ""
+        self._own: tuple[str, ...] = ()
         self._assemble(layout)
 
     def _assemble(self, layout: Layout) -> None:
@@ -74,7 +75,7 @@ class Interpreter:
         self.layout = layout
         self.reader = reader = Reader(self._snapshot, layout)
         self.objects = objects = Objects(reader)
-        objects.codes.folder = self._folder
+        objects.codes.folder, objects.codes.own = self._folder, self._own
         self._runtime = Runtime(reader, self.runtime_address)
         self._frames = Frames(reader, objects.classes, objects.codes)
         self._stacks = Stacks(reader, self._frames)
@@ -171,6 +172,11 @@ class Interpreter:
     def place_files(self, folder: str) -> None:
         """Take relative names of source files to lie in this folder."""
         self._folder = self.objects.codes.folder = folder
+
+    def take_as_own(self, beginnings: tuple[str, ...]) -> None:
+        """Take code in files whose names begin so to be the service's own, wherever it was installed."""
+        self._own = self.objects.codes.own = beginnings
+        self.objects.codes.flush()
 
     # looks
 

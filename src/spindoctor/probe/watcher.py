@@ -20,6 +20,7 @@ from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.probe.applications import OwnCode
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.hubs import HubWatch
@@ -45,8 +46,15 @@ MOST_ROUTES = 500
 class ProcessWatch:
     """One process under observation. Not for more than one thread of ours."""
 
-    def __init__(self, process: Process, is_user: Callable[[Frame], bool], *, asks_routes: bool = False) -> None:
-        """Attach; `is_user` tells the user's own code.
+    def __init__(
+        self,
+        process: Process,
+        is_user: Callable[[Frame], bool],
+        *,
+        asks_routes: bool = False,
+        leader: Process | None = None,
+    ) -> None:
+        """Attach; `is_user` tells the user's own code, `leader` is the process that the whole service began with.
 
         With `asks_routes` every look at a stack asks for the request that it works for.
 
@@ -85,6 +93,7 @@ class ProcessWatch:
         self.ended: str | None = None
         self._settings = SettingsReader(self.interpreter)
         self.imported = Imported(self.interpreter)
+        self.own_code = OwnCode(self.interpreter, self.imported, is_user, (process, leader or process))
 
     def look(self, at_s: float) -> None:
         """Make one look; a failed one is counted in `missed`."""

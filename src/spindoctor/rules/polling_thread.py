@@ -50,6 +50,12 @@ MAX_ASLEEP = 0.1
 MIN_REPEATS = 0.4
 """Lower bound. A computation shows new things in every look; five events a second change a poller's in four of ten."""
 
+MOSTLY_ASKS = 0.9
+"""Lower bound. Who is met at the question in nine looks of ten does nothing else, whatever the answer is made of."""
+
+MIN_REPEATS_ASKING = 0.2
+"""Lower bound, for those: what is made anew to ask with (a selector, a deadline) differs wherever a look meets it."""
+
 MIN_ASKS = 0.2
 """Lower bound. Beside the question there is the way back to it, and what it takes to call a function."""
 
@@ -116,7 +122,8 @@ def _waits(one: Spin) -> bool:
 def _polls(one: BusyThread) -> bool:
     turns = one.turns >= MIN_TURNS or one.still.ratio <= MOST_STILL or one.system_share >= TURNS_IN_KERNEL
     asks = one.asks.low >= MIN_ASKS and one.works.ratio <= MAX_WORKS
-    return turns and asks and one.repeats.low >= MIN_REPEATS
+    needed = MIN_REPEATS_ASKING if one.asks.low >= MOSTLY_ASKS else MIN_REPEATS
+    return turns and asks and one.repeats.low >= needed
 
 
 def _finding(one: BusyThread) -> Finding:
@@ -124,7 +131,7 @@ def _finding(one: BusyThread) -> Finding:
     culprit = one.asking_site.culprit if one.asking_site else Culprit(pid=one.pid, thread=one.name)
     return Finding(
         claim=f"{culprit.function or 'thread ' + one.name} asks again and again without waiting ({asked}): thread "
-        f"{one.name} burns {one.cores:.2f} cores, and nothing that it can see changes",
+        f"{one.name} burns {one.cores:.2f} cores, and {_changes(one)}",
         severity="critical",
         confidence="high" if one.caught or one.turns >= MIN_TURNS else "medium",
         cost=Cost(cores=one.cores),
@@ -139,6 +146,10 @@ def _finding(one: BusyThread) -> Finding:
         explains="the core that is burned, and a delay of some milliseconds for every thread that needs the GIL",
         would_change="a variable of this thread that changes from look to look",
     )
+
+
+def _changes(one: BusyThread) -> str:
+    return "nothing that it can see changes" if one.repeats.low >= MIN_REPEATS else "does nothing else"
 
 
 def _evidence(one: BusyThread, asked: str) -> tuple[Figure, ...]:
