@@ -171,8 +171,8 @@ class Recorder:
         return bool(alive)
 
     def _look_at_tasks(self, now_s: float) -> float:
-        """Make the slow look at all members; the seconds it took."""
-        before_s = time.monotonic()
+        """Make the slow look at all members; the seconds of our CPU that it took."""
+        before_s = time.thread_time()
         for watch in self._watches:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
@@ -180,7 +180,7 @@ class Recorder:
             found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
             self._pipe_looks += [found] if found else []
         self._queues.look(now_s)
-        return time.monotonic() - before_s
+        return time.thread_time() - before_s
 
     def _follow(self) -> None:
         """Share the CPU of the thread that is hottest now."""

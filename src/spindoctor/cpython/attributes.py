@@ -23,6 +23,7 @@ MANAGED_DICT, INLINE_VALUES = 1 << 4, 1 << 2  # type flags, 3.11+ and 3.13+
 MANAGED_DICT_AT, VALUES_AT_311 = -24, -32
 MAX_DEPTH = 64  # bases searched for members
 MAX_NAMES = 1 << 16
+MAX_KEPT = 1 << 12  # sets of names
 VALUES_SINCE, TAGGED_POINTER = 11, 12
 
 
@@ -37,12 +38,21 @@ class Attributes:
         self._cached_keys = reader.layout["heap_type_object.ht_cached_keys"]
         self._valid = reader.layout.offsets.get("dict_values.valid", 0)
         self._minor = reader.layout.minor
+        self._names: dict[tuple[int, ...], list[str | None]] = {}
+
+    def flush(self) -> None:
+        """Forget the names that instances share: their type may be gone."""
+        self._names.clear()
 
     def read(self, address: int) -> dict[str, int]:
         """Return name -> address of the value, slots first."""
         found = self._classes.of(address)
         attributes = self._slots(address, found)
-        attributes.update(self.named(self._dict_pairs(address, found)))
+        if self._minor >= VALUES_SINCE and found.flags & MANAGED_DICT:
+            attributes.update(self._managed_items(address, found))
+        elif found.dict_offset:
+            pointer = self._reader.word(address + self._dict_offset(address, found))
+            attributes.update(self.named(self._dicts.pairs(pointer) if pointer else ()))
         return attributes
 
     def one(self, address: int, name: str) -> int | None:
@@ -66,19 +76,24 @@ class Attributes:
         values = self._reader.gather([address + offset for offset in members.values()]) if members else []
         return {name: value for name, value in zip(members, values, strict=True) if value}
 
-    def _dict_pairs(self, address: int, found: Class) -> Pairs:
-        if self._minor >= VALUES_SINCE and found.flags & MANAGED_DICT:
-            return self._managed_pairs(address, found)
-        if not found.dict_offset:
-            return ()
-        pointer = self._reader.word(address + self._dict_offset(address, found))
-        return self._dicts.pairs(pointer) if pointer else ()
-
-    def _managed_pairs(self, address: int, found: Class) -> Pairs:
+    def _managed_items(self, address: int, found: Class) -> dict[str, int]:
         values, pointer = self._managed(address, found)
-        if values:
-            return self._dicts.split_pairs(self._reader.word(found.address + self._cached_keys), values)
-        return self._dicts.pairs(pointer) if pointer else ()
+        if not values:
+            return self.named(self._dicts.pairs(pointer) if pointer else ())
+        pairs = self._dicts.split_pairs(self._reader.word(found.address + self._cached_keys), values)
+        return self._shared(pairs)
+
+    def _shared(self, pairs: Pairs) -> dict[str, int]:
+        """Return what `named` does for names that the type keeps: they live as long as it does."""
+        keys = tuple([key for key, _ in pairs])
+        names = self._names.get(keys)
+        if names is None:
+            if len(self._names) >= MAX_KEPT:
+                self.flush()
+            names = self._texts.read_many(keys)
+            if None not in names:
+                self._names[keys] = names
+        return {name: value for name, (_, value) in zip(names, pairs, strict=True) if name is not None}
 
     def _managed(self, address: int, found: Class) -> tuple[int, int]:
         """Return the addresses of the instance's values and of its dict; one of them is 0."""

@@ -40,6 +40,8 @@ class Classes:
     def __init__(self, reader: Reader) -> None:
         layout = reader.layout
         self._reader = reader
+        self._read = reader.memory.read
+        self._ob_type = layout["pyobject.ob_type"]
         self._item = layout["tuple_object.ob_item"]
         self._size = layout["var_object.ob_size"]
         self._length = layout["type_object.tp_mro"] + 8
@@ -56,7 +58,8 @@ class Classes:
 
     def of(self, address: int) -> Class:
         """Return the type of the object at `address`."""
-        return self.at(self._reader.type_of(address))
+        kind = word_at(self._read(address + self._ob_type, 8))[0]
+        return self._classes.get(kind) or self.at(kind)
 
     def at(self, address: int) -> Class:
         """Return the type object at `address`; `Misread` if there is none."""

@@ -8,12 +8,13 @@ until it is left, also while functions called by the handler run.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from spindoctor.cpython.classes import EXCEPTION, TEXT, Classes
 from spindoctor.cpython.codes import Codes
 from spindoctor.cpython.holdings import Holdings
-from spindoctor.cpython.reader import Reader
+from spindoctor.cpython.reader import Reader, word_at
 from spindoctor.cpython.texts import Texts
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
@@ -57,16 +58,23 @@ class Exceptions:
         self._holdings = holdings
         self._is_modern = reader.layout.minor >= INTERPRETER_FRAMES_SINCE
 
+    @functools.cached_property
+    def _item(self) -> tuple[int, int, int, int]:
+        """Where an item's members begin, how many bytes they are, and where in them value and next item lie."""
+        value, previous = (self._layout[f"err_stackitem.{name}"] for name in ("exc_value", "previous_item"))
+        first = min(value, previous)
+        return first, max(value, previous) + 8 - first, value - first, previous - first
+
     def handled(self, thread: int) -> int:
         """Return the address of the exception that the thread whose state lies here is handling, 0 if it is none."""
-        layout = self._layout
-        item = self._reader.word(thread + layout["thread_state.exc_info"])
+        first, size, value_at, previous_at = self._item
+        value: int
+        item = self._reader.word(thread + self._layout["thread_state.exc_info"])
         for _ in range(MOST_ITEMS):
             if not item:
                 return 0
-            value, item = self._reader.gather(
-                [item + layout["err_stackitem.exc_value"], item + layout["err_stackitem.previous_item"]]
-            )
+            block = self._reader.read(item + first, size)
+            value, item = word_at(block, value_at)[0], word_at(block, previous_at)[0]
             if value and self._classes.of(value).flags & EXCEPTION:
                 return value
         return 0

@@ -38,6 +38,7 @@ class Objects:
     def flush(self) -> None:
         """Forget types and code objects that were read."""
         self.classes.flush()
+        self.attribute_reader.flush()
         self.codes.flush()
 
     def type_name(self, address: int) -> str:

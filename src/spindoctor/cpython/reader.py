@@ -34,7 +34,10 @@ class Reader:
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of many ranges in one go."""
-        if any(size < 0 for _, size in ranges) or sum(size for _, size in ranges) > MAX_READ:
+        total = 0
+        for _, size in ranges:
+            total += size if size >= 0 else MAX_READ + 1
+        if total > MAX_READ:
             raise Misread("a length beyond all measure")
         return self.memory.read_many(ranges)
 
@@ -54,7 +57,7 @@ class Reader:
 
     def gather(self, addresses: Sequence[int]) -> list[int]:
         """Return the word at each of many addresses, in one go."""
-        return [word_at(block)[0] for block in self.read_many([(address, 8) for address in addresses])]
+        return [word_at(block)[0] for block in self.memory.read_many([(address, 8) for address in addresses])]
 
     def type_of(self, address: int) -> int:
         """Return the address of the object's type."""

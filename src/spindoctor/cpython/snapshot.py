@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from spindoctor.cpython.memory import Copier, Memory, Range
+from spindoctor.cpython.pages import Pages
 from spindoctor.errors import Unreadable
 
 MAX_GAP = 2048
@@ -32,7 +33,8 @@ class Snapshot:
     """A `Memory` that reads from a copy while there is one, else from the memory behind it."""
 
     def __init__(self, memory: Memory) -> None:
-        self._memory = memory
+        self._behind = self._memory = memory
+        self._pages = Pages(memory)
         self._has_copy = False
         self.forget()
 
@@ -50,12 +52,19 @@ class Snapshot:
 
     def renew(self) -> None:
         """Copy anew where there is a copy: what was read from it did not belong together."""
+        self._pages.forget()
         if self._has_copy:
             self.take()
+
+    def hold(self) -> None:
+        """Read by whole pages from now on, each of them once."""
+        self._pages.forget()
+        self._memory = self._pages
 
     def drop(self) -> None:
         """Read the memory itself from now on."""
         self._has_copy = False
+        self._memory = self._behind
 
     def read(self, address: int, size: int) -> bytes:
         """Return exactly `size` bytes from `address` on."""
@@ -89,6 +98,7 @@ class _Wishes:
         self._memory = memory
         self._wanted: set[Range] = set()
         self._used: set[Range] = set()
+        self._found: dict[Range, int] = {}
         self._missed: set[Range] = set()
         self._is_stale = False
         self._copies = 0
@@ -99,8 +109,9 @@ class _Wishes:
         """Copy all that is wanted."""
         self._copies += 1
         if self._copies % EPOCH == 0:
-            self._wanted &= self._used
+            self._wanted &= self._used | self._found.keys()
             self._used.clear()
+            self._found.clear()
             self._missed.clear()
             self._is_stale = True
         if self._is_stale:
@@ -112,13 +123,15 @@ class _Wishes:
         """Return the bytes from the copy; None, and remember that they were wanted, where they are not in it."""
         if not size:  # what a word read while it changed makes of a length
             return b""
-        self._used.add((address, size))
-        index = bisect_right(self._starts, address) - 1
-        if index >= 0 and address + size <= self._ends[index] and self._data:
-            place = self._places[index] + address
-            return self._data[place : place + size]
-        self._learn((address, size))
-        return None
+        place = self._found.get((address, size))
+        if place is None:
+            index = bisect_right(self._starts, address) - 1
+            is_there = index >= 0 and address + size <= self._ends[index]
+            place = self._found[address, size] = self._places[index] + address if is_there else -1
+        if place < 0 or not self._data:
+            self._learn((address, size))
+            return None
+        return self._data[place : place + size]
 
     def find_many(self, ranges: Sequence[Range]) -> list[bytes] | None:
         """Return the bytes of each range; None where one of them is not in the copy."""
@@ -140,6 +153,8 @@ class _Wishes:
 
     def _place(self, ranges: Sequence[Range]) -> None:
         """Find where each range will lie in the copy."""
+        self._used |= self._found.keys()
+        self._found.clear()
         self._starts = [start for start, _ in ranges]
         self._ends = [start + size for start, size in ranges]
         self._places, position = [], 0

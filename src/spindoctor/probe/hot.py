@@ -15,7 +15,7 @@ from dataclasses import replace
 from spindoctor.cpython.classes import EXCEPTION
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
-from spindoctor.errors import Misread
+from spindoctor.errors import Misread, Unreadable
 from spindoctor.model.hot import Failure, Held, HotLook, Match
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import ThreadLook
@@ -84,10 +84,10 @@ class HotWatch:
         enough = HOT_SHARE * (at_s - self._last_s) * 1e9
         self._hot = [tid for tid, ran_ns in self._ran.most_common(MOST_THREADS) if ran_ns >= enough]
         self._ran.clear()
-        self._last_s, before_s = at_s, time.monotonic()
+        self._last_s, before_s = at_s, time.thread_time()
         hot = [tid for tid in self._hot if tid in now and tid in stacks]
         self.looks.extend(self._reader.look(at_s, tid, stacks[tid].frames) for tid in hot)
-        took_s = time.monotonic() - before_s
+        took_s = time.thread_time() - before_s  # not what a crowded machine made us wait: nothing was read meanwhile
         self._next_s = at_s + max(1 / LOOKS_PER_S, took_s / MOST_OWN_SHARE)
 
     def _read_failures(self, at_s: float, states: Mapping[int, int]) -> None:
@@ -113,9 +113,13 @@ class HotReader:
         self._objects = interpreter.objects
         self._matches = MatchReader(interpreter)
         self._torn = 0
+        self._seen: dict[int, object] = {}
+        self._without_length: set[int] = set()
+        """Types one of whose instances was no container: to see that, all its attributes have to be read."""
 
     def look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> HotLook:
         """One look at a stack, innermost frame first."""
+        self._seen.clear()
         caught: list[str] = []
         held = [
             self._held(raw, caught) if number < INNERMOST or not _is_installed(raw) else ()
@@ -180,14 +184,19 @@ class HotReader:
             return "an exception"
         if found.name in {"NoneType", "bool", "int", "float"}:
             return self._number(address)
+        if found.address in self._without_length:
+            return None
         try:
             length = self._objects.length(address)
+        except Unreadable:
+            return None
         except Misread:
+            self._without_length.add(found.address)
             return None
         return (found.name, length, self._objects.value(address, 1, MOST_ITEMS))
 
     def _number(self, address: int) -> object:
-        value = self._objects.value(address)
+        value = self._objects.value(address, 0)
         if isinstance(value, float) and min(abs(value - time.time()), abs(value - time.monotonic())) < CLOCK_S:
             return "a clock"
         return (value,)
@@ -198,10 +207,13 @@ class HotReader:
         return [(name, self._attribute(value)) for name, value in attributes]
 
     def _attribute(self, address: int) -> object:
-        try:
-            return self._simple(address)
-        except Misread:
-            return None
+        """What an attribute holds; in one look the same object is the same."""
+        if address not in self._seen:
+            try:
+                self._seen[address] = self._simple(address)
+            except Misread:
+                self._seen[address] = None
+        return self._seen[address]
 
 
 def _is_installed(raw: RawFrame) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from spindoctor.cpython.awaiters import Awaiters
@@ -190,6 +191,15 @@ class Interpreter:
     def drop(self) -> None:
         """Read the memory itself again."""
         self._snapshot.drop()
+
+    @contextmanager
+    def by_pages(self) -> Iterator[None]:
+        """Read by whole pages, each of them once for some hundred reads: for what follows many objects."""
+        self._snapshot.hold()
+        try:
+            yield
+        finally:
+            self._snapshot.drop()
 
     # threads and the runtime
 

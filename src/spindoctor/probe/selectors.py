@@ -34,10 +34,10 @@ class SelectorWatch:
         """Read the selector calls of these threads, which run, when our time allows."""
         if at_s < self._next_s or len(self.looks) >= MOST_LOOKS:
             return
-        before_s = time.monotonic()
+        before_s = time.thread_time()
         for tid, frames in stacks.items():
             self._look(at_s, tid, frames)
-        self._next_s = at_s + (time.monotonic() - before_s) / MOST_OWN_SHARE
+        self._next_s = at_s + (time.thread_time() - before_s) / MOST_OWN_SHARE
 
     def _look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> None:
         poll = self._polls.read(tid, frames)

@@ -100,7 +100,8 @@ class ProcessWatch:
         try:
             self.samples.append(self._look(at_s))
             self._runners.settle()
-            self._hot.follow(at_s, self._fresh.values(), self._stacks, self._roster.states)
+            with self.interpreter.by_pages():
+                self._hot.follow(at_s, self._fresh.values(), self._stacks, self._roster.states)
         except Misread as misread:
             self.missed[reason(misread)] += 1
             self._roster.clear()
@@ -159,7 +160,7 @@ class ProcessWatch:
 
     def _settle(self, fresh: Mapping[int, ThreadLook], gil: Gil) -> None:
         """Bring the looks at threads that have not run up to date: those that ran or had the GIL a look ago."""
-        for tid in self._runners.ended & self._looks.keys():
+        for tid in self._runners.ended.intersection(self._looks):
             del self._looks[tid]
         self._roster.forget(self._runners.ended)
         holder = self._roster.tids.get(gil.holder, 0)
@@ -242,11 +243,12 @@ class ProcessWatch:
         self._tasks_seen_at = self._runners.moves
         loops, looks = list(self._loops.values()), list(self._loop_looks.values())
         try:
-            look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
-            self.task_looks.append(self._with_waits(look, loops))
-            self._holders = {}
-            self._overdue()
-            self._find_requests()
+            with self.interpreter.by_pages():
+                look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
+                self.task_looks.append(self._with_waits(look, loops))
+                self._holders = {}
+                self._overdue()
+                self._find_requests()
         except Misread as misread:
             self.missed[f"tasks: {reason(misread)}"] += 1
         except Gone:
