@@ -97,6 +97,15 @@ def test_a_dump_in_a_pipe_is_plain_text_of_eighty_columns(environment: dict[str,
     assert [line for line in text.splitlines() if len(line) > 80 and "/" not in line] == []
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """A shell starts what runs in the background with interrupts ignored, and so are its children's: not here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_what_was_seen_until_ctrl_c_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a.spinrec"
     with standing("3.12", "compute") as (pid, _):

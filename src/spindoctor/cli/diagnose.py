@@ -71,6 +71,8 @@ def diagnose(
         if save:
             _save(recording, save, quiet=quiet)
         code = deliver(recording, delivery)
+        if html and not quiet:
+            tell(f"wrote {html} ({html.stat().st_size:,} bytes): open it in a browser")
     raise typer.Exit(code)
 
 
