@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 from spindoctor.model.frames import Frame, Stack
-from spindoctor.model.origin import is_user
+from spindoctor.model.origin import MOST_FILES, is_user
 
 ENTRY = re.compile(r"/bin/[^/]+$|/__main__\.py$")
 """Console scripts and `__main__` modules: they only start something."""
@@ -28,11 +29,18 @@ def user_frame(stack: Stack) -> Frame | None:
 
     A console script that has called a library is no place to look at: it starts a server and says nothing of its work.
     """
+    for frame in stack:
+        if frame.function != "<module>" and is_user(frame) and not _is_entry(frame.file):
+            return frame
     mine = [frame for frame in stack if is_user(frame)]
     named = [frame for frame in mine if frame.function != "<module>"]
-    inside = [frame for frame in named if not ENTRY.search(frame.file)]
-    started = [frame for frame in mine if frame == stack[0] or not ENTRY.search(frame.file)]
-    return next(iter(inside or named or started), None)
+    started = [frame for frame in mine if frame == stack[0] or not _is_entry(frame.file)]
+    return next(iter(named or started), None)
+
+
+@lru_cache(MOST_FILES)
+def _is_entry(file: str) -> bool:
+    return bool(ENTRY.search(file))
 
 
 def library_frame(stack: Stack) -> Frame | None:
