@@ -22,7 +22,7 @@ help:
 	@echo "make test-lab   the lab's services, sick and cured, on the Pythons of this machine"
 	@echo "make test-formats  other tools' readers, from npm, on the files that record and export write"
 	@echo "make lab        all rules on all cases; writes docs/verdicts.md (ARGS='--wide --repeat 3')"
-	@echo "make bench      measure beside other readers, some ten minutes; writes docs/benchmarks.md (ARGS=--quick: one)"
+	@echo "make bench      measure beside other readers, half an hour; writes docs/benchmarks.md (ARGS=--quick: four minutes)"
 	@echo "make clean      remove what the targets above made in this folder"
 
 $(STAMP): pyproject.toml
@@ -61,7 +61,10 @@ lab: $(STAMP)
 	@$(BIN)/python lab/matrix.py $(ARGS)
 
 bench: $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy austin-dist
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy || true
+	@for version in 4.0.0 3.7.0; do \
+	  test -d $(VENV)/bench-peers/austin-$$version || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --no-deps --target $(VENV)/bench-peers/austin-$$version austin-dist==$$version || true; done
 	@$(BIN)/python bench/run.py $(ARGS)
 
 clean:

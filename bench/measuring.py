@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import resource
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from peers import Peer
+from peers import PEERS_BY_NAME, Asked, Peer
 from pythons import Interpreter
+from runs import NOBODY, Run
 
 TARGET = Path(__file__).with_name("target.py")
 SETTLE_S = 1.0
 """A reader's start-up is over by then: its steady cost is counted from here to the end of its look."""
 
 TAIL_S = 0.3
-TICKS = os.sysconf("SC_CLK_TCK")
+"""The last part of a look is left out: a reader may already be at its report."""
 
+GLANCE_S = 0.02
+"""So often a reader's memory and CPU are read; the kernel itself keeps the largest memory."""
 
-@dataclass(frozen=True)
-class Run:
-    """One run. Cores are CPU seconds per second of looking; `rate` is the target's iterations a second meanwhile."""
+PATIENCE_S = 30.0
+"""A reader that has not ended so long after its look is ended."""
 
-    workload: str
-    python: str
-    peer: str
-    steady_cores: float | None = None
-    cpu_s: float | None = None
-    start_s: float | None = None
-    whole_s: float | None = None
-    memory_mb: float | None = None
-    rate: float | None = None
-    error_of_share: float | None = None
-    missed_share: float | None = None
-    failed: str = ""
+CPU_CLOCK = 2
+"""CPUCLOCK_SCHED in include/linux/posix-timers.h: the clock of the CPU time of a process, in nanoseconds."""
 
 
 class Service:
     """A target under way. `told` are the lines that it has printed since READY."""
 
-    def __init__(self, process: subprocess.Popen[str], pid: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self.process = process
-        self.pid = pid
+        self.pid = process.pid
         self._log = log
 
     @property
@@ -55,9 +49,42 @@ class Service:
         """Its lines, split into words."""
         return [line.split() for line in self._log.read_text().splitlines() if line]
 
-    def numbers(self, word: str) -> list[float]:
+    def pairs(self, word: str) -> list[tuple[float, float]]:
         """What it said under this word, in order."""
-        return [float(line[1]) for line in self.told if line[0] == word and len(line) > 1]
+        return [(float(line[1]), float(line[2])) for line in self.told if line[0] == word and len(line) > 2]  # noqa: PLR2004
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its threads and tasks are there."""
+        return any(line[0] == "READY" for line in self.told)
+
+
+@dataclass
+class Watched:
+    """What a reader used, as it was seen from outside."""
+
+    memory_mb: float = 0.0
+    clock: list[tuple[float, float]] = field(default_factory=list)
+
+    def glance(self, pid: int, at_s: float) -> None:
+        """Read its largest memory so far, and its CPU."""
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                self.memory_mb = max(self.memory_mb, int(found[1]) / 1024)
+            self.clock.append((at_s, own_cpu_s(pid)))
+
+    def cores(self, from_s: float, to_s: float) -> float | None:
+        """CPU seconds per second between two moments."""
+        inside = [one for one in self.clock if from_s <= one[0] <= to_s]
+        if len(inside) < 2 or inside[-1][0] - inside[0][0] < (to_s - from_s) / 2:  # noqa: PLR2004 - a span has two ends
+            return None
+        return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
+
+
+def own_cpu_s(pid: int) -> float:
+    """CPU that a process has used so far, with its threads, to the nanosecond. Raises OSError once it has ended."""
+    return time.clock_gettime((~pid << 3) | CPU_CLOCK)
 
 
 @contextlib.contextmanager
@@ -66,11 +93,14 @@ def running(target: Interpreter, workload: str, seconds: float) -> Iterator[Serv
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         command = target.command(target.place(TARGET), workload, str(seconds))
-        with log.open("w") as out, subprocess.Popen(command, stdout=out, text=True) as process:
+        with (
+            log.open("w") as out,
+            subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, text=True) as process,
+        ):
             try:
-                service = Service(process, process.pid, log)
+                service = Service(process, log)
                 end = time.monotonic() + 20
-                while not service.numbers("READY"):
+                while not service.is_ready:
                     if process.poll() is not None or time.monotonic() > end:
                         raise RuntimeError(f"{workload} did not start on {target.version}")
                     time.sleep(0.05)
@@ -81,48 +111,33 @@ def running(target: Interpreter, workload: str, seconds: float) -> Iterator[Serv
                         kill(pid, signal.SIGKILL)
 
 
-def own_cpu_s(pid: int) -> float | None:
-    """CPU that a process has used so far, with its threads; None once it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def watch(peer: Peer, target: Interpreter, workload: str, seconds: float) -> Run:
     """Let one reader look at a fresh target."""
-    with running(target, workload, seconds + 12) as service, tempfile.TemporaryDirectory() as folder:
-        name = f"spindoctor-bench-{os.getpid()}-{peer.name}.out"
-        output = Path(target.root) / "tmp" / name if peer.name == "profiling.sampling" and target.root else None
-        output = output or Path(folder) / name
-        before = len(service.numbers("TICK"))
-        began = time.monotonic()
-        process = subprocess.Popen(
-            peer.command(target, service.pid, seconds, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(SETTLE_S)
-        first, first_s = own_cpu_s(process.pid), time.monotonic()
-        time.sleep(max(0.5, seconds - SETTLE_S - TAIL_S))
-        last, last_s = own_cpu_s(process.pid), time.monotonic()
-        status, used = _wait(process)
-        whole_s = time.monotonic() - began
-        share = peer.plain_share(output) if workload == "truth" else None
-        true = service.numbers("TRUE")
-        steady = (last - first) / (last_s - first_s) if first is not None and last is not None else None
+    with running(target, workload, seconds + PATIENCE_S) as service, tempfile.TemporaryDirectory() as folder:
+        output = _output(peer, target, Path(folder))
+        asked = Asked(target, workload, service.pid, seconds, output)
+        before = service.pairs("TRUE")[-1:]
+        began_s = time.monotonic()
+        watched, status, used, said = follow(peer.command(asked), Path(folder), began_s + seconds + PATIENCE_S)
+        whole_s = time.monotonic() - began_s
+        missed, looks = peer.told(said, output)
+        is_fine = status in peer.fine
         run = Run(
             workload=workload,
             python=target.version,
-            peer=peer.name,
-            steady_cores=steady,
-            cpu_s=used.ru_utime + used.ru_stime,
-            whole_s=whole_s,
-            start_s=whole_s - seconds,
-            memory_mb=used.ru_maxrss / 1024,
-            rate=_rate(service.numbers("TICK")[before:]),
-            error_of_share=abs(share - true[-1]) if share is not None and true else None,
-            missed_share=_missed(output) if peer.name == "spindoctor" else None,
-            failed="" if status in {0, 1} else f"exit status {status}",
+            reader=peer.name,
+            seconds=seconds,
+            version=peer.version(target),
+            cores=watched.cores(began_s + SETTLE_S, began_s + seconds - TAIL_S) if is_fine else None,
+            cpu_s=used.ru_utime + used.ru_stime if is_fine else None,
+            whole_s=whole_s if is_fine else None,
+            memory_mb=watched.memory_mb if is_fine else None,
+            rate=_rate(service.pairs("TICK"), began_s + SETTLE_S, began_s + seconds) if is_fine else None,
+            share=peer.share(output) if workload == "truth" and is_fine else None,
+            true_share=_true_share(before, service.pairs("TRUE")),
+            missed=missed if is_fine else None,
+            looks=looks if is_fine else None,
+            failed="" if is_fine else f"exit status {status}: {last_words(said, service.pid)}",
         )
         output.unlink(missing_ok=True)
         return run
@@ -131,31 +146,84 @@ def watch(peer: Peer, target: Interpreter, workload: str, seconds: float) -> Run
 def alone(target: Interpreter, workload: str, seconds: float) -> Run:
     """The target with nobody who looks."""
     with running(target, workload, seconds + 5) as service:
-        time.sleep(seconds)
-        return Run(workload, target.version, "none", rate=_rate(service.numbers("TICK")))
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + seconds:
+            time.sleep(GLANCE_S)
+        rate = _rate(service.pairs("TICK"), began_s + SETTLE_S, began_s + seconds)
+        return Run(workload, target.version, NOBODY, seconds=seconds, rate=rate)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage]:
-    _, status, used = os.wait4(process.pid, 0)
+def follow(command: list[str], folder: Path, until_s: float) -> tuple[Watched, int, resource.struct_rusage, str]:
+    """Run a reader to its end: what it used, its exit status, the kernel's account of it, and what it said."""
+    words = folder / "words"
+    watched = Watched()
+    with words.open("w") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        while True:
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            watched.glance(process.pid, time.monotonic())
+            if time.monotonic() > until_s:
+                process.kill()
+            time.sleep(GLANCE_S)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, used
+    return watched, process.returncode, used, words.read_text(errors="replace")
 
 
-def _rate(ticks: list[float]) -> float | None:
-    """Iterations a second between the first tick and the last."""
-    return (ticks[-1] - ticks[0]) / (len(ticks) - 1) if len(ticks) > 1 else None
+def help_s(command: list[str]) -> float:
+    """How long a program takes to print its help."""
+    began_s = time.monotonic()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return time.monotonic() - began_s
 
 
-def _missed(output: Path) -> float | None:
-    """The share of looks that failed or gave a stack that does not reach its thread's beginning."""
-    from spindoctor import store  # noqa: PLC0415 - only where there is a recording
+def last_words(said: str, pid: int) -> str:
+    """The line with which a reader gave up, PID for the number: the first that speaks of a failure, or the last."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", said)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    told = [line for line in lines if re.search(r"error|fail|unsupported|cannot|not |💥|❌", line, re.IGNORECASE)]
+    return re.sub(rf"\b{pid}\b", "PID", next(iter(told or lines[-1:]), "it said nothing"))[:200]
 
-    if not output.exists():
+
+def _output(peer: Peer, target: Interpreter, folder: Path) -> Path:
+    name = f"spindoctor-bench-{os.getpid()}-{peer.name}.out"
+    inside = _root_of(peer, target)
+    return inside / "tmp" / name if inside else folder / name
+
+
+def _root_of(peer: Peer, target: Interpreter) -> Path | None:
+    """The root in which a reader writes, None where it is our own."""
+    if not peer.runs_inside:
         return None
-    recording = store.load(output)
-    torn = sum(
-        any(not look.is_complete for look in sample.threads) for one in recording.processes for sample in one.samples
+    if peer is PEERS_BY_NAME["profiling.sampling"]:
+        from peers import newest  # noqa: PLC0415 - asked for one reader alone
+
+        python = newest()
+        return python.root if python else None
+    return target.root
+
+
+def _rate(ticks: list[tuple[float, float]], from_s: float, to_s: float) -> float | None:
+    """Iterations a second between the first tick and the last in a span of time."""
+    inside = [one for one in ticks if from_s <= one[1] <= to_s]
+    return (inside[-1][0] - inside[0][0]) / (inside[-1][1] - inside[0][1]) if len(inside) > 1 else None
+
+
+def _true_share(before: list[tuple[float, float]], told: list[tuple[float, float]]) -> float | None:
+    """The part of its CPU that the target spent in `plain` meanwhile, by its own count."""
+    if not told:
+        return None
+    first = before[0] if before else (0.0, 0.0)
+    driven, plain = (last - since for last, since in zip(told[-1], first, strict=True))
+    return plain / (driven + plain) if driven + plain else None
+
+
+@functools.cache
+def commit(folder: Path) -> str:
+    """The commit that is measured, with a `+` where files of the product differ from it."""
+    said = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=folder, capture_output=True, text=True, check=False
     )
-    misses = [miss for one in recording.processes for miss in one.missed]
-    missed = sum(miss.count for miss in misses if not miss.why.startswith(("tasks", "locks", "we ")))
-    return max(torn, missed) / max(1, recording.looks)
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "src"], cwd=folder, check=False).returncode
+    return said.stdout.strip() + ("+" if changed else "")

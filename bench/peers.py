@@ -1,4 +1,4 @@
-"""The readers that are compared: how each is started, and what its output says."""
+"""The readers that are compared: how each is started, and what it says about its own looks."""
 
 from __future__ import annotations
 
@@ -9,85 +9,193 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import debian_root
 from pythons import Interpreter
+from runs import OURS
 
 RATE = 100
-NEWEST = "3.15"
-"""The only Python that has `profiling.sampling`, and the only one that it can look at."""
+FAMILY = "workers-16"
+"""The workload in which readers are asked to look at children too."""
+
+AUSTIN = {"4.0.0": range(9, 15), "3.7.0": range(8, 14)}
+"""Its releases, newest first, and the minor versions of Python that its own documentation says each supports."""
+
+PEERS = Path(sys.prefix) / "bench-peers"
+"""Where `make bench` installs Austin's releases, which share one name."""
+
+
+MEASURED, PLAIN = re.compile(r"\b(truth|numbers|plain)\b"), re.compile(r"\bplain\b")
+"""The functions between which the target of `truth` divides its time. A torn stack may hold only the innermost."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a reader is asked: whom to look at, for how long, and where to write. `output` is as we see it."""
+
+    target: Interpreter
+    workload: str
+    pid: int
+    seconds: float
+    output: Path
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One reader. `command(target, pid, seconds, output)`; `plain_share` reads how much it gave to one function."""
+    """One reader: its command line, the exit codes of a look that went well, and the readers of its output.
+
+    `share` reads from the output how much it gave to one function; `missed` and `looks` read its last words or output.
+    """
 
     name: str
-    command: Callable[[Interpreter, int, float, Path], list[str]]
-    plain_share: Callable[[Path], float | None]
-    versions: frozenset[str] | None = None
+    command: Callable[[Asked], list[str]]
+    share: Callable[[Path], float | None]
+    told: Callable[[str, Path], tuple[float | None, int | None]]
+    fine: frozenset[int] = frozenset({0})
+    version: Callable[[Interpreter], str] = lambda _: ""
+    runs_inside: bool = False
+    """It is started in the target's root, and finds its output file there."""
 
 
 def folded_share(output: Path) -> float | None:
-    """The share of `plain` in folded stacks of the main thread: `frame;frame count` a line."""
+    """The share of `plain` in the folded stacks of the thread that computes: `frame;frame count` a line."""
     inside = total = 0
     for line in output.read_text(errors="replace").splitlines() if output.exists() else ():
         stack, _, count = line.rpartition(" ")
-        if count.isdigit() and "truth" in stack:
+        if count.isdigit() and MEASURED.search(stack):
             total += int(count)
-            inside += int(count) * bool(re.search(r"\bplain\b", stack))
+            inside += int(count) * bool(PLAIN.search(stack))
     return inside / total if total else None
 
 
 def recorded_share(output: Path) -> float | None:
-    """The same from a recording of our own."""
-    from spindoctor import store  # noqa: PLC0415 - only where there is one to read
+    """The same from the profile that is made of a recording of our own, by CPU."""
+    from spindoctor import session, store  # noqa: PLC0415 - only where there is one to read
 
     if not output.exists():
         return None
-    looks = [look for one in store.load(output).processes for sample in one.samples for look in sample.threads]
-    stacks = [{frame.function for frame in look.stack} for look in looks if look.ran_ns and not look.call]
-    mine = [names for names in stacks if "truth" in names]
-    return sum("plain" in names for names in mine) / len(mine) if mine else None
+    spots = [spot for lane in session.profile(store.load(output)).lanes for spot in lane.spots if spot.cpu_ns]
+    stacks = [(";".join(frame.function for frame in spot.stack), spot.cpu_ns) for spot in spots]
+    total = sum(weight for stack, weight in stacks if MEASURED.search(stack))
+    return sum(weight for stack, weight in stacks if PLAIN.search(stack)) / total if total else None
 
 
-def _spindoctor(target: Interpreter, pid: int, seconds: float, output: Path) -> list[str]:
-    del target
-    program = [sys.executable, "-m", "spindoctor", "diagnose", str(pid), "--json", "-q"]
-    return [*program, "--seconds", str(seconds), "--rate", str(RATE), "--save", str(output)]
+def recorded_looks(said: str, output: Path) -> tuple[float | None, int | None]:
+    """Looks that failed or gave a stack that does not reach its thread's beginning, as a share; and all looks."""
+    from spindoctor import store  # noqa: PLC0415 - only where there is a recording
+
+    del said
+    if not output.exists():
+        return None, None
+    recording = store.load(output)
+    torn = sum(
+        any(not look.is_complete for look in sample.threads) for one in recording.processes for sample in one.samples
+    )
+    misses = [miss for one in recording.processes for miss in one.missed]
+    missed = sum(miss.count for miss in misses if not miss.why.startswith(("tasks", "locks", "we ")))
+    moments = max((len(one.samples) for one in recording.processes), default=0)
+    return (torn + missed) / max(1, recording.looks + missed), moments
 
 
-def _py_spy(target: Interpreter, pid: int, seconds: float, output: Path) -> list[str]:
-    del target
-    return [tool("py-spy"), "record", "-r", str(RATE), "-d", str(int(seconds)), "-f", "raw", "-o", str(output),
-            "-p", str(pid)]  # fmt: skip
+def py_spy_looks(said: str, output: Path) -> tuple[float | None, int | None]:
+    """`Samples: 291 Errors: 3`."""
+    del output
+    found = re.search(r"Samples: (\d+) Errors: (\d+)", said)
+    if not found:
+        return None, None
+    good, bad = int(found[1]), int(found[2])
+    return bad / max(1, good + bad), good + bad
 
 
-def _austin(target: Interpreter, pid: int, seconds: float, output: Path) -> list[str]:
-    """Its newest release needs a newer C library than some machines have: there it runs in the target's root."""
-    options = ["-i", str(1_000_000 // RATE), "-x", str(int(seconds)), "-p", str(pid), "-o"]
-    if not target.root or _starts(tool("austin")):
-        return [tool("austin"), *options, str(output)]
-    shutil.copy(tool("austin"), target.root / "opt" / "austin")
-    return debian_root.chroot_command(target.root, "/opt/austin", *options, "/dev/null")
+def sampling_looks(said: str, output: Path) -> tuple[float | None, int | None]:
+    """`Captured 300 samples in 3.00 seconds`, `Error rate: 9.00` (in percent; the line is left out where it is 0)."""
+    del output
+    taken, wrong = re.search(r"Captured ([\d,]+) samples", said), re.search(r"Error rate: ([\d.]+)", said)
+    if not taken:
+        return None, None
+    return float(wrong[1]) / 100 if wrong else 0.0, int(taken[1].replace(",", ""))
 
 
-def _starts(program: str) -> bool:
-    return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
+def austin_looks(said: str, output: Path) -> tuple[float | None, int | None]:
+    """`Error rate ... 0/396 (0.00%)`, in its colours; it counts each thread in each look, so its looks are not told."""
+    del output
+    found = re.search(r"Error rate\D*?(\d+)/(\d+)", re.sub(r"\x1b\[[\d;]*m", "", said))
+    return (int(found[1]) / max(1, int(found[2])), None) if found else (None, None)
 
 
 def no_share(output: Path) -> None:
-    """Its output is a binary format of its own, which is not read here."""
-    del output
+    """Austin 4 writes a binary format of its own, which is not read here."""
+    with output.open("rb") as file:
+        return None if file.read(3) == b"MOJ" else folded_share(output)
 
 
-def _sampling(target: Interpreter, pid: int, seconds: float, output: Path) -> list[str]:
-    place = "/tmp/" + output.name if target.root else str(output)  # noqa: S108 - inside the other root
-    options = ["-a", "-r", str(RATE), "-d", str(int(seconds)), "--collapsed", "-o", place]
-    return target.command("-m", "profiling.sampling", "attach", *options, str(pid))
+def _spindoctor(asked: Asked) -> list[str]:
+    program = [sys.executable, "-m", "spindoctor", "diagnose", str(asked.pid), "--json", "-q"]
+    return [*program, "--seconds", str(asked.seconds), "--rate", str(RATE), "--save", str(asked.output)]
+
+
+def _py_spy(asked: Asked) -> list[str]:
+    family = ["--subprocesses"] if asked.workload == FAMILY else []
+    options = ["-r", str(RATE), "-d", str(int(asked.seconds)), "-f", "raw", "-o", str(asked.output)]
+    return [tool("py-spy") or "py-spy", "record", *options, *family, "-p", str(asked.pid)]
+
+
+def _austin(asked: Asked) -> list[str]:
+    family = ["-C"] if asked.workload == FAMILY else []
+    options = ["-i", str(1_000_000 // RATE), "-x", str(int(asked.seconds)), *family, "-p", str(asked.pid), "-o"]
+    program = austin(austin_for(asked.target))
+    if not asked.target.root or not program:
+        return [str(program or "austin"), *options, str(asked.output)]
+    inside = asked.target.root / "opt" / f"austin-{austin_for(asked.target)}"
+    shutil.copy(program, inside)
+    return debian_root.chroot_command(asked.target.root, f"/opt/{inside.name}", *options, f"/tmp/{asked.output.name}")  # noqa: S108 - inside the other root
+
+
+def _sampling(asked: Asked) -> list[str]:
+    """It looks at its own version only; asked about another it says so.
+
+    Children would get a process of their own each, whose cost is not seen here: of a family it looks at the parent.
+    """
+    options = ["-a", "-r", str(RATE), "-d", str(int(asked.seconds)), "--collapsed", "-o"]
+    python = newest()
+    if not python:
+        return ["profiling.sampling"]
+    place = f"/tmp/{asked.output.name}" if python.root else str(asked.output)  # noqa: S108 - inside the other root
+    return python.command("-m", "profiling.sampling", "attach", *options, place, str(asked.pid))
+
+
+@cache
+def newest() -> Interpreter | None:
+    """The Python that has `profiling.sampling`, None where this machine has none."""
+    from pythons import find_interpreters  # noqa: PLC0415 - starts every Python once
+
+    return find_interpreters().get("3.15")
+
+
+def austin_for(target: Interpreter) -> str:
+    """The release that supports the target and starts where it must run; else the newest, which says why it cannot."""
+    minor = int(target.version.partition(".")[2])
+    able = [version for version, minors in AUSTIN.items() if minor in minors and (target.root or starts(version))]
+    return next(iter(able), next(iter(AUSTIN)))
+
+
+def austin(version: str) -> Path | None:
+    """The program of one release, None where it was not installed."""
+    program = PEERS / f"austin-{version}" / "bin" / "austin"
+    return program if program.exists() else None
+
+
+@cache
+def starts(version: str) -> bool:
+    """Whether a release runs on this machine: the newest asks for a newer C library than some have."""
+    program = austin(version)
+    return (
+        bool(program) and subprocess.run([str(program), "--version"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def tool(name: str) -> str:
@@ -95,12 +203,43 @@ def tool(name: str) -> str:
     return shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or ""
 
 
-def peers() -> tuple[Peer, ...]:
-    """Those that this machine has."""
-    every = (
-        Peer("spindoctor", _spindoctor, recorded_share),
-        Peer("py-spy", _py_spy, folded_share) if tool("py-spy") else None,
-        Peer("Austin", _austin, no_share) if tool("austin") else None,
-        Peer("profiling.sampling", _sampling, folded_share, frozenset({NEWEST})),
+@cache
+def _says_version(program: str) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    return next(iter(re.findall(r"\d+\.\d+\.\d+", said)), "")
+
+
+def _sampling_version(target: Interpreter) -> str:
+    del target
+    python = newest()
+    return _says_of(python) if python else ""
+
+
+@cache
+def _says_of(python: Interpreter) -> str:
+    said = subprocess.run(python.command("-V"), capture_output=True, text=True, check=False).stdout
+    return said.strip().partition(" ")[2]
+
+
+PEERS_BY_NAME = {
+    one.name: one
+    for one in (
+        Peer(OURS, _spindoctor, recorded_share, recorded_looks, frozenset({0, 1})),
+        Peer("py-spy", _py_spy, folded_share, py_spy_looks, version=lambda _: _says_version(tool("py-spy"))),
+        Peer(
+            "profiling.sampling", _sampling, folded_share, sampling_looks, version=_sampling_version, runs_inside=True
+        ),
+        Peer("Austin", _austin, no_share, austin_looks, frozenset({0, 254}), version=austin_for, runs_inside=True),
     )
-    return tuple(one for one in every if one)
+}
+
+
+def missing() -> list[str]:
+    """One sentence for each thing that this machine lacks: what, and how to get it."""
+    lacks = [
+        "py-spy is missing: pip install py-spy" if not tool("py-spy") else "",
+        "Austin is missing: make bench installs it from PyPI" if not any(map(austin, AUSTIN)) else "",
+        "wrk is missing, so the FastAPI row is left out: apt-get install wrk" if not tool("wrk") else "",
+        "Python 3.15 with profiling.sampling is missing: python tools/debian_root.py (as root)" if not newest() else "",
+    ]
+    return [one for one in lacks if one]

@@ -1,84 +1,120 @@
 """Measures spindoctor beside the other readers, interleaved and repeated, and writes docs/benchmarks.md.
 
-    python bench/run.py [--quick] [--repeats N] [--seconds S] [--only WORKLOAD ...]
+    python bench/run.py [--quick] [--add] [--only WORKLOAD ...] [--python 3.12 ...] [--reader NAME ...]
 
-A standard run takes some ten minutes on an otherwise idle machine. It starts processes of its own and looks at no
-others.
+A standard run takes some half an hour on an otherwise idle machine; it can be made in parts with --only and --python.
+Runs are kept in docs/benchmarks.json: what is measured anew takes the place of what was kept of it (with --add it is
+added), and the page is written from all that is kept. It starts processes of its own and looks at no others.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from measuring import Run, alone, watch
-from page import page
-from peers import peers
-from pythons import find_interpreters
-from service import serve
+import service
+from measuring import alone, commit, help_s, watch
+from pages import CURVE, HELP, page
+from peers import PEERS_BY_NAME, austin, missing, tool
+from pythons import Interpreter, find_interpreters
+from runs import OURS, Run, load, merged, save
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-MAIN = ("3.12", "3.15")
-EVERY = ("3.8", "3.12", "3.14", "3.15")
-PLAN: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("founding", EVERY),
-    ("truth", MAIN),
-    ("speed", MAIN),
-    ("threads-40", ("3.12",)),
-    ("threads-200", ("3.12",)),
-    ("deep-500", ("3.12",)),
-    ("tasks-2000", ("3.12",)),
-    ("workers-16", ("3.12",)),
-)
-CURVE = ("threads-1", "threads-10", "threads-100", "threads-1000", "tasks-10", "tasks-100", "tasks-1000", "tasks-10000")
+COMPARED = ("3.8", "3.12", "3.14", "3.15")
+MINE = ("3.9", "3.10", "3.11", "3.13")
+"""On these we look alone, at the targets that say how many looks are torn."""
+
+WORKLOADS = ("founding", "truth", "speed", "threads-40", "threads-200", "deep-500", "tasks-2000", "workers-16")
+TORN = ("founding", "truth")
 
 
-def plan(*, quick: bool, only: list[str]) -> list[tuple[str, str]]:
-    """(workload, Python) in order."""
-    pairs = [(workload, version) for workload, versions in PLAN for version in (versions[-1:] if quick else versions)]
-    return [(workload, version) for workload, version in pairs if not only or workload in only]
+def plan(asked: argparse.Namespace) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(workload, Python, readers), in order."""
+    everybody = tuple(PEERS_BY_NAME)
+    steps = [(one, version, everybody) for version in COMPARED for one in WORKLOADS]
+    steps += [(one, version, (OURS,)) for version in MINE for one in TORN]
+    steps += [(service.WORKLOAD, "3.12", everybody), (HELP, "", everybody)]
+    steps += [(one, "3.12", (OURS,)) for one in CURVE]
+    for workload, version, readers in steps:
+        wanted = tuple(one for one in readers if one in asked.reader)
+        if (workload in asked.only or not asked.only) and (version in asked.python or not asked.python) and wanted:
+            yield workload, version, wanted
 
 
 def main() -> None:
-    """Measure all, keep the figures, write the page."""
+    """Measure what is asked for, keep the figures, write the page."""
+    asked = _arguments()
+    for sentence in missing():
+        print(sentence, file=sys.stderr)
+    found = find_interpreters()
+    kept = [] if asked.fresh else load(asked.runs)
+    for workload, version, readers in () if asked.page else plan(asked):
+        if version and version not in found:
+            continue
+        new = [
+            tell(one) for n in range(asked.repeats) for one in measure(workload, found.get(version), readers, n, asked)
+        ]
+        kept = merged(kept, [replace(one, commit=commit(ROOT)) for one in new], adds=asked.add)
+        save(kept, asked.runs)
+    asked.out.write_text(page(kept))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one Python for each workload, once, two seconds")
-    parser.add_argument("--repeats", type=int, help="how often each is measured (3)")
-    parser.add_argument("--seconds", type=float, help="how long each reader looks (3)")
+    parser.add_argument("--quick", action="store_true", help="each once, on Python 3.12 alone: some three minutes")
+    parser.add_argument("--repeats", type=int, default=0, help="how often each is measured (3)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each reader looks (3)")
+    parser.add_argument("--only", nargs="*", default=[], metavar="WORKLOAD", help=", ".join((*WORKLOADS, *CURVE)))
+    parser.add_argument("--python", nargs="*", default=[], metavar="VERSION", help=", ".join((*COMPARED, *MINE)))
+    parser.add_argument("--reader", nargs="*", default=[], choices=list(PEERS_BY_NAME), help="these readers alone")
+    parser.add_argument("--add", action="store_true", help="add to the runs that are kept of the same")
+    parser.add_argument("--fresh", action="store_true", help="forget all runs that are kept")
     parser.add_argument(
-        "--only", nargs="*", default=[], help="these workloads alone: " + ", ".join(one for one, _ in PLAN)
+        "--page", action="store_true", help="measure nothing, write the page from the runs that are kept"
     )
-    parser.add_argument("--out", type=Path, default=PAGE, help="the page to write (docs/benchmarks.md)")
+    parser.add_argument("--out", type=Path, default=PAGE, help="the page (docs/benchmarks.md)")
+    parser.add_argument("--runs", type=Path, help="the runs (the page's name with .json)")
     asked = parser.parse_args()
-    repeats = asked.repeats or (1 if asked.quick else 3)
-    seconds = asked.seconds or (2.0 if asked.quick else 3.0)
-    found, readers = find_interpreters(), peers()
-    runs: list[Run] = []
-    for number in range(repeats):
-        for workload, version in plan(quick=asked.quick, only=asked.only):
-            if version not in found:
-                continue
-            able = [one for one in readers if one.versions is None or version in one.versions]
-            turned = [*able[number % len(able) :], *able[: number % len(able)]]  # nobody is always the first
-            runs.append(tell(alone(found[version], workload, seconds)))
-            runs += [tell(watch(one, found[version], workload, seconds)) for one in turned]
-        if not asked.only:
-            runs += [tell(one) for one in serve(found["3.12"], readers, seconds)]
-    if not asked.only and not asked.quick:
-        ours = next(one for one in readers if one.name == "spindoctor")
-        runs += [tell(watch(ours, found["3.12"], workload, seconds)) for workload in CURVE]
-    asked.out.with_suffix(".json").write_text(json.dumps([asdict(one) for one in runs], indent=1) + "\n")
-    asked.out.write_text(page(runs, repeats, seconds, CURVE))
+    asked.repeats = asked.repeats or (1 if asked.quick else 3)
+    asked.python = asked.python or (["3.12", ""] if asked.quick else [])
+    asked.reader = asked.reader or list(PEERS_BY_NAME)
+    asked.runs = asked.runs or asked.out.with_suffix(".json")
+    return asked
+
+
+def measure(
+    workload: str, target: Interpreter | None, readers: Sequence[str], number: int, asked: argparse.Namespace
+) -> Iterator[Run]:
+    """One round: nobody first, then each reader; who comes first changes from round to round."""
+    first = number % len(readers)
+    peers = [PEERS_BY_NAME[name] for name in (*readers[first:], *readers[:first])]
+    if workload == HELP or target is None:
+        yield from _helps(readers)
+    elif workload == service.WORKLOAD:
+        yield from service.serve(target, peers, asked.seconds) if tool("wrk") else ()
+    else:
+        if len(readers) > 1:
+            yield alone(target, workload, asked.seconds)
+        for peer in peers:
+            yield watch(peer, target, workload, asked.seconds)
+
+
+def _helps(readers: Sequence[str]) -> Iterator[Run]:
+    """How long each program takes to say how it is used: its start-up without a look."""
+    commands = {OURS: [tool("spindoctor")], "py-spy": [tool("py-spy")], "Austin": [str(austin("3.7.0") or "")]}
+    for name in readers:
+        if (command := commands.get(name)) and command[0]:
+            yield Run(HELP, "", name, whole_s=help_s([*command, "--help"]))
 
 
 def tell(run: Run) -> Run:
     """Say on stderr how it goes."""
-    cores = "-" if run.steady_cores is None else f"{run.steady_cores:.3f}"
-    sys.stderr.write(f"{run.workload:12} {run.python:5} {run.peer:20} {cores} cores {run.failed}\n")
+    cores = "-" if run.cores is None else f"{run.cores:.4f}"
+    sys.stderr.write(f"{run.workload:12} {run.python:5} {run.reader:20} {cores} cores {run.failed}\n")
     return run
 
 
