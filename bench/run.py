@@ -20,7 +20,7 @@ from measuring import alone, commit, help_s, watch
 from pages import CURVE, HELP, page
 from peers import PEERS_BY_NAME, austin, missing, tool
 from pythons import Interpreter, find_interpreters
-from runs import OURS, Run, load, merged, save
+from runs import OURS, Run, load, merged, refuses, save
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -30,6 +30,8 @@ MINE = ("3.9", "3.10", "3.11", "3.13")
 
 WORKLOADS = ("founding", "truth", "speed", "threads-40", "threads-200", "deep-500", "tasks-2000", "workers-16")
 TORN = ("founding", "truth")
+ASKS_ALL = (WORKLOADS[0], HELP)
+"""Elsewhere a reader that ran at no target of this Python is not asked again."""
 
 
 def plan(asked: argparse.Namespace) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -55,9 +57,9 @@ def main() -> None:
     for workload, version, readers in () if asked.page else plan(asked):
         if version and version not in found:
             continue
-        new = [
-            tell(one) for n in range(asked.repeats) for one in measure(workload, found.get(version), readers, n, asked)
-        ]
+        able = [name for name in readers if workload in ASKS_ALL or not refuses(kept, name, version)]
+        target = found.get(version)
+        new = [tell(one) for n in range(asked.repeats) for one in measure(workload, target, able, n, asked)]
         kept = merged(kept, [replace(one, commit=commit(ROOT)) for one in new], adds=asked.add)
         save(kept, asked.runs)
     asked.out.write_text(page(kept))

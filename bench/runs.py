@@ -83,6 +83,12 @@ def save(runs: Iterable[Run], path: Path) -> None:
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
+def refuses(kept: Iterable[Run], reader: str, python: str) -> bool:
+    """Whether a reader was asked about this Python and never ran."""
+    asked = [one for one in kept if (one.reader, one.python) == (reader, python)]
+    return bool(asked) and all(one.failed for one in asked)
+
+
 def merged(kept: Sequence[Run], new: Sequence[Run], *, adds: bool) -> list[Run]:
     """The kept runs with the new ones: added to those of their place and reader, or (not `adds`) in their stead."""
     again = set() if adds else {(*one.place, one.reader) for one in new}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from runs import Run, load, merged, save
+from runs import Run, load, merged, refuses, save
 
 
 def test_runs_are_read_as_they_were_kept(tmp_path: Path) -> None:
@@ -50,3 +50,11 @@ def test_what_was_not_measured_has_no_figures() -> None:
 
 def test_the_error_of_a_profile_has_no_sign() -> None:
     assert Run("a", "3.8", "x", share=0.40, true_share=0.46).error == pytest.approx(0.06)
+
+
+def test_a_reader_refuses_a_python_only_if_it_never_ran_there() -> None:
+    kept = [Run("a", "3.15", "x", failed="no"), Run("b", "3.15", "x", cores=0.1), Run("a", "3.8", "x", failed="no")]
+
+    assert not refuses(kept, "x", "3.15")
+    assert refuses(kept, "x", "3.8")
+    assert not refuses(kept, "x", "3.12")
