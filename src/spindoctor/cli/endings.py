@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 
 import typer
@@ -45,6 +43,8 @@ def _code(end: SystemExit) -> int:
 
 
 def _apologise(error: Exception, arguments: Sequence[str], *, show: bool) -> ExitCode:
+    import traceback  # noqa: PLC0415 - needed by a fault alone
+
     text = "".join(traceback.format_exception(error))
     if show:
         sys.stderr.write(text)
@@ -56,6 +56,8 @@ def _apologise(error: Exception, arguments: Sequence[str], *, show: bool) -> Exi
 
 def _kept(text: str, arguments: Sequence[str]) -> str:
     """Writes the crash down, readable by its owner only, and gives the file's path."""
+    import tempfile  # noqa: PLC0415 - needed by a fault alone
+
     head = f"spindoctor {__version__}, Python {sys.version}\narguments: {list(arguments)}\n\n"
     with tempfile.NamedTemporaryFile(
         "w", prefix="spindoctor-crash-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"

@@ -13,8 +13,7 @@ from pathlib import Path
 from spindoctor.errors import DoctorError
 from spindoctor.model.recording import FORMAT, Recording
 from spindoctor.store import bundles
-from spindoctor.store.files import check, unusable, write
-from spindoctor.store.interning import DamagedError, decode, encode
+from spindoctor.store.files import DamagedError, check, unusable, write
 
 __all__ = ["MAGIC", "PRIVATE", "check", "load", "packed", "save", "write"]
 
@@ -44,6 +43,8 @@ def save(recording: Recording, path: Path) -> None:
 
 def packed(recording: Recording) -> bytes:
     """A recording as the bytes of a file. Raises `DoctorError` where it is larger than `load` would accept."""
+    from spindoctor.store.interning import encode  # noqa: PLC0415 - a look that is not saved needs no MessagePack
+
     body = encode(recording)
     if len(body) > MOST_BYTES:
         raise DoctorError(
@@ -66,6 +67,8 @@ def load(path: Path) -> Recording:
 
 
 def _loaded(path: Path) -> Recording:
+    from spindoctor.store.interning import decode  # noqa: PLC0415 - as above
+
     length = len(MAGIC) + NUMBER_BYTES
     with path.open("rb") as file:
         data = file.read(length)

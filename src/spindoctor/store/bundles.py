@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spindoctor.model.recording import Recording
-from spindoctor.store.files import write
-from spindoctor.store.interning import DamagedError
+from spindoctor.store.files import DamagedError, write
 
 MAGIC = b"PK\x03\x04"
 """What a ZIP archive that is not empty begins with."""

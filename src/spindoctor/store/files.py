@@ -20,6 +20,10 @@ _ADVICE = {
 }
 
 
+class DamagedError(ValueError):
+    """Why the content of a file cannot be a recording."""
+
+
 def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Writes a file, all of it or nothing; `mode` is narrowed by the umask.
 

@@ -19,15 +19,12 @@ import msgspec
 
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import Recording
+from spindoctor.store.files import DamagedError
 
 Item = TypeVar("Item")
 Convert = Callable[[Any], Any]
 Kind = Any
 """A type as hints show it; Python has no narrower name for what `get_type_hints` gives."""
-
-
-class DamagedError(ValueError):
-    """Why the content of a file cannot be a recording."""
 
 
 def encode(recording: Recording) -> bytes:
