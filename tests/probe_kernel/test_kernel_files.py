@@ -14,6 +14,7 @@ from kernel_victims import NeedRoot, Start
 from spindoctor.model.process import Process
 from spindoctor.probe.packages import normalise, parse_info_name, parse_metadata, read_packages
 from spindoctor.probe.processes import read_process
+from spindoctor.probe.rights import Rights
 from spindoctor.probe.root import TargetRoot, is_own_root
 from spindoctor.probe.sources import SourceReader, decode_source
 
@@ -149,6 +150,39 @@ def test_a_link_to_itself_ends(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
 
     assert foreign(tmp_path).read_file("/loop", 100) is None
+
+
+def test_a_process_may_read_what_its_user_may(tmp_path: Path) -> None:
+    """As user 4242 of group 4243: by what the file gives to owner, group and others, and through open folders only."""
+    file, user = tmp_path / "app.py", Rights(4242, frozenset({4243}))
+    file.touch()
+    modes = {(4242, 1): 0o400, (1, 4243): 0o440, (1, 1): 0o444}
+    facts = {who: os.stat_result((0o100000 | mode, 0, 0, 1, *who, 0, 0, 0, 0)) for who, mode in modes.items()}
+    closed = os.stat_result((0o100640, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o755)
+
+    assert all(user.may_read(str(file), one) for one in facts.values())
+    assert not user.may_read(str(file), closed)
+    assert not user.may_read(str(file), os.stat_result((0o100044, 0, 0, 1, 4242, 1, 0, 0, 0, 0)))
+    assert not Rights(None).may_read(str(file), facts[1, 1])
+    assert Rights(0).may_read(str(file), closed)
+    tmp_path.chmod(0o700)
+    assert not user.may_read(str(file), facts[1, 1])
+
+
+def test_the_user_of_a_process_is_read() -> None:
+    assert Rights.of(os.getpid()) == Rights(os.geteuid(), frozenset({os.getegid(), *os.getgroups()}))
+    assert Rights.of(2**22 + 1) == Rights(None)
+
+
+def test_a_name_that_no_file_can_have_is_that_of_no_file() -> None:
+    """Torn memory, and text that is none in any encoding."""
+    root = TargetRoot(os.getpid())
+
+    for name in ("/srv/a\0b.py", "/srv/\ud800.py"):
+        assert root.read_file(name, 100) is None
+        assert root.list_folder(name) == []
 
 
 def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:

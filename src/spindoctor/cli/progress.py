@@ -5,6 +5,7 @@ It is called between two looks, so it must cost next to nothing: no thread, no i
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -65,4 +66,5 @@ def _write(text: str) -> None:
 
 def progress(about: str, *, quiet: bool) -> Progress | None:
     """The progress to show, None with `--quiet`."""
-    return None if quiet else Progress(about, moves=sys.stderr is not None and sys.stderr.isatty())
+    moves = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return None if quiet else Progress(about, moves=moves)

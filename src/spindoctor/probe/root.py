@@ -11,8 +11,13 @@ import os
 import stat
 from collections.abc import Iterator
 
+from spindoctor.probe.rights import Rights
+
 _MOST_LINKS = 40
 """As the kernel itself (path_resolution(7))."""
+
+UNREADABLE = (OSError, ValueError)
+"""A name from the target's memory may be torn (a NUL in it), or be none in our locale's encoding: ValueErrors both."""
 
 
 def is_own_root(pid: int) -> bool:
@@ -35,6 +40,7 @@ class TargetRoot:
         """Of the process `pid`, which may end at any time: its files are missing then."""
         self._pid = pid
         self._base = "" if is_own_root(pid) else f"/proc/{pid}/root"
+        self._rights = Rights.of(pid)
         self._known = functools.lru_cache(maxsize=4096)(self._follow)
 
     def locate(self, path: str) -> str:
@@ -66,30 +72,32 @@ class TargetRoot:
     def _link(self, path: str) -> str:
         try:
             return os.readlink(self._base + path)
-        except OSError:
+        except UNREADABLE:
             return ""
 
     def list_folder(self, path: str) -> list[str]:
         """The names in a folder of the target; none where it is no folder or cannot be read."""
         try:
             return os.listdir(self.locate(path))
-        except OSError:
+        except UNREADABLE:
             return []
 
     def read_file(self, path: str, most_bytes: int) -> tuple[bytes, float] | None:
         """Content and time of last change (seconds since the epoch) of a regular file.
 
-        None where there is none, where it cannot be read or is longer than `most_bytes`. Pipes and devices are never
-        opened for reading.
+        None where there is none, where it cannot be read, by us or by the user of the process, or is longer than
+        `most_bytes`. Pipes and devices are never opened for reading.
         """
-        place = self.locate(path)
         try:
+            place = self.locate(path) if self._base else os.path.realpath(self.locate(path))
             if not stat.S_ISREG(os.stat(place).st_mode):
                 return None
             with open(place, "rb") as file:
                 facts = os.fstat(file.fileno())
-                return None if facts.st_size > most_bytes else (file.read(most_bytes), facts.st_mtime)
-        except OSError:
+                if facts.st_size > most_bytes or not self._rights.may_read(place, facts):
+                    return None
+                return file.read(most_bytes), facts.st_mtime
+        except UNREADABLE:
             return None
 
 
