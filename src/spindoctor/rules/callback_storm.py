@@ -122,7 +122,7 @@ def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
 
 def _works(loop: Loop) -> bool:
     """Whether the loop is awake because its callbacks work for long: next to no time goes into calling them."""
-    return loop.spinning.ratio < MIN_MACHINERY
+    return loop.spinning.low < MIN_MACHINERY
 
 
 def _is_closed(circle: Circle, loop: Loop) -> bool:
