@@ -14,7 +14,7 @@ from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
 from spindoctor.model.origin import is_user
 from spindoctor.model.pipes import PipeLook
-from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Target
+from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Socket, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
 from spindoctor.probe.closeup import CloseUp
@@ -43,6 +43,9 @@ MOST_SLOW_SHARE = 0.25
 
 LOOKS_BETWEEN_PINS = 20
 """A hot thread is moved to another CPU now and then; asking where it is costs some 30 us."""
+
+TICK_S = 0.05
+"""The kernel keeps these times in ticks of up to 10 ms; both readings take a moment."""
 
 HALF_WAY = 0.5
 """Descriptors are read in the middle of the look: a spin may end before it does."""
@@ -136,6 +139,7 @@ class Recorder:
         if self._extras.ends_close:
             self._look_closely()
         self._read_descriptors()
+        self._read_stays()
 
     def _run(self, seconds: float, progress: Progress) -> None:
         step_s = 1 / self.rate_hz
@@ -207,6 +211,13 @@ class Recorder:
         now_s = time.monotonic() - self._start_s
         self._queues.begin(now_s, ((pid, table.descriptors) for pid, table in self._descriptors.items()))
         self._compare_epolls()
+
+    def _read_stays(self) -> None:
+        """See which connections have been silent from the middle of the look to its end."""
+        for watch in self._watches:
+            if watch.pid in self._descriptors and not watch.ended:
+                passed_s = time.monotonic() - self._start_s - self._descriptors_at_s[watch.pid]
+                self._descriptors[watch.pid] = _with_stays(watch.pid, self._descriptors[watch.pid], passed_s)
 
     def _read_settings(self) -> None:
         if self._has_settings or self._extras.is_glance:
@@ -316,6 +327,26 @@ def _with_silences(pid: int, table: DescriptorTable) -> DescriptorTable:
         for one in table.descriptors
     )
     return replace(table, descriptors=joined)
+
+
+def _with_stays(pid: int, table: DescriptorTable, passed_s: float) -> DescriptorTable:
+    """The descriptors, with the time that has passed at those connections over which nothing went since."""
+    silences = read_silences(pid, {one.inode for one in table.descriptors if one.socket})
+    stayed = {
+        one.inode: replace(one.socket, stayed_s=passed_s)
+        for one in table.descriptors
+        if one.socket and _is_still_silent(one.socket, silences.get(one.inode), passed_s)
+    }
+    return replace(
+        table, descriptors=tuple(replace(one, socket=stayed.get(one.inode, one.socket)) for one in table.descriptors)
+    )
+
+
+def _is_still_silent(socket: Socket, silence: tuple[float, float] | None, passed_s: float) -> bool:
+    ages = (socket.sent_ago_s, socket.received_ago_s)
+    return silence is not None and all(
+        old is not None and new >= old + passed_s - TICK_S for old, new in zip(ages, silence, strict=True)
+    )
 
 
 def _birth(child: Neighbour) -> str:

@@ -89,3 +89,21 @@ def test_without_a_user_frame_it_is_the_outermost() -> None:
 
 def test_a_place_is_written_as_people_write_it() -> None:
     assert place(user("ask", 12)) == "ask (/srv/app.py:12)"
+
+
+def test_a_function_without_a_file_is_the_users_where_no_other_is() -> None:
+    """`handler` was typed in or run by `exec`; `__init__` a dataclass made for itself."""
+    handler, made = Frame("handler", "<string>", 3), Frame("Point.__init__", "<string>", 2)
+    cell = Frame("handler", "<ipython-input-3-abc>", 3)
+
+    assert user_frame((made, library("call", 5), handler, Frame("<module>", "<string>", 9))) == handler
+    assert user_frame((library("call", 5), cell)) == cell
+    assert user_frame((made, user("view", 7), handler)) == user("view", 7)
+    assert user_frame((library("call", 5), made)) is None
+    assert user_frame((library("call", 5), Frame("render", "<template>", 3))) is None
+
+
+def test_what_was_executed_comes_before_the_script_that_executed_it() -> None:
+    handler = Frame("handler", "<string>", 3)
+
+    assert user_frame((library("call", 5), handler, Frame("<module>", "/srv/run.py", 1))) == handler

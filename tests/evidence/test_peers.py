@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from recordings import PID, library, one_process, recording, task, task_looks, thread_samples, user
@@ -60,6 +61,17 @@ def test_requests_that_asked_and_got_nothing_wait_for_the_peer() -> None:
     peer = found.peers[0]
     assert (peer.peer, peer.ages_s, peer.requests, peer.seen) == (PEER, (4.0, 2.0), 2, Share(4, 4))
     assert (peer.sites[0].function, peer.sites[0].line, peer.sites[0].route) == ("parcel", 20, "GET /parcel")
+
+
+def test_a_wait_goes_on_for_as_long_as_the_connection_stays_silent() -> None:
+    """Both asked 0.2 s before the connections were read; over one of them nothing went in the 1.4 s after that."""
+    silent, talks = opened(5, 0.2, 9.0), opened(6, 0.2, 2.5)
+    assert silent.socket
+    silent = replace(silent, socket=replace(silent.socket, stayed_s=1.4))
+
+    found = told(of([at(1, 5), at(2, 6)], [silent, talks]))
+
+    assert found.peers[0].ages_s == (1.6, 0.2)
 
 
 def test_a_peer_that_answered_last_is_waited_for_for_news() -> None:

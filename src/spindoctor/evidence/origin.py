@@ -24,10 +24,18 @@ def once_each(stacks: Iterable[Stack], ask: Callable[[Stack], Answer]) -> list[A
     return [answers[id(stack)] for stack in held]
 
 
+TYPED = re.compile(r"^<(string|stdin|console|cell|(i?python-input)[-\w ]*)[^>]*>$")
+"""What `exec`, `python -c`, the interactive interpreter and notebooks name code by that is in no file."""
+
+MADE = re.compile(r"(^|\.)__\w+__$")
+"""Methods that dataclasses, named tuples and the like compile by `exec` for themselves."""
+
+
 def user_frame(stack: Stack) -> Frame | None:
     """The innermost frame of user code, module level and console scripts only where there is nothing else.
 
     A console script that has called a library is no place to look at: it starts a server and says nothing of its work.
+    Functions that were typed in, or run by `exec`, have no file; they count where no other function is the user's.
     """
     for frame in stack:
         if frame.function != "<module>" and is_user(frame) and not _is_entry(frame.file):
@@ -35,12 +43,18 @@ def user_frame(stack: Stack) -> Frame | None:
     mine = [frame for frame in stack if is_user(frame)]
     named = [frame for frame in mine if frame.function != "<module>"]
     started = [frame for frame in mine if frame == stack[0] or not _is_entry(frame.file)]
-    return next(iter(named or started), None)
+    typed = [] if named else [frame for frame in stack if _is_typed(frame)]
+    functions = [frame for frame in typed if frame.function != "<module>"]
+    return next(iter(named or functions or started or typed), None)
 
 
 @lru_cache(MOST_FILES)
 def _is_entry(file: str) -> bool:
     return bool(ENTRY.search(file))
+
+
+def _is_typed(frame: Frame) -> bool:
+    return frame.file.startswith("<") and bool(TYPED.match(frame.file)) and not MADE.search(frame.function)
 
 
 def library_frame(stack: Stack) -> Frame | None:

@@ -123,7 +123,7 @@ def _asked(talk: Conversation, socket: Socket) -> bool | None:
 
 def _age_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
     if socket.sent_ago_s is not None and math.isfinite(socket.sent_ago_s) and socket.state != CONNECTING:
-        return socket.sent_ago_s
+        return socket.sent_ago_s + socket.stayed_s
     return max(0.0, moment.look.at_s - _since(moment, talk))
 
 

@@ -99,7 +99,8 @@ class Socket:
     """A TCP, UDP or Unix socket as the kernel's tables show it.
 
     `state` is the kernel's name ("LISTEN", "CLOSE_WAIT"). `sent_ago_s` and `received_ago_s` are the seconds since data
-    went over a TCP connection in that direction (None: not told, infinite: none did).
+    went over a TCP connection in that direction (None: not told, infinite: none did). After that it stayed silent for
+    `stayed_s` more, to the end of the look (0: something went over it, or nobody looked).
     """
 
     inode: int
@@ -111,6 +112,7 @@ class Socket:
     send_queue_bytes: int = 0
     sent_ago_s: float | None = None
     received_ago_s: float | None = None
+    stayed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
