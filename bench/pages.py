@@ -30,10 +30,12 @@ WORDS = """## What the columns say
 - **CPU**: own CPU at 100 looks a second in percent of one core, start-up and report left out: from one second after
   the reader's start to the end of its look, by the kernel's clock of the process. **a look**: the same for one look;
   Austin does not say how many looks it made.
+- **looks**: how many it made of those that it was asked for, a hundred for each second.
 - **whole CPU**: own CPU of the whole run with start-up and report. **beyond the look**: what the run took more than it
   was asked to look: start-up, and from the last look to the end of its output.
 - **memory**: the largest resident memory of the reader, as the kernel keeps it (`VmHWM`).
-- **missed**: looks that failed or gave a stack without its beginning, as each reader counts them itself.
+- **missed**: of the looks that were made those that failed or gave a stack without its beginning, as each reader
+  counts them itself.
 - **profile's error**: C code drives a generator, then a plain function runs; the target counts the CPU time of both.
   The error is how far the reader's share is from the target's own, in percentage points.
 - **target**: the target's iterations a second while the reader looks, as a share of the median with nobody looking.
@@ -59,6 +61,7 @@ def percent(share: float | None) -> float | None:
 COLUMNS: tuple[tuple[str, Callable[[Run], float | None], str], ...] = (
     ("CPU, %", lambda run: percent(run.cores), "{:.2f}"),
     ("a look, us", lambda run: run.look_us, "{:.0f}"),
+    ("looks", lambda run: run.looks, "{:.0f}"),
     ("whole CPU, s", lambda run: run.cpu_s, "{:.2f}"),
     ("beyond the look, s", lambda run: run.around_s, "{:.2f}"),
     ("memory, MB", lambda run: run.memory_mb, "{:.0f}"),

@@ -3,8 +3,9 @@
     python bench/run.py [--quick] [--add] [--only WORKLOAD ...] [--python 3.12 ...] [--reader NAME ...]
 
 A standard run takes some half an hour on an otherwise idle machine; it can be made in parts with --only and --python.
-Runs are kept in docs/benchmarks.json: what is measured anew takes the place of what was kept of it (with --add it is
-added), and the page is written from all that is kept. It starts processes of its own and looks at no others.
+Runs are kept in docs/benchmarks.json. In parts, what is measured anew takes the place of what was kept of it (with
+--add it is added), and the page is written from all that is kept; a whole run begins with none. It starts processes of
+its own and looks at no others.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ MINE = ("3.9", "3.10", "3.11", "3.13")
 """On these we look alone, at the targets that say how many looks are torn."""
 
 WORKLOADS = ("founding", "truth", "speed", "threads-40", "threads-200", "deep-500", "tasks-2000", "workers-16")
+QUICK = "3.12"
 TORN = ("founding", "truth")
 ASKS_ALL = (WORKLOADS[0], HELP)
 """Elsewhere a reader that ran at no target of this Python is not asked again."""
@@ -42,8 +44,9 @@ def plan(asked: argparse.Namespace) -> Iterator[tuple[str, str, tuple[str, ...]]
     steps += [(service.WORKLOAD, "3.12", everybody), (HELP, "", everybody)]
     steps += [(one, "3.12", (OURS,)) for one in CURVE]
     for workload, version, readers in steps:
-        wanted = tuple(one for one in readers if one in asked.reader)
-        if (workload in asked.only or not asked.only) and (version in asked.python or not asked.python) and wanted:
+        wanted = tuple(one for one in readers if one in (asked.readers or readers))
+        pythons = asked.python or ([QUICK, ""] if asked.quick else [])
+        if (workload in asked.only or not asked.only) and (version in pythons or not pythons) and wanted:
             yield workload, version, wanted
 
 
@@ -53,11 +56,14 @@ def main() -> None:
     for sentence in missing():
         print(sentence, file=sys.stderr)
     found = find_interpreters()
-    kept = [] if asked.fresh else load(asked.runs)
+    is_whole = not (asked.page or asked.add or asked.only or asked.python or asked.readers)
+    kept = [] if is_whole or asked.fresh else load(asked.runs)
     for workload, version, readers in () if asked.page else plan(asked):
         if version and version not in found:
             continue
         able = [name for name in readers if workload in ASKS_ALL or not refuses(kept, name, version)]
+        if not able:
+            continue
         target = found.get(version)
         new = [tell(one) for n in range(asked.repeats) for one in measure(workload, target, able, n, asked)]
         kept = merged(kept, [replace(one, commit=commit(ROOT)) for one in new], adds=asked.add)
@@ -67,12 +73,14 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="each once, on Python 3.12 alone: some three minutes")
+    parser.add_argument("--quick", action="store_true", help="each once, on Python 3.12 alone: some four minutes")
     parser.add_argument("--repeats", type=int, default=0, help="how often each is measured (3)")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each reader looks (3)")
     parser.add_argument("--only", nargs="*", default=[], metavar="WORKLOAD", help=", ".join((*WORKLOADS, *CURVE)))
     parser.add_argument("--python", nargs="*", default=[], metavar="VERSION", help=", ".join((*COMPARED, *MINE)))
-    parser.add_argument("--reader", nargs="*", default=[], choices=list(PEERS_BY_NAME), help="these readers alone")
+    parser.add_argument(
+        "--reader", dest="readers", nargs="*", default=[], choices=list(PEERS_BY_NAME), help="these readers alone"
+    )
     parser.add_argument("--add", action="store_true", help="add to the runs that are kept of the same")
     parser.add_argument("--fresh", action="store_true", help="forget all runs that are kept")
     parser.add_argument(
@@ -82,8 +90,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, help="the runs (the page's name with .json)")
     asked = parser.parse_args()
     asked.repeats = asked.repeats or (1 if asked.quick else 3)
-    asked.python = asked.python or (["3.12", ""] if asked.quick else [])
-    asked.reader = asked.reader or list(PEERS_BY_NAME)
     asked.runs = asked.runs or asked.out.with_suffix(".json")
     return asked
 

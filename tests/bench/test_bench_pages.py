@@ -37,10 +37,10 @@ def test_a_table_shows_each_reader_beside_the_target_with_nobody_looking() -> No
     told = page(FOUNDING)
 
     assert line(told, "| reader | runs | CPU") == (
-        "| reader | runs | CPU, % | a look, us | beyond the look, s | memory, MB | missed, % | target |"
+        "| reader | runs | CPU, % | a look, us | looks | beyond the look, s | memory, MB | missed, % | target |"
     )
-    assert line(told, "| spindoctor") == "| spindoctor | 1 | 1.00 | 100 | 0.90 | 40 | 0.10 | 0.99 |"
-    assert line(told, "| py-spy") == "| py-spy | 1 | 10.00 | 1000 | 0.10 |  |  | 0.60 |"
+    assert line(told, "| spindoctor") == "| spindoctor | 1 | 1.00 | 100 | 300 | 0.90 | 40 | 0.10 | 0.99 |"
+    assert line(told, "| py-spy") == "| py-spy | 1 | 10.00 | 1000 | 300 | 0.10 |  |  | 0.60 |"
 
 
 def test_a_reader_that_does_not_run_is_told_with_its_own_words() -> None:
