@@ -188,8 +188,24 @@ def test_the_state_of_a_loops_thread(seen: Seen, state: str) -> None:
     assert spots(profile(at_loop(seen, user_s=1.0)))[0].state == state
 
 
-@pytest.mark.parametrize(("stack", "state"), [((WORKER,), "idle"), ((user("job"), WORKER), "call")])
-def test_an_executors_thread_is_idle_only_without_work(stack: tuple[Frame, ...], state: str) -> None:
+TAKES = (
+    Frame("Condition.wait", "/usr/lib/python3.12/threading.py", 355),
+    Frame("get", "/usr/lib/python3.8/queue.py", 170),
+)
+THEIRS = Frame("WorkerThread.run", "/venv/lib/python3.12/site-packages/anyio/_backends/_asyncio.py", 961)
+
+
+@pytest.mark.parametrize(
+    ("stack", "state"),
+    [
+        ((WORKER,), "idle"),
+        ((user("job"), WORKER), "call"),
+        ((*TAKES, THEIRS), "idle"),
+        ((*TAKES, user("waits_for_an_answer"), THEIRS), "call"),
+        ((TAKES[0], THEIRS), "call"),
+    ],
+)
+def test_a_worker_is_idle_only_without_work(stack: tuple[Frame, ...], state: str) -> None:
     look = ThreadLook(7, stack, call=SystemCall("futex"))
     seen = recording(one_process(samples=thread_samples([look]), threads=(ThreadUse(7, "pool_0", "python"),)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spindoctor.evidence.origin import place
-from spindoctor.evidence.profile import is_idle_worker
+from spindoctor.evidence.profile import is_executors, is_idle_worker
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.process import Descriptor
 from spindoctor.model.profile import State
@@ -78,7 +78,8 @@ class Waits:
         if not is_idle_worker(look.stack):
             return "idle in its event loop, waits for an event or a timer"
         pool = self._pools.get(look.tid)
-        return f"idle in its executor{f' {pool}' if pool else ''}, waits for work"
+        whose = f" in its executor{f' {pool}' if pool else ''}" if pool or is_executors(look.stack) else ""
+        return f"idle{whose}, waits for work"
 
     def _asleep(self, look: ThreadLook, still_s: float) -> tuple[str, str]:
         call = look.call or SystemCall("a system call")

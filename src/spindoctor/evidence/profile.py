@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from spindoctor.model.frames import Frame, Stack
-from spindoctor.model.origin import SHIM
+from spindoctor.model.origin import SHIM, is_user
 from spindoctor.model.profile import NS, ON_CPU, Lane, Profile, Spot, State, marker
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.sample import LoopLook, Sample, ThreadLook
@@ -18,6 +18,9 @@ TURN, RUN = "_run_once", "run_forever"
 
 WORKER = ("_worker", "concurrent/futures/thread.py")
 """The standard executor's loop: a member that has nothing above it waits for work."""
+
+TAKE = ("get", "/queue.py")
+"""What waits for the next thing in a `queue.Queue`; above it stands at most its condition's `wait`."""
 
 MOST_AWAITERS = 32
 """Tasks above a task: longer rows than this are a mistake of ours or of the service, and end here."""
@@ -166,7 +169,19 @@ def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.
 
 
 def is_idle_worker(stack: Stack) -> bool:
-    """Whether a thread of the standard executor waits for work: nothing stands above its own loop."""
+    """Whether a thread waits for work.
+
+    One of the standard executor does so where nothing stands above its own loop; any other where it takes from the
+    standard library's queue, and no code of the user is on its stack: nobody of theirs waits for an answer there.
+    """
+    if is_executors(stack):
+        return True
+    takes = any(one.function.rpartition(".")[2] == TAKE[0] and one.file.endswith(TAKE[1]) for one in stack[:2])
+    return takes and not any(map(is_user, stack))
+
+
+def is_executors(stack: Stack) -> bool:
+    """Whether nothing stands above the standard executor's own loop."""
     return bool(stack) and stack[0].function == WORKER[0] and stack[0].file.endswith(WORKER[1])
 
 

@@ -241,6 +241,8 @@ def _task_facts(tree: Tasks) -> Iterator[str]:
         yield f"waits on {sentence(first.waits_on)}"
     elif not first.chain:
         yield "its await chain could not be read, or it has not begun"
+    elif not first.must_cancel:
+        yield "waits for nothing: it was about to run, or ran while it was read"
     if first.must_cancel:
         yield "a cancellation is on its way to it"
     elif first.cancel_requests:
