@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -192,6 +193,54 @@ def test_no_planted_secret_survives_on_the_command_line(tmp_path: Path, argument
     text = file.read_text() if file.exists() else ended.stdout
     assert len(text) > 1000
     assert survivors(text + ended.stderr) == []
+
+
+def plain(path: Path) -> str:
+    """What a file says, whatever it is packed in."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    if path.suffix == ".spinrec":
+        content = zlib.decompress(content[12:])
+    return content.decode("utf-8", "replace")
+
+
+ENDINGS = (".html", ".speedscope.json", ".folded", ".pb.gz", ".trace.json", ".firefox.json", ".spinrec")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_planted_secret_survives_in_an_exported_file(tmp_path: Path, ending: str) -> None:
+    store.save(a_recording(), tmp_path / "a.spinrec")
+
+    for options, name in (((), f"open{ending}"), (("--redact",), f"safe{ending}")):
+        ended = CliRunner().invoke(app, ["export", str(tmp_path / "a.spinrec"), *options, "-o", str(tmp_path / name)])
+        assert ended.exit_code == 0
+
+    assert survivors(plain(tmp_path / f"open{ending}"))
+    assert survivors(plain(tmp_path / f"safe{ending}")) == []
+
+
+def test_no_planted_secret_survives_in_a_bundle(tmp_path: Path) -> None:
+    store.save(a_recording(), tmp_path / "a.spinrec")
+
+    ended = CliRunner().invoke(app, ["bundle", str(tmp_path / "a.spinrec"), "-o", str(tmp_path / "a.zip")])
+
+    assert survivors(ended.stderr) == []
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(tmp_path / "out")
+        assert len(archive.namelist()) == 4
+    for path in (tmp_path / "out").iterdir():
+        assert survivors(plain(path)) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--full",), ("--family", "--tasks")])
+def test_no_planted_secret_survives_in_a_dump(tmp_path: Path, options: tuple[str, ...]) -> None:
+    store.save(a_recording(), tmp_path / "a.spinrec")
+
+    ended = CliRunner().invoke(app, ["dump", str(tmp_path / "a.spinrec"), "--redact", *options])
+
+    assert len(ended.stdout) > 500
+    assert survivors(ended.stdout + ended.stderr) == []
 
 
 def test_the_verdict_is_the_same() -> None:

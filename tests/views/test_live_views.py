@@ -97,6 +97,18 @@ def test_a_dump_in_a_pipe_is_plain_text_of_eighty_columns(environment: dict[str,
     assert [line for line in text.splitlines() if len(line) > 80 and "/" not in line] == []
 
 
+@pytest.mark.parametrize(
+    "command", ["top PID --once", "diagnose PID --seconds 1 --fail-on never", "explain deadlock", "lab", ""]
+)
+def test_without_a_terminal_and_a_locale_every_list_is_plain_text_of_eighty_columns(command: str) -> None:
+    with standing("3.12") as (pid, _):
+        text = spin(*command.replace("PID", str(pid)).split(), **NO_LOCALE)
+
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert [line for line in text.splitlines() if len(line) > 80 and "/" not in line] == []
+
+
 @pytest.fixture
 def listening() -> Iterator[None]:
     """A shell starts what runs in the background with interrupts ignored, and so are its children's: not here."""

@@ -78,8 +78,9 @@ def dump(
             pid = session.find(int(target) if target else None, port, name)
             extras = Extras(asks_routes=True, ends_close=True, reads_values=values)
             recording = Looker(seconds, RATE_HZ, quiet, extras).look(pid, interrupts)
+        recording = seen(recording, is_redacted=redact)
         tell_ending(recording.ended, pid)
-        found = _dump(seen(recording, is_redacted=redact), pid, with_family=family)
+        found = _dump(recording, pid, with_family=family)
         _deliver(_json(found, parts) if as_json else _text(found, parts, output, color, is_full=full), output)
     if found.is_interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)

@@ -43,8 +43,9 @@ def record(
         recording = looker.look(found, interrupts)
         if not recording.looks:
             raise DoctorError(f"no look at process {found} succeeded, so {output} was not written", "try again")
+        recording = seen(recording, is_redacted=redact)
         tell_ending(recording.ended, found)
-        write(seen(recording, is_redacted=redact), output, chosen)
+        write(recording, output, chosen)
     if not quiet:
         tell(f"{count(recording.looks, 'look')} in {recording.seconds:.1f} s; wrote {output} ({chosen.value})")
     if recording.is_interrupted:
