@@ -214,7 +214,7 @@ def _facts(group: Threads) -> Iterator[str]:
 def _stillness(one: ThreadDump) -> str:
     if one.is_still_all_along:
         return f"has not moved in all {one.on_cpu.of:,} looks ({seconds(one.still_s or 0.0)})"
-    return f"has not moved for {seconds(one.still_s or 0.0)}"
+    return f"has not moved for {seconds(one.still_s or 0.0)}" if one.still_s else "has just moved"
 
 
 def _size(tree: Tasks) -> int:
