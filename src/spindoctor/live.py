@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from spindoctor.evidence.live import dashboard
+from spindoctor.evidence.profile import profile
 from spindoctor.model.closeup import Extras
 from spindoctor.model.live import Dashboard
 from spindoctor.model.process import Target
+from spindoctor.model.profile import Profile
 from spindoctor.model.recording import Recording
 from spindoctor.probe.family import find_family
 from spindoctor.recorder import Recorder
@@ -38,7 +40,7 @@ class Live:
         self._rate_hz = rate_hz
         self._treat = treat or _as_it_is
         self._target = self._find()
-        self._seen: deque[Recording] = deque()
+        self._seen: deque[tuple[Recording, Profile]] = deque()
         self._clocks = (time.monotonic(), time.process_time())
 
     def step(self, seconds: float) -> Dashboard:
@@ -51,10 +53,11 @@ class Live:
             self._target = self._find()
         with Recorder(self._target, self.pid, self._rate_hz, GLANCE) as recorder:
             recorder.run(seconds, _silent)
-            self._seen.append(self._treat(recorder.glance()))
-        while len(self._seen) > 1 and sum(one.seconds for one in self._seen) - self._seen[0].seconds >= WINDOW_S:
+            seen = self._treat(recorder.glance())
+        self._seen.append((seen, profile(seen)))
+        while sum(one.seconds for one, _ in self._seen) - self._seen[0][0].seconds >= WINDOW_S:
             self._seen.popleft()
-        shown = dashboard(tuple(self._seen))
+        shown = dashboard(*zip(*self._seen, strict=True))
         return replace(shown, gauges=replace(shown.gauges, own_cores=self._own_cores()))
 
     def _own_cores(self) -> float:

@@ -10,7 +10,7 @@ from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.profile import profile as weigh
 from spindoctor.model.frames import Frame
 from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet
-from spindoctor.model.profile import ON_CPU, STATES, Lane, Spot
+from spindoctor.model.profile import ON_CPU, STATES, Lane, Profile, Spot
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.tasks import Task
 
@@ -27,11 +27,15 @@ BUSY_CORES = 0.3
 """From here the functions that use CPU come first; in a service that uses less, those that wait say more."""
 
 
-def dashboard(recordings: Sequence[Recording]) -> Dashboard:
-    """All tables. Gauges, processes, threads and tasks are of the last recording, the others of all of them."""
+def dashboard(recordings: Sequence[Recording], profiles: Sequence[Profile] | None = None) -> Dashboard:
+    """All tables. Gauges, processes, threads and tasks are of the last recording, the others of all of them.
+
+    `profiles` are those of the recordings, for one who keeps them: to weigh ten seconds anew each second takes time.
+    """
     last = recordings[-1]
-    lanes = [lane for one in recordings for lane in weigh(one).lanes]
-    current = [lane for lane in weigh(last).lanes if lane.tid is not None]
+    profiles = profiles or [weigh(one) for one in recordings]
+    lanes = [lane for profile in profiles for lane in profile.lanes]
+    current = [lane for lane in profiles[-1].lanes if lane.tid is not None]
     window_s = sum(one.seconds for one in recordings)
     return Dashboard(
         gauges=_gauges(last),
