@@ -8,8 +8,11 @@ import pytest
 from cases import HERE, started
 from interpreters import python
 
+from spindoctor.model.origin import is_user
+from spindoctor.probe.family import find_family
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.libuv import turn_clock
+from spindoctor.probe.watcher import ProcessWatch
 
 pytestmark = pytest.mark.live
 
@@ -37,3 +40,21 @@ def test_tasks_on_uvloop_are_read(version: str) -> None:
     assert 0 <= time.monotonic() * 1000 - began_ms < LIFE_MS
     assert (task.name, task.state, task.loop) == ("inner", "pending", told["loop"])
     assert [raw.frame.function for raw in chain.frames] == ["inner", "sleep"]
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.12"])
+def test_the_running_task_tells_where_a_hidden_loops_callback_begins(version: str) -> None:
+    """C code runs the loop, as in a server written in Rust: no function has it in a variable."""
+    interpreter = python(version).venv(["uvloop>=0.21"])
+    with started(interpreter.command(interpreter.place(HERE / "target_uvloop_hidden.py"))) as (pid, told):
+        process = find_family(pid).process(pid)
+        assert process is not None
+        watch = ProcessWatch(process, is_user)
+        for number in range(20):
+            watch.look(number / 20)
+            time.sleep(0.05)
+        looks = [(loop.loop, loop.depth) for sample in watch.samples for loop in sample.loops]
+        watch.close()
+
+    assert (told["loop"], 1) in looks
+    assert {depth for _, depth in looks[1:]} == {1}

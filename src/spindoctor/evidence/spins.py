@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -78,7 +79,15 @@ def _spin(recording: Recording, busy: BusyOne) -> Spin:
         logs=Share(sum(1 for one in running if _logs(one[0].stack)), len(running)),
         acceptor=_acceptor(accepting, namer, use.tid),
         is_blind=use.loop is not None and not polls,
+        stays=_stays(process, use.tid),
     )
+
+
+def _stays(process: ProcessRecording, tid: int) -> Share:
+    """The looks in the same turn of the loop as the look before: one callback fills all the time between them."""
+    turns = [loop.turn for sample in process.samples for loop in sample.loops if loop.tid == tid]
+    known = [(one, two) for one, two in itertools.pairwise(turns) if one is not None and two is not None]
+    return Share(sum(one == two for one, two in known), len(known))
 
 
 def _accepts(stack: Stack) -> bool:

@@ -43,7 +43,8 @@ class Spin:
     those of them whose call was given time to wait (`timeout_s` is what was given last; -1: without limit).
     `accepts` are the looks on the CPU with a function on the stack that accepts connections, `around_accept` those with
     one that calls such a function, `logs` those inside logging. `place` is where it calls the selector.
-    `is_blind`: a loop that shows none of this, written in C.
+    `is_blind`: a loop that shows none of this, written in C. `stays` are the looks that found a loop in the very turn
+    in which the look before had found it.
     """
 
     pid: int
@@ -65,6 +66,7 @@ class Spin:
     logs: Share = NO_LOOKS
     acceptor: Culprit | None = None
     is_blind: bool = False
+    stays: Share = NO_LOOKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from spindoctor.probe.interpreter import Interpreter
 
 TURN_FILE = "asyncio/base_events.py"
 HANDLE_FILE = "asyncio/events.py"
+TASK_FILE = "asyncio/tasks.py"
 STARTER_FILE = "asyncio/runners.py"
 SELECTOR_FILE = "/selectors.py"
 TURN_VARIABLES = ("end_time", "handle")
@@ -143,7 +144,7 @@ class LoopWatch:
         if call is not None and call.name in EPOLL_WAITS and not any(_is_select(raw) for raw in frames):
             self._starter = frames[0].address if frames and self._ready is None else self._starter
             return LoopLook(self.tid, self.loop, task, polls=True)
-        depth = self._start_of_callbacks(frames) if self._ready is None else 0
+        depth = self._start_of_callbacks(frames, task) if self._ready is None else 0
         if not depth:
             return LoopLook(self.tid, self.loop, task)
         outermost = frames[depth - 1]
@@ -159,10 +160,10 @@ class LoopWatch:
             depth=depth,
         )
 
-    def _start_of_callbacks(self, frames: Sequence[RawFrame]) -> int:
+    def _start_of_callbacks(self, frames: Sequence[RawFrame], task: int | None) -> int:
         """How many frames lie above the function that started a loop of which no frame shows."""
         if self._starter is None:
-            self._starter = self._find_starter(frames)
+            self._starter = self._find_starter(frames) or self._beneath(task, frames)
         return next((index for index, raw in enumerate(frames) if raw.address == self._starter), 0)
 
     def _find_starter(self, frames: Sequence[RawFrame]) -> int | None:
@@ -178,6 +179,18 @@ class LoopWatch:
             return None
         last = next((index for index in range(knows.index(True), len(knows)) if not knows[index]), len(knows)) - 1
         return frames[len(frames) - 1 - last].address
+
+    def _beneath(self, task: int | None, frames: Sequence[RawFrame]) -> int | None:
+        """The function beneath a running task: C code that it called runs the loop, and no variable may tell of it."""
+        try:
+            coroutine = self._interpreter.task(task).coroutine if task else None
+            chain = self._interpreter.coroutine_chain(coroutine).frames if coroutine else ()
+        except Misread:
+            return None
+        places = [raw.address for raw in frames]
+        at = next((places.index(raw.address) for raw in chain[:1] if raw.address in places), len(places))
+        beneath = frames[at + 1 : at + 2]
+        return next((raw.address for raw in beneath if not raw.frame.file.endswith(TASK_FILE)), None)
 
     def _knows_loop(self, raw: RawFrame) -> bool:
         try:

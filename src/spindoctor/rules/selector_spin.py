@@ -57,6 +57,9 @@ FEW_WAITS = 0.1
 MIN_WAITS = 0.5
 """Of the calls seen, half were given time to wait: the thread has not chosen to poll."""
 
+MOST_STAYS = 0.3
+"""A loop that is met in one turn twice does something long in it, and what is ready meanwhile has to wait for that."""
+
 MIN_POLLS = 10
 """Fewer calls seen say little about what the thread does all the time."""
 
@@ -93,7 +96,8 @@ def _never_sleeps(one: Spin) -> bool:
 def _keeps_awake(spin: Spin, one: Wakeup) -> bool:
     """In every answer, and nothing is taken; or, where no answer shows, ready in what is asked all the time."""
     is_told = one.seen.low >= MIN_SEEN and _gives_time(spin)
-    is_there = is_told or (not one.seen.of and one.is_ready and (spin.is_blind or _gives_time(spin)))
+    turns = spin.is_blind and spin.stays.ratio < MOST_STAYS
+    is_there = is_told or (not one.seen.of and one.is_ready and (turns or _gives_time(spin)))
     accepts = one.is_listening and spin.accepts.count > 0
     return is_there and one.unused is not None and not accepts and not _is_never_given_time(spin)
 
