@@ -72,7 +72,7 @@ def load(path: Path) -> list[Run]:
     """The runs that are kept in a file; none where there is no file. Fields that are no longer known are left out."""
     known = {field.name for field in fields(Run)}
     kept = json.loads(path.read_text()) if path.exists() else []
-    return [Run(**{name: value for name, value in one.items() if name in known}) for one in kept]
+    return [Run(**{"python": "", **{name: value for name, value in one.items() if name in known}}) for one in kept]
 
 
 def save(runs: Iterable[Run], path: Path) -> None:

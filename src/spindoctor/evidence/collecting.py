@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.evidence.sites import Moment, Namer, group, looks_by_thread
 from spindoctor.model.collector import Collector, Collectors
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
@@ -20,18 +20,21 @@ def collecting(recording: Recording) -> Collectors | Missing:
     """Every thread that was seen collecting, the one that spent most CPU on it first."""
     if recording.seconds <= 0 or not recording.looks:
         return Missing("no look at the threads succeeded")
-    found = [
-        one
-        for process in recording.processes
-        for use in process.threads
-        if (one := _of_thread(process, use, recording.seconds))
-    ]
+    found = [one for process in recording.processes for one in _of_process(process, recording.seconds)]
     ordered = sorted(found, key=lambda one: one.cores * one.inside.ratio, reverse=True)
     return Collectors(tuple(ordered), recording.looks)
 
 
-def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float) -> Collector | None:
-    seen = _on_cpu(process.samples, use.tid)
+def _of_process(process: ProcessRecording, seconds: float) -> list[Collector]:
+    looks = looks_by_thread(process.samples)
+    found = (_of_thread(process, use, looks.get(use.tid, ()), seconds) for use in process.threads)
+    return [one for one in found if one]
+
+
+def _of_thread(
+    process: ProcessRecording, use: ThreadUse, looks: Iterable[tuple[Sample, ThreadLook]], seconds: float
+) -> Collector | None:
+    seen = _on_cpu(looks)
     inside = [moment for moment, collects in seen if collects]
     if not inside:
         return None
@@ -52,12 +55,11 @@ def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float) -> Col
     )
 
 
-def _on_cpu(samples: Sequence[Sample], tid: int) -> list[tuple[Moment, bool]]:
+def _on_cpu(looks: Iterable[tuple[Sample, ThreadLook]]) -> list[tuple[Moment, bool]]:
     """Looks at the thread on the CPU, and whether it was collecting: it alone has the GIL while a collection runs."""
     found = []
-    for sample in samples:
-        look = next((one for one in sample.threads if one.tid == tid), None)
-        if look is not None and _runs(look):
+    for sample, look in looks:
+        if _runs(look):
             collects = sample.is_collecting and look.has_gil
             found.append((Moment(sample.at_s, look, look.stack, stay=collects), collects))
     return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spindoctor.evidence.cpu import running_moments
-from spindoctor.evidence.sites import Namer, group
+from spindoctor.evidence.sites import Namer, group, looks_by_thread
 from spindoctor.model.facts import Gil, GilThread, GilUse, Site
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
+from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
 
 
@@ -24,7 +27,8 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
     waits = [sum(1 for look in sample.threads if look.waits_for_gil) for sample in process.samples]
     switches = process.samples[-1].gil_switches - process.samples[0].gil_switches
     namer = Namer(process)
-    threads = [_thread(process, use, seconds, namer) for use in process.threads]
+    looks = {tid: [look for _, look in met] for tid, met in looks_by_thread(process.samples).items()}
+    threads = [_thread(process, use, looks.get(use.tid, []), seconds, namer) for use in process.threads]
     return Gil(
         pid=process.pid,
         looks=of,
@@ -35,8 +39,9 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
     )
 
 
-def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Namer) -> GilThread:
-    looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
+def _thread(
+    process: ProcessRecording, use: ThreadUse, looks: Sequence[ThreadLook], seconds: float, namer: Namer
+) -> GilThread:
     return GilThread(
         pid=process.pid,
         tid=use.tid,
@@ -44,12 +49,16 @@ def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Na
         waits=Share(sum(1 for look in looks if look.waits_for_gil), len(looks)),
         cores=use.cpu_s / seconds if seconds else 0.0,
         is_loop=use.loop is not None,
-        site=_wants_it_at(process, use.tid, namer),
+        site=_wants_it_at(process, use.tid, namer) if any(map(_wants_it, looks)) else None,
     )
 
 
 def _wants_it_at(process: ProcessRecording, tid: int, namer: Namer) -> Site | None:
     """Where the thread runs, or would run if it had the GIL."""
     seen = running_moments(process, tid)
-    wants = [moment for moment in seen if moment.look.waits_for_gil or (moment.look.ran_ns and not moment.look.call)]
+    wants = [moment for moment in seen if _wants_it(moment.look)]
     return next(iter(group(wants, namer, tid, len(seen))), None)
+
+
+def _wants_it(look: ThreadLook) -> bool:
+    return look.waits_for_gil or (look.ran_ns > 0 and not look.call)

@@ -79,8 +79,10 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> Poo
 def _is_collected(process: ProcessRecording, pool: Pool) -> bool:
     """Whether just one thread that is neither a member nor runs an event loop waits for results, in most looks."""
     apart = {*pool.tids, *(use.tid for use in process.threads if use.loop is not None)}
+    met = [look.stack for sample in process.samples for look in sample.threads if look.tid not in apart]
+    collect = {id(stack) for stack in {id(stack): stack for stack in met}.values() if any(map(_collects, stack))}
     waits = [
-        sum(look.tid not in apart and any(map(_collects, look.stack)) for look in sample.threads) == 1
+        sum(look.tid not in apart and id(look.stack) in collect for look in sample.threads) == 1
         for sample in process.samples
     ]
     return bool(waits) and Share(sum(waits), len(waits)).low >= MOST_LOOKS

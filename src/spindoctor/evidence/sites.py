@@ -98,6 +98,15 @@ class Namer:
         )
 
 
+def looks_by_thread(samples: Iterable[Sample]) -> dict[int, list[tuple[Sample, ThreadLook]]]:
+    """The looks at each thread by its kernel id, in order: one pass, however many threads are asked about."""
+    found: dict[int, list[tuple[Sample, ThreadLook]]] = {}
+    for sample in samples:
+        for look in sample.threads:
+            found.setdefault(look.tid, []).append((sample, look))
+    return found
+
+
 def group(moments: Sequence[Moment], namer: Namer, tid: int, of: int, *, by_line: bool = False) -> tuple[Site, ...]:
     """The places at which these looks found the thread, most often first; `of` is all looks at it.
 
