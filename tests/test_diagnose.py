@@ -34,12 +34,15 @@ def test_the_spin_comes_before_the_queue_and_information_last() -> None:
     assert rank(outcomes) == ("undeliverable-cancellation", "pool-exhausted", "single-core-ceiling")
 
 
-def test_what_was_cleared_without_sight_is_withdrawn_and_nothing_else() -> None:
-    grave, unknown = found(cores=0.5), Unsure("not permitted")
+def test_of_what_could_not_show_nothing_is_said() -> None:
+    """A process that is stopped in the middle of a callback looks like one whose callback never ends."""
+    outcomes = {"grave": found(cores=0.5), "quiet": Clear("0 of 300 looks"), "unknown": Unsure("not permitted")}
 
-    told = withdraw({"grave": grave, "quiet": Clear("0 of 300 looks"), "unknown": unknown}, "it was stopped")
+    told = withdraw(outcomes, "it was stopped")
 
-    assert told == {"grave": grave, "quiet": Unsure("it was stopped"), "unknown": unknown}
+    assert told == {
+        "grave": Unsure("it was stopped"), "quiet": Unsure("it was stopped"), "unknown": Unsure("not permitted"),
+    }  # fmt: skip
 
 
 def test_a_warning_comes_after_everything_critical_whatever_it_costs() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spindoctor.knowledge import known_bugs
 from spindoctor.model.facts import Others
-from spindoctor.model.outcome import Clear, Finding, Found, Outcome, Severity, Unsure
+from spindoctor.model.outcome import Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
@@ -31,8 +31,8 @@ def judge(facts: dict[type, Any], rules: Iterable[Rule], packages: Packages) -> 
 
 
 def withdraw(outcomes: dict[str, Outcome], why: str) -> dict[str, Outcome]:
-    """The same without what was cleared: nothing could have shown."""
-    return {slug: Unsure(why) if isinstance(one, Clear) else one for slug, one in outcomes.items()}
+    """The same without an answer: nothing could have shown, and what stands still by force looks like what hangs."""
+    return {slug: one if isinstance(one, Unsure) else Unsure(why) for slug, one in outcomes.items()}
 
 
 def rank(outcomes: dict[str, Outcome], rules: Iterable[Rule] = ()) -> tuple[str, ...]:
