@@ -16,8 +16,8 @@ Editable installs and the working directory lie elsewhere and are the user's.
 INSTALLED = re.compile(r"/(site|dist)-packages/")
 """Where installers put code, and nobody else."""
 
-PSEUDO = re.compile(r"^<.*>$|^$")
-"""`<string>`, `<attrs generated init ...>`: compiled at run time, in nobody's file."""
+PSEUDO = re.compile(r"^<|^$")
+"""`<string>`, `<class 'x.argmap'> compilation 25`: compiled at run time, in nobody's file."""
 
 MOST_FILES = 1 << 14
 """A look shows the same few hundred files in tens of thousands of frames: the patterns are asked once for each."""
