@@ -2,8 +2,8 @@
 
 A table is named after the kind of fact (`[[Loops.loops]]`). `"29 of 300"` is a share, `"unreadable"` is None, and
 `missing = "why"` is a fact that could not be had. A loop's fields that a fixture leaves out are those of a loop that
-sleeps. `[Others]` says what the other rules answered: `clear` and `unsure` list slugs, `found` maps to severity, and
-`blamed` to the culprit; without it they found nothing to say.
+sleeps. `[Others]` says what the other rules answered: `clear` and `unsure` list slugs, `signs` maps to what was seen,
+`found` maps to severity, and `blamed` to the culprit; without it they found nothing to say.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ def _fact(kind: str, value: dict[str, Any]) -> object:
 def _outcomes(value: dict[str, Any]) -> dict[str, Outcome]:
     clear: dict[str, Outcome] = {slug: Clear("looked at") for slug in value.get("clear", [])}
     unsure: dict[str, Outcome] = {slug: Unsure("not looked at") for slug in value.get("unsure", [])}
+    unsure |= {slug: Unsure(why, is_sign=True) for slug, why in value.get("signs", {}).items()}
     found: dict[str, Outcome] = {
         slug: Found((Finding("it is so", severity, "high", Cost(), Culprit(**value.get("blamed", {}).get(slug, {}))),))
         for slug, severity in value.get("found", {}).items()

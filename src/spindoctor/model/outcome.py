@@ -111,9 +111,13 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """The evidence does not suffice; `why` says what is missing and what would give it."""
+    """The evidence does not suffice; `why` says what is missing and what would give it.
+
+    `is_sign`: something was seen that may be a fault, so that nobody may say that nothing was.
+    """
 
     why: str
+    is_sign: bool = False
 
 
 Outcome = Found | Clear | Unsure

@@ -8,6 +8,7 @@ else the thread or task in one of whose frames a `with` block of that lock is op
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,8 +34,11 @@ SIGNALS_FILE = "/threading.py"
 FUTURES_FILE = "concurrent/futures/_base.py"
 MUTEXES = frozenset({"lock", "task lock"})
 GENERATORS = frozenset({"generator", "async_generator"})
-ENTERS = frozenset({"__enter__", "__aenter__", "acquire"})
+ENTERS = re.compile(r"^(__enter__|__aenter__|_*(\w+_)?acquire(_\w+)?)$")
 """How a lock is asked for; the other functions of `threading` wait for a sign from somebody."""
+
+SAYS_LOCKED = re.compile(r"locked|own(er|ing|ed)")
+"""What a lock, of whatever kind and library, calls the attribute that says whether or by whom it is held."""
 
 JOINS = frozenset({"join", "_wait_for_tstate_lock"})
 RESULTS = frozenset({"result", "exception"})
@@ -220,7 +224,7 @@ class LockReader:
         return found
 
     def _task_lock(self, frames: Sequence[RawFrame]) -> int | None:
-        if not frames or _name(frames[0]) not in ENTERS:
+        if not frames or not _enters(frames[0]):
             return None
         try:
             holder = self._interpreter.locals(frames[0]).get("self")
@@ -228,7 +232,7 @@ class LockReader:
         except Misread:
             return None
         has_queue = any("waiter" in name for name in names)
-        return holder if has_queue and any("locked" in name or "owner" in name for name in names) else None
+        return holder if has_queue and any(map(SAYS_LOCKED.search, names)) else None
 
     def _held(self, wanted: set[int], scene: Scene) -> dict[int, list[Hold]]:
         """Who stands in a block of each wanted object, once for each block."""
@@ -237,7 +241,7 @@ class LockReader:
         running = {raw.address for frames in scene.stacks.values() for raw in frames}
         parties += [(Party(task=task), frames) for task, frames in scene.chains.items() if _sleeps(frames, running)]
         for party, frames in parties:
-            entry = next((raw for raw in frames if _name(raw) not in ENTERS), None)
+            entry = next((raw for raw in frames if not _enters(raw)), None)
             for raw, held in self._open_blocks(party, frames):
                 for lock in wanted & {held, *self._behind(held, running)}:
                     found.setdefault(lock, []).append(Hold(party, raw.frame, is_at_entry=raw is entry))
@@ -279,13 +283,17 @@ def _name(raw: RawFrame) -> str:
     return raw.frame.function.rpartition(".")[2]
 
 
+def _enters(raw: RawFrame) -> bool:
+    return bool(ENTERS.match(_name(raw)))
+
+
 def _sleeps(frames: Sequence[RawFrame], running: set[int]) -> bool:
     """Whether these are the frames of a task that is on no thread's stack: there it counts as that thread's."""
     return bool(frames) and not any(raw.address in running for raw in frames)
 
 
 def _waits_for_a_sign(frames: Sequence[RawFrame]) -> bool:
-    return frames[0].frame.file.endswith(SIGNALS_FILE) and _name(frames[0]) not in ENTERS
+    return frames[0].frame.file.endswith(SIGNALS_FILE) and not _enters(frames[0])
 
 
 def _with_holders(wait: Wait, held: Sequence[Hold], waiters: Collection[Party]) -> Wait:

@@ -50,7 +50,7 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
     if faults:
         return Clear(f"something is wrong: {', '.join(faults)}")
-    if too_little := _unusable(load):
+    if too_little := _unusable(load) or _signs(others):
         return Unsure(too_little)
     if not any(isinstance(outcome, Clear | Found) for outcome in others.outcomes.values()):
         return Unsure(f"nothing else could be judged: {', '.join(others.outcomes)}")
@@ -91,6 +91,12 @@ def _unusable(load: Load) -> str:
             f"connections: {_connections(load)}, tasks: {load.tasks}); look again while it is in use"
         )
     return ""
+
+
+def _signs(others: Others) -> str:
+    """What was seen by those who could not judge it; empty where that was nothing."""
+    signs = [one.why for one in others.outcomes.values() if isinstance(one, Unsure) and one.is_sign]
+    return f"nothing that is certain was found, but {'; '.join(signs)}" if signs else ""
 
 
 def _is_restless(one: BusyThread, load: Load) -> bool:

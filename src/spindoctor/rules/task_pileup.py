@@ -70,7 +70,8 @@ def check(growths: Growths) -> Outcome:
         one = growing[0]
         return Unsure(
             f"{_what(one)} of {one.name} grew from {one.first} to {one.last} in {growths.seconds:.1f} s, which may be "
-            "a burst: look for longer (--seconds 20)"
+            "a burst: look for longer (--seconds 20)",
+            is_sign=True,
         )
     return Clear(
         f"{growths.tasks} tasks and {growths.threads} threads, of which no kind grew without end{_most(growths)}"
