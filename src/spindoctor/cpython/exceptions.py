@@ -19,6 +19,9 @@ from spindoctor.cpython.texts import Texts
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 
+MOST_WRAPPED = 4
+"""One that is its own argument, or memory that was used again, would lead on for ever."""
+
 MOST_ITEMS = 16
 """Coroutines and generators that run inside each other and handle nothing themselves."""
 
@@ -113,8 +116,8 @@ class Exceptions:
         name = "interpreter_frame.executable" if self._is_modern else "frame_object.f_code"
         return self._reader.word(frame + self._layout[name]) & ~TAG_MASK
 
-    def _text(self, address: int, names: tuple[str, ...]) -> str:
-        """What `str()` would give, for the common forms: one text, or the system's error."""
+    def _text(self, address: int, names: tuple[str, ...], depth: int = MOST_WRAPPED) -> str:
+        """What `str()` would give, for the common forms: one text, the system's error, that of an exception inside."""
         if "OSError" in names:
             told = self._member(address, "os_error_object.strerror")
             if told and self._classes.of(told).flags & TEXT:
@@ -123,8 +126,8 @@ class Exceptions:
         for argument in self._holdings.items(arguments) if arguments else ():
             if self._classes.of(argument).flags & TEXT:
                 return self._texts.read(argument, MOST_CHARACTERS)
-            if self._classes.of(argument).flags & EXCEPTION:
-                return self._text(argument, self._classes.names(self._classes.of(argument)))
+            if depth and self._classes.of(argument).flags & EXCEPTION:
+                return self._text(argument, self._classes.names(self._classes.of(argument)), depth - 1)
         return ""
 
     def _member(self, address: int, name: str) -> int:
