@@ -94,7 +94,7 @@ def _looked_at(retries: Retries) -> str:
 
 def _is_storm(one: Retry) -> bool:
     fails = one.episodes >= MIN_EPISODES and not one.answers and not one.serves
-    burns = one.cores * one.inside.ratio >= MIN_CORES and one.pauses.ratio <= MAX_PAUSES
+    burns = _cores(one) >= MIN_CORES and one.pauses.ratio <= MAX_PAUSES
     is_alone = one.successes.ratio <= MAX_SUCCESSES and one.elsewhere.ratio <= MAX_ELSEWHERE
     return fails and burns and is_alone and _repeats(one)
 
@@ -106,12 +106,24 @@ def _repeats(one: Retry) -> bool:
     return (one.repeats.ratio if one.repeats.of < FEW_REPEATS else one.repeats.low) >= MIN_REPEATS
 
 
+def _part(one: Retry) -> float:
+    """The share of the looks on the CPU that are its own: in the loop, or where one of its failures was handled.
+
+    A library may make each attempt in a task of its own, with nothing of the loop on the stack.
+    """
+    return max(one.inside.ratio, one.handling.ratio)
+
+
+def _cores(one: Retry) -> float:
+    return one.cores * _part(one)
+
+
 def _shows_the_same(one: Retry) -> bool:
     return one.repeats.of >= FEW_REPEATS and one.repeats.low >= MIN_REPEATS
 
 
 def _finding(one: Retry) -> Finding:
-    cores = one.cores * one.inside.ratio
+    cores = _cores(one)
     what = f"{one.kind}: {one.text}" if one.text else one.kind
     to = f" to {one.peer}" if one.peer and one.peer not in one.text else ""
     who = f"task {one.task}" if one.task else f"thread {one.thread}"
@@ -120,7 +132,7 @@ def _finding(one: Retry) -> Finding:
         f"{who} burns {cores:.2f} cores on it",
         severity="critical" if cores >= SEVERE_CORES else "warning",
         confidence="high" if _shows_the_same(one) and one.episodes >= 2 * MIN_EPISODES else "medium",
-        cost=Cost(cores=cores, loop_share=one.inside.ratio if one.is_loop else 0.0),
+        cost=Cost(cores=cores, loop_share=_part(one) if one.is_loop else 0.0),
         culprit=one.culprit,
         culprits=(one.loop,) if one.loop and one.loop != one.culprit else (),
         evidence=_evidence(one, what),
