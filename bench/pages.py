@@ -135,7 +135,7 @@ def _table(place: tuple[str, str], runs: Sequence[Run]) -> str:
 def _service(runs: Sequence[Run]) -> str:
     served = [run for run in runs if run.workload == "fastapi" and not run.failed]
     if not served:
-        return "## A FastAPI service under wrk\n\nNot measured: `wrk` is missing (`apt-get install wrk`).\n"
+        return "## A FastAPI service under wrk\n\nNot measured: it needs `wrk` (`apt-get install wrk`).\n"
     lines = [
         f"## A FastAPI service under wrk, Python {served[0].python}\n",
         "One service, one worker; before and after each look the same load with nobody looking. A ratio is a load",

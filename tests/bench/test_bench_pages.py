@@ -48,7 +48,7 @@ def test_a_reader_that_does_not_run_is_told_with_its_own_words() -> None:
 
 
 def test_without_wrk_the_page_says_so() -> None:
-    assert "Not measured: `wrk` is missing (`apt-get install wrk`)." in page(FOUNDING)
+    assert "Not measured: it needs `wrk` (`apt-get install wrk`)." in page(FOUNDING)
 
 
 def test_an_aim_that_is_missed_says_so() -> None:
