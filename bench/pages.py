@@ -29,7 +29,7 @@ WORDS = """## What the columns say
 
 - **CPU**: own CPU at 100 looks a second in percent of one core, start-up and report left out: from one second after
   the reader's start to the end of its look, by the kernel's clock of the process. **a look**: the same for one look;
-  Austin does not say how many looks it made.
+  py-spy and Austin do not say how many they made, for them it is by the rate that was asked for.
 - **looks**: how many it made of those that it was asked for, a hundred for each second.
 - **whole CPU**: own CPU of the whole run with start-up and report. **beyond the look**: what the run took more than it
   was asked to look: start-up, and from the last look to the end of its output.

@@ -16,9 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import debian_root
 from pythons import Interpreter
-from runs import OURS
+from runs import ASKED_HZ, OURS
 
-RATE = 100
 FAMILY = "workers-16"
 """The workload in which readers are asked to look at children too."""
 
@@ -102,13 +101,13 @@ def recorded_looks(said: str, output: Path) -> tuple[float | None, int | None]:
 
 
 def py_spy_looks(said: str, output: Path) -> tuple[float | None, int | None]:
-    """`Samples: 291 Errors: 3`."""
+    """`Samples: 291 Errors: 3`, which counts threads that run, so its looks are not told."""
     del output
     found = re.search(r"Samples: (\d+) Errors: (\d+)", said)
     if not found:
         return None, None
     good, bad = int(found[1]), int(found[2])
-    return bad / max(1, good + bad), good + bad
+    return bad / max(1, good + bad), None
 
 
 def sampling_looks(said: str, output: Path) -> tuple[float | None, int | None]:
@@ -135,18 +134,18 @@ def no_share(output: Path) -> None:
 
 def _spindoctor(asked: Asked) -> list[str]:
     program = [sys.executable, "-m", "spindoctor", "diagnose", str(asked.pid), "--json", "-q"]
-    return [*program, "--seconds", str(asked.seconds), "--rate", str(RATE), "--save", str(asked.output)]
+    return [*program, "--seconds", str(asked.seconds), "--rate", str(ASKED_HZ), "--save", str(asked.output)]
 
 
 def _py_spy(asked: Asked) -> list[str]:
     family = ["--subprocesses"] if asked.workload == FAMILY else []
-    options = ["-r", str(RATE), "-d", str(int(asked.seconds)), "-f", "raw", "-o", str(asked.output)]
+    options = ["-r", str(ASKED_HZ), "-d", str(int(asked.seconds)), "-f", "raw", "-o", str(asked.output)]
     return [tool("py-spy") or "py-spy", "record", *options, *family, "-p", str(asked.pid)]
 
 
 def _austin(asked: Asked) -> list[str]:
     family = ["-C"] if asked.workload == FAMILY else []
-    options = ["-i", str(1_000_000 // RATE), "-x", str(int(asked.seconds)), *family, "-p", str(asked.pid), "-o"]
+    options = ["-i", str(1_000_000 // ASKED_HZ), "-x", str(int(asked.seconds)), *family, "-p", str(asked.pid), "-o"]
     program = austin(austin_for(asked.target))
     if not asked.target.root or not program:
         return [str(program or "austin"), *options, str(asked.output)]
@@ -160,7 +159,7 @@ def _sampling(asked: Asked) -> list[str]:
 
     Children would get a process of their own each, whose cost is not seen here: of a family it looks at the parent.
     """
-    options = ["-a", "-r", str(RATE), "-d", str(int(asked.seconds)), "--collapsed", "-o"]
+    options = ["-a", "-r", str(ASKED_HZ), "-d", str(int(asked.seconds)), "--collapsed", "-o"]
     python = newest()
     if not python:
         return ["profiling.sampling"]

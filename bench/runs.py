@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 OURS = "spindoctor"
+ASKED_HZ = 100
+"""Looks a second that every reader is asked for."""
+
 NOBODY = "none"
 """The rows of a target at which nobody looks."""
 
@@ -49,8 +52,10 @@ class Run:
 
     @property
     def look_us(self) -> float | None:
-        """Own CPU for one look, in microseconds."""
-        return self.cores / self.looks * self.seconds * 1e6 if self.cores is not None and self.looks else None
+        """Own CPU for one look, in microseconds; of a reader that does not count its looks by the rate asked for."""
+        if self.cores is None or not self.seconds:
+            return None
+        return self.cores * 1e6 / (self.looks / self.seconds if self.looks else ASKED_HZ)
 
     @property
     def around_s(self) -> float | None:
