@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
@@ -66,8 +65,3 @@ def _t(freedom: int) -> float:
 def ratio(ours: Spread | None, theirs: Spread | None) -> float | None:
     """Our middle to theirs."""
     return ours.middle / theirs.middle if ours and theirs and theirs.middle else None
-
-
-def beside(alone: Sequence[float]) -> list[float]:
-    """For each pause between two measurements the mean of both: what was there before and after it."""
-    return [(before + after) / 2 for before, after in itertools.pairwise(alone)]

@@ -142,14 +142,15 @@ def _service(runs: Sequence[Run]) -> str:
         "with the reader to the mean of the two around it; behind the mean of all pairs stands its 95 % interval.",
         "The row of nobody is such a load without a reader: what the method says of no difference. The load keeps the",
         "service's core busy, and the machine has two: a reader's own CPU is taken from `wrk`.\n",
-        "| reader | pairs | requests a second | ratio | slowest hundredth, ms | ratio |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| reader | pairs | requests a second | ratio | slowest hundredth, ms | ratio | CPU, % |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for reader in dict.fromkeys(run.reader for run in served):
         mine = [run for run in served if run.reader == reader]
         slower = [run.p99_ms / run.p99_beside_ms for run in mine if run.p99_ms and run.p99_beside_ms]
         cells = [_told((run.rate for run in mine), "{:.0f}"), _ratio(run.kept_rate for run in mine)]
         cells += [_told((run.p99_ms for run in mine), "{:.1f}"), _ratio(slower)]
+        cells += [_told((percent(run.cores) for run in mine), "{:.2f}")]
         lines.append(f"| {reader} | {len(mine)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -11,10 +12,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from figures import beside
-from measuring import last_words
+from measuring import PATIENCE_S, SETTLE_S, follow, last_words
 from peers import Asked, Peer, tool
 from pythons import Interpreter
 from runs import NOBODY, Run
@@ -37,66 +39,66 @@ RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 IN_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
+@dataclass(frozen=True)
+class Load:
+    """What `wrk` told of one load, and what was around it."""
+
+    rate: float
+    p99_ms: float
+    cores: float | None = None
+    failed: str = ""
+
+
 def serve(target: Interpreter, readers: Sequence[Peer], seconds: float) -> list[Run]:
     """One round: nobody, a reader, nobody, the next reader ..., nobody; each beside what was around it."""
     with _service(target.venv(list(NEEDS))) as (pid, port):
         _load(port, WARM_S)
-        alone = [_load(port, seconds)]
-        watched: list[tuple[Peer, float, float, str]] = []
+        alone, watched = [_load(port, seconds)], []
         for reader in readers:
-            watched.append((reader, *_watched(reader, target, pid, port, seconds)))
+            watched.append(_watched(reader, target, pid, port, seconds))
             alone.append(_load(port, seconds))
-    rates, slow = beside([one[0] for one in alone]), beside([one[1] for one in alone])
+    around = [_mean(*both) for both in itertools.pairwise(alone)]
     runs = [
-        _run(target, one.name, seconds, rate, p99, around, around_ms, failed, one.version(target))
-        for (one, rate, p99, failed), around, around_ms in zip(watched, rates, slow, strict=True)
+        replace(_run(target, reader.name, seconds, load, by), version=reader.version(target))
+        for reader, load, by in zip(readers, watched, around, strict=True)
     ]
-    nobody = [  # each pause between two loads with a reader beside its own neighbours: what no reader does
-        _run(target, NOBODY, seconds, alone[n][0], alone[n][1], *_around(alone, n), "", "")
-        for n in range(1, len(alone) - 1)
+    nobody = [  # a load with nobody between its own two neighbours: what the method says of no difference
+        _run(target, NOBODY, seconds, alone[n], _mean(alone[n - 1], alone[n + 1])) for n in range(1, len(alone) - 1)
     ]
     return runs + nobody
 
 
-def _run(  # noqa: PLR0913, PLR0917 - one for each figure
-    target: Interpreter, reader: str, seconds: float, rate: float, p99: float, around: float, around_ms: float,
-    failed: str, version: str,
-) -> Run:  # fmt: skip
+def _mean(one: Load, other: Load) -> Load:
+    return Load((one.rate + other.rate) / 2, (one.p99_ms + other.p99_ms) / 2)
+
+
+def _run(target: Interpreter, reader: str, seconds: float, load: Load, around: Load) -> Run:
     return Run(
         workload=WORKLOAD,
         python=target.version,
         reader=reader,
         seconds=seconds,
-        version=version,
-        rate=None if failed else rate,
-        beside=around,
-        p99_ms=None if failed else p99,
-        p99_beside_ms=around_ms,
-        failed=failed,
+        cores=load.cores,
+        rate=None if load.failed else load.rate,
+        beside=around.rate,
+        p99_ms=None if load.failed else load.p99_ms,
+        p99_beside_ms=around.p99_ms,
+        failed=load.failed,
     )
 
 
-def _around(alone: Sequence[tuple[float, float]], number: int) -> tuple[float, float]:
-    before, after = alone[number - 1], alone[number + 1]
-    return (before[0] + after[0]) / 2, (before[1] + after[1]) / 2
-
-
-def _watched(reader: Peer, target: Interpreter, pid: int, port: int, seconds: float) -> tuple[float, float, str]:
-    """Load the service while a reader looks: requests a second, the slowest hundredth, why it did not run."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = Path(folder) / "words"
+def _watched(reader: Peer, target: Interpreter, pid: int, port: int, seconds: float) -> Load:
+    """Load the service while a reader looks."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
         command = reader.command(Asked(target, WORKLOAD, pid, seconds + START_S + 1, Path(folder) / "out"))
-        with words.open("w") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as looking:
-            time.sleep(START_S)
-            if looking.poll() is not None and looking.returncode not in reader.fine:
-                return (
-                    0.0,
-                    0.0,
-                    f"exit status {looking.returncode}: {last_words(words.read_text(errors='replace'), pid)}",
-                )
-            rate, p99 = _load(port, seconds)
-            looking.wait()
-    return rate, p99, ""
+        began_s = time.monotonic()
+        looking = pool.submit(follow, command, Path(folder), began_s + seconds + PATIENCE_S)
+        time.sleep(START_S)
+        load = Load(0.0, 0.0) if looking.done() else _load(port, seconds)
+        watched, status, _, said = looking.result()
+    if status not in reader.fine:
+        return Load(0.0, 0.0, failed=f"exit status {status}: {last_words(said, pid)}")
+    return replace(load, cores=watched.cores(began_s + SETTLE_S, began_s + START_S + seconds))
 
 
 @contextlib.contextmanager
@@ -124,10 +126,10 @@ def _await(port: int) -> None:
     raise RuntimeError("the service did not start")
 
 
-def _load(port: int, seconds: float) -> tuple[float, float]:
+def _load(port: int, seconds: float) -> Load:
     command = [tool("wrk"), "-t1", "-c8", f"-d{max(1, int(seconds))}s", "--latency", f"http://127.0.0.1:{port}/"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate, slow = RATE.search(said), LATENCY.search(said)
     if not rate or not slow:
         raise RuntimeError(f"wrk said what is not understood: {said}")
-    return float(rate[1]), float(slow[1]) * IN_MS[slow[2]]
+    return Load(float(rate[1]), float(slow[1]) * IN_MS[slow[2]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from figures import Spread, beside, paired, ratio, spread
+from figures import Spread, paired, ratio, spread
 
 
 def test_a_spread_leaves_out_what_was_not_measured() -> None:
@@ -42,7 +42,3 @@ def test_two_pairs_are_too_few_for_an_interval() -> None:
 def test_a_ratio_needs_both_sides() -> None:
     assert ratio(Spread(1.0, 1.0, 1.0, 1), Spread(4.0, 4.0, 4.0, 1)) == 0.25
     assert ratio(None, Spread(4.0, 4.0, 4.0, 1)) is None
-
-
-def test_what_was_beside_a_load_is_the_mean_of_the_two_around_it() -> None:
-    assert beside([10.0, 20.0, 40.0]) == [15.0, 30.0]
