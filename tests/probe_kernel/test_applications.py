@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spindoctor.probe.applications import own_folders
+from spindoctor.probe.applications import installed_modules, own_folders
 from spindoctor.probe.root import TargetRoot
 
 LIBRARIES = "lib/python3.12/site-packages"
@@ -45,7 +45,7 @@ class Venv:
     def own(self, *command: str, **modules: str) -> list[str]:
         """The packages found, where these four are loaded, and what else is named."""
         loaded = {name: self.file(name) for name in ("shop", "serve", "core", "green")} | modules
-        found = own_folders(TargetRoot(os.getpid()), command, loaded)
+        found = own_folders(TargetRoot(os.getpid()), command, installed_modules(loaded.items()))
         return [one.removeprefix(f"{self.folder}/{LIBRARIES}/") for one in found]
 
 

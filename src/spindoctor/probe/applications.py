@@ -47,8 +47,8 @@ class OwnCode:
     ) -> None:
         """Of the process behind `interpreter`; `started` says how it, or the service as a whole, was started."""
         self._is_user = is_user
-        root, modules = TargetRoot(interpreter.pid), imported.tops()
-        self.beginnings = next((own for one in started if (own := own_folders(root, one.command, modules))), ())
+        root, installed = TargetRoot(interpreter.pid), installed_modules(imported.tops())
+        self.beginnings = next((own for one in started if (own := own_folders(root, one.command, installed))), ())
         interpreter.take_as_own(self.beginnings)
 
     def has(self, file: str) -> bool:
@@ -56,14 +56,24 @@ class OwnCode:
         return bool(file) and self._is_user(Frame("", file, 0, file.startswith(self.beginnings)))
 
 
-def own_folders(root: TargetRoot, command: Sequence[str], modules: Mapping[str, str]) -> tuple[str, ...]:
-    """The folders (and files) of the installed packages that the command starts.
+def installed_modules(modules: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Where installed top-level modules lie, by name: a folder with a stroke behind it, or a file.
 
-    `modules` are the top-level modules that are loaded, by name with their files, without those of the standard
-    library. Empty where one of them is the user's own: then what is installed are libraries.
+    `modules` are those that are loaded, with their files, without the standard library's; no more of them are asked for
+    when one is the user's own: then what is installed are libraries, and the answer is empty.
     """
-    installed = {name: place for name, file in modules.items() if (place := _place(name, file))}
-    if not installed or any(_is_users(name, file) for name, file in modules.items()):
+    found: dict[str, str] = {}
+    for name, file in modules:
+        if _is_users(name, file):
+            return {}
+        if place := _place(name, file):
+            found[name] = place
+    return found
+
+
+def own_folders(root: TargetRoot, command: Sequence[str], installed: Mapping[str, str]) -> tuple[str, ...]:
+    """The folders (and files) of those installed modules that the command starts."""
+    if not installed:
         return ()
     launcher, words = _started(root, command)
     named = [name for name in words if name in installed and name != launcher] or [launcher]

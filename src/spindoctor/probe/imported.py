@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.probe.interpreter import Interpreter
+
+_KNOWN = {"__main__", *sys.stdlib_module_names}
 
 
 class Imported:
@@ -24,10 +26,14 @@ class Imported:
         """The files of these modules."""
         return tuple(dict.fromkeys(self._wanted(is_wanted).values()))
 
-    def tops(self) -> dict[str, str]:
-        """The top-level modules and their files, without the standard library's."""
-        names = dict.fromkeys(name.partition(".")[0] for name in self._names())
-        return {name: self._file(name) for name in names if name not in sys.stdlib_module_names}
+    def tops(self) -> Iterator[tuple[str, str]]:
+        """The top-level modules and their files, without the standard library's: first `__main__`, then the latest.
+
+        Some 15 us a module: whoever looks for one of the program's own finds it among the first.
+        """
+        yield "__main__", self._file("__main__")
+        names = dict.fromkeys(name.partition(".")[0] for name in reversed(self._names()))
+        yield from ((name, self._file(name)) for name in names if name not in _KNOWN)
 
     def _wanted(self, is_wanted: Callable[[str], bool]) -> dict[str, str]:
         packages: dict[str, list[str]] = {}
