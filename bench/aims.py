@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from figures import Spread, paired, ratio, spread
+from figures import Paired, Spread, paired, ratio, spread
 from runs import OURS, Run
 
 HELP = "help"
@@ -17,13 +17,16 @@ MOST_MISSED = 0.005
 MOST_HELP_S = 0.150
 MOST_DIAGNOSE_S = 4.0
 MOST_MB = 60.0
+LEAST_TOLD = 0.9
+"""An interval that reaches below would hide the loss of a tenth: it says nothing."""
+
 MOST_GROWTH = 2.0
 """A hundred times the threads may cost less than twice: what grows with all threads would cost dozens of times."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One line of the table; `is_met` is None where something was not measured."""
+    """One line of the table; `is_met` is None where something was not measured, or not well enough to tell."""
 
     what: str
     wanted: str
@@ -33,7 +36,8 @@ class Aim:
     @property
     def verdict(self) -> str:
         """In words."""
-        return {True: "met", False: "**not met**", None: "not measured"}[self.is_met]
+        unknown = "cannot be told" if self.measured else "not measured"
+        return {True: "met", False: "**not met**", None: unknown}[self.is_met]
 
 
 def aims(runs: Sequence[Run]) -> list[Aim]:
@@ -74,10 +78,15 @@ def _throughput(runs: Sequence[Run]) -> list[Aim]:
         if reader == OURS or told:
             wanted = "within the noise of none" if reader == OURS else "(beside it)"
             shown = f"{told.mean:.3f} ({told.low:.3f}-{told.high:.3f}), {told.count} pairs" if told else ""
-            found.append(
-                Aim(f"the service's requests a second, {reader}", wanted, shown, told.holds_one if told else None)
-            )
+            found.append(Aim(f"the service's requests a second, {reader}", wanted, shown, _is_noise(told)))
     return found
+
+
+def _is_noise(told: Paired | None) -> bool | None:
+    """None where the pairs scatter so much that they would hide a loss."""
+    if told is None or (told.holds_one and told.low < LEAST_TOLD):
+        return None
+    return told.holds_one
 
 
 def _missed(runs: Sequence[Run]) -> list[Aim]:

@@ -84,6 +84,12 @@ def test_throughput_is_judged_by_pairs() -> None:
     assert "| spindoctor | 3 | 900 (890-910) | 0.900 (" in page(runs)
 
 
+def test_pairs_that_scatter_too_much_say_nothing_of_throughput() -> None:
+    runs = [Run("fastapi", "3.12", "spindoctor", rate=rate, beside=1000.0) for rate in (700.0, 900.0, 1200.0)]
+
+    assert found(runs, "the service's requests").verdict == "cannot be told"
+
+
 def test_the_profiles_error_is_held_against_each_of_the_others() -> None:
     def run(reader: str, share: float) -> Run:
         return Run("truth", "3.15", reader, 3.0, share=share, true_share=0.5)
