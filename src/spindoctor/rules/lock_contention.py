@@ -40,6 +40,15 @@ MIN_WAITERS = 2.0
 LONG_S = 0.5
 """Nobody likes to wait half a second for a lock."""
 
+LONG_FOR_NOBODY_S = 1.0
+"""A lock with a holder that cannot be read may be a signal; requests that wait a second for one wait too long for it."""
+
+NOBODY = (
+    ", and nobody in this process is seen to have it: who had it may have ended, a fork may have copied it while another "
+    "thread had it, or it was taken without `with`"
+)
+"""The ways in which a lock loses its holder from sight."""
+
 NEXT_CLIENT = frozenset({"accept", "accept4"})
 """Threads that take turns at accepting connections wait for clients, not for each other."""
 
@@ -66,10 +75,10 @@ def _finding(use: LockUse) -> Finding:
     who = "tasks" if use.of_tasks else "threads"
     where = use.sites[0].function if use.sites else None
     at = f" at {where}" if where else ""
-    does = f" while {_holder(use)}" if use.holder else ""
+    does = f" while {_holder(use)}" if use.holder else NOBODY if _keeps_requests(use) else ""
     return Finding(
         claim=f"{use.waiters:.1f} {who} of pid {use.pid} wait for one {use.type_name} on average{at}{does}",
-        severity="warning" if use.holder else "info",
+        severity="warning" if use.holder or _keeps_requests(use) else "info",
         confidence="high" if use.holder else "medium",
         cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
         culprit=use.holder or (use.sites[0] if use.sites else Culprit(pid=use.pid)),
@@ -83,6 +92,7 @@ def _finding(use: LockUse) -> Finding:
         ),
         against=() if use.holder else ("who has the lock could not be read",),
         fix=(
+            *(() if use.holder else ("Take locks by `with`, and start threads that take them after the fork.",)),
             "Do less while the lock is held: call servers, databases and files before or after.",
             "Where the data allows it, use a lock for each part instead of one for all.",
         ),
@@ -90,6 +100,11 @@ def _finding(use: LockUse) -> Finding:
         explains="requests that wait for each other while CPU and event loop look healthy",
         would_change="a look in which nobody waits for this lock",
     )
+
+
+def _keeps_requests(use: LockUse) -> bool:
+    """Whether requests wait for long, whoever has it."""
+    return use.longest_s >= LONG_FOR_NOBODY_S and any(site.route for site in use.sites)
 
 
 def _holder(use: LockUse) -> str:
