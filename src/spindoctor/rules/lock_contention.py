@@ -44,8 +44,8 @@ LONG_FOR_NOBODY_S = 1.0
 """A lock with a holder that cannot be read may be a signal; requests that wait a second for one wait too long for it."""
 
 NOBODY = (
-    ", and nobody in this process is seen to have it: who had it may have ended, a fork may have copied it while another "
-    "thread had it, or it was taken without `with`"
+    ", and nobody in this process is seen to have it: who had it may have ended, a fork may have copied it "
+    "while another thread had it, or it was taken without `with`"
 )
 """The ways in which a lock loses its holder from sight."""
 
