@@ -41,7 +41,7 @@ LONG_S = 0.5
 """Nobody likes to wait half a second for a lock."""
 
 LONG_FOR_NOBODY_S = 1.0
-"""A lock with a holder that cannot be read may be a signal; requests that wait a second for one wait too long for it."""
+"""A lock with a holder that cannot be read may be a signal; requests that wait for one for a second wait too long."""
 
 NOBODY = (
     ", and nobody in this process is seen to have it: who had it may have ended, a fork may have copied it "
