@@ -76,3 +76,12 @@ def test_a_drivers_monitor_threads_are_cleared_by_name() -> None:
     )
 
     assert "thread pymongo_server_monitor_thread of process 100" in cleared(recording(process))
+
+
+def test_threads_that_python_named_after_their_function_are_one_group() -> None:
+    """From 3.10 a thread without a name of its own is `Thread-N (function)`."""
+    asleep = [ThreadLook(101 + n, (user("wait"),), call=SLEEP) for n in range(3)]
+    uses = tuple(ThreadUse(101 + n, f"Thread-{n + 1} (wait)", "python") for n in range(3))
+    seen = recording(one_process(samples=thread_samples(*[asleep] * 10), threads=uses))
+
+    assert cleared(seen)["3 threads Thread (wait) of process 100"].endswith("in 30 of 30 looks")

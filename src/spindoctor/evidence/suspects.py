@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from spindoctor.evidence.sites import looks_by_thread
 from spindoctor.model.facts import GilUse, Pools, PoolUse
 from spindoctor.model.outcome import Cleared
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
+from spindoctor.model.sample import ThreadLook
 
 BURNS_CORES = 0.02
 """A thread below 2 % of a core does not explain a busy one."""
@@ -17,8 +19,8 @@ BURNS_CORES = 0.02
 HELD_UP_SHARE = 0.05
 """Below 5 % of looks with a thread waiting for the GIL nobody is held up noticeably by it."""
 
-GROUP_MEMBER = re.compile(r"[-_ ]?\(?\d+(_\d+)?\)?$")
-"""The counter at the end of a pool thread's name: `asyncio_3`, `ThreadPoolExecutor-0_1`, `worker-7`."""
+GROUP_MEMBER = re.compile(r"(?<=^Thread)-\d+(?= \()|[-_ ]?\(?\d+(_\d+)?\)?$")
+"""The counter in a thread's name: `asyncio_3`, `ThreadPoolExecutor-0_1`, `worker-7`; from 3.10 `Thread-5 (name)`."""
 
 
 def suspects(recording: Recording, evidence: Mapping[type, Any]) -> tuple[Cleared, ...]:
@@ -63,18 +65,23 @@ def _threads(process: ProcessRecording) -> list[Cleared]:
     seconds = process.samples[-1].at_s - process.samples[0].at_s if process.samples else 0.0
     groups: dict[str, list[ThreadUse]] = {}
     for use in process.threads:
-        groups.setdefault(GROUP_MEMBER.sub("", use.name or use.kernel_name), []).append(use)
+        groups.setdefault(GROUP_MEMBER.sub("", use.name or use.kernel_name, count=1), []).append(use)
     quiet = {name: uses for name, uses in groups.items() if _cores(uses, seconds) < BURNS_CORES}
-    return [_group(process, name, uses, seconds) for name, uses in quiet.items() if not any(use.loop for use in uses)]
+    looks = looks_by_thread(process.samples) if quiet else {}
+    return [
+        _group(process, name, uses, [look for use in uses for _, look in looks.get(use.tid, ())], seconds)
+        for name, uses in quiet.items()
+        if not any(use.loop for use in uses)
+    ]
 
 
 def _cores(uses: list[ThreadUse], seconds: float) -> float:
     return sum(use.cpu_s for use in uses) / seconds if seconds > 0 else 0.0
 
 
-def _group(process: ProcessRecording, name: str, uses: list[ThreadUse], seconds: float) -> Cleared:
-    tids = {use.tid for use in uses}
-    looks = [look for sample in process.samples for look in sample.threads if look.tid in tids]
+def _group(
+    process: ProcessRecording, name: str, uses: list[ThreadUse], looks: list[ThreadLook], seconds: float
+) -> Cleared:
     asleep = sum(1 for look in looks if look.call is not None)
     many = f"{len(uses)} threads " if len(uses) > 1 else "thread "
     return Cleared(

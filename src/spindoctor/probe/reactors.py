@@ -27,10 +27,10 @@ MOST_STEPS = 2
 """From a variable to the epoll: the loop, its selector, the epoll."""
 
 
-def may_wait(tid: int, pid: int, samples: Iterable[Sample]) -> bool:
-    """Whether a thread is worth asking: the main one, and those that were seen waiting in an epoll."""
-    calls = (look.call for sample in samples for look in sample.threads if look.tid == tid)
-    return tid == pid or any(call and call.name in EPOLL_WAITS for call in calls)
+def may_wait(pid: int, samples: Iterable[Sample]) -> set[int]:
+    """The threads worth asking, by kernel id: the main one, and those that were seen waiting in an epoll."""
+    looks = (look for sample in samples for look in sample.threads)
+    return {pid, *(look.tid for look in looks if look.call and look.call.name in EPOLL_WAITS)}
 
 
 def epoll_of(interpreter: Interpreter, frames: Sequence[RawFrame]) -> int | None:

@@ -332,7 +332,8 @@ class ProcessWatch:
         The figures of a process that is gone end early.
         """
         uses, used = self._used()
-        threads = tuple(self._with_loop(use) for use in uses)
+        worth = may_wait(self.pid, self.samples)
+        threads = tuple(self._with_loop(use, is_worth_asking=use.tid in worth) for use in uses)
         seen = ProcessRecording(
             pid=self.pid,
             samples=tuple(self.samples),
@@ -380,12 +381,12 @@ class ProcessWatch:
         """Those since the beginning of the look."""
         return tuple(now - then for now, then in zip(self._read_collections(), self._collected, strict=False))
 
-    def _with_loop(self, use: ThreadUse) -> ThreadUse:
+    def _with_loop(self, use: ThreadUse, *, is_worth_asking: bool) -> ThreadUse:
         watch = self._loops.get(use.tid)
         if watch is None and (hub := self._hub.with_hub(use)):
             return hub
         if watch is None:
-            stack = self._stacks.get(use.tid) if may_wait(use.tid, self.pid, self.samples) else None
+            stack = self._stacks.get(use.tid) if is_worth_asking else None
             found = self._epoll(lambda: epoll_of(self.interpreter, stack.frames)) if stack else None
             return replace(use, loop_epoll=found)
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=self._epoll(watch.epoll_fd))
