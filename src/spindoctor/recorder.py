@@ -92,6 +92,7 @@ class Recorder:
         self._machine_before = read_machine(target.hot)
         self._stats_before = read_stats()
         self._watches = [watch for one in self._members(target) if (watch := self._attach(one))]
+        self._notes += [note for watch in self._watches if (note := _unread(watch))]
         versions = {watch.pid: _version(watch) for watch in self._watches}
         paths = {watch.pid: _sys_path(watch) for watch in self._watches}
         known = [
@@ -354,6 +355,17 @@ def _birth(child: Neighbour) -> str:
         f"process {child.pid} began during the look as a child of this service, used {child.cores:.2f} cores and was "
         f"not looked at: spindoctor diagnose {child.pid}"
     )
+
+
+def _unread(watch: ProcessWatch) -> str:
+    """What is said of interpreters beside the main one; "" where there are none."""
+    with contextlib.suppress(Misread):
+        if others := watch.interpreter.sub_interpreters():
+            return (
+                f"process {watch.pid} has {others} sub-interpreter{'s' if others > 1 else ''} beside its main one: "
+                "what their threads run is not read"
+            )
+    return ""
 
 
 def _version(watch: ProcessWatch) -> str:

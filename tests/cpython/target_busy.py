@@ -7,6 +7,7 @@ import sys
 import threading
 
 signal.alarm(60)
+KEPT = []
 
 
 def count():  # noqa: ANN201 - runs on interpreters of any age
@@ -43,11 +44,28 @@ def drive():  # noqa: ANN201
         sum(number for number in range(20000))
 
 
+def divide():  # noqa: ANN201
+    """Have an interpreter beside the main one."""
+    import _interpreters as interpreters  # noqa: PLC0415 - 3.13+
+
+    KEPT.append(interpreters.create())
+    threading.Event().wait()
+
+
+def divide_before_3_13():  # noqa: ANN201
+    """The same, under the older name."""
+    import _xxsubinterpreters as interpreters  # noqa: PLC0415
+
+    KEPT.append(interpreters.create())
+    threading.Event().wait()
+
+
 def main():  # noqa: ANN201
     """Start what the command line names: threads that count, that block, that collect, that drive a generator."""
     held = threading.Lock()
     held.acquire()
     starters = {"count": count, "block": lambda: block(held), "collect": collect, "drive": drive, "fail": fail}
+    starters["divide"] = divide if sys.version_info >= (3, 13) else divide_before_3_13
     threads = [threading.Thread(target=starters[name], name=name, daemon=True) for name in sys.argv[1:]]
     for thread in threads:
         thread.start()

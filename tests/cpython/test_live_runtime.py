@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.live
 BUSY = HERE / "target_busy.py"
 FUTEX = 202  # system call number on x86_64
 LOOKS = 20_000  # the end of every search; one of them takes some twenty microseconds
+PATIENCE_S = 10
 TORN_SHARE = 0.05  # of the looks at a thread in plain Python code
 
 
@@ -53,6 +55,18 @@ def test_a_thread_that_waits_for_the_gil_sleeps_on_a_futex_inside_it(version: st
     assert waiters == set(others)
     assert blocked is not None
     assert not gil.contains(blocked)
+
+
+@every_python
+def test_interpreters_beside_the_main_one_are_counted(version: str) -> None:
+    with busy(version, "divide") as (interpreter, _):
+        end_s = time.monotonic() + PATIENCE_S
+        while not interpreter.sub_interpreters() and time.monotonic() < end_s:
+            time.sleep(0.01)
+
+        assert interpreter.sub_interpreters() == 1
+    with busy(version, "block") as (interpreter, _):
+        assert interpreter.sub_interpreters() == 0
 
 
 @every_python

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,15 +68,24 @@ class Runtime:
         self._extent = max(self._next, self._ident, self._native, self._wants) + 8
 
     def _find_main(self) -> int:
+        id_ = self._layout["interpreter_state.id"]
+        main = next((one for one in self._interpreters() if self._reader.word(one + id_) == 0), None)
+        if main is None:
+            raise Misread("no main interpreter")
+        return main
+
+    def _interpreters(self) -> Iterator[int]:
         layout, word = self._reader.layout, self._reader.word
         interpreter = word(self._runtime + layout["runtime_state.interpreters_head"])
         for _ in range(MAX_INTERPRETERS):
             if not interpreter:
-                break
-            if word(interpreter + layout["interpreter_state.id"]) == 0:
-                return interpreter
+                return
+            yield interpreter
             interpreter = word(interpreter + layout["interpreter_state.next"])
-        raise Misread("no main interpreter")
+
+    def sub_interpreters(self) -> int:
+        """Return how many interpreters there are beside the main one; their threads are not read."""
+        return len(list(self._interpreters())) - 1
 
     def _place_words(self) -> None:
         """Find once what every look asks for."""

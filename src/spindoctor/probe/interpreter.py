@@ -215,6 +215,10 @@ class Interpreter:
         """Return how many collections each generation has seen, youngest first; None where none are kept (3.15)."""
         return self._runtime.collections()
 
+    def sub_interpreters(self) -> int:
+        """Return how many interpreters there are beside the main one; their threads are not read."""
+        return self._runtime.sub_interpreters()
+
     def threads(self) -> tuple[ThreadState, ...]:
         """Return all threads that can run Python code, the newest first.
 

@@ -114,7 +114,7 @@ def _show_end(page: Page, survey: Survey) -> None:
         page.say(f"next: spindoctor diagnose {survey.services[0].hottest.pid}")
     if survey.hidden:
         hidden = count(survey.hidden, "process", "processes")
-        page.say(f"{hidden} of other users could not be told from Python services; sudo shows them", hang=2)
+        page.say(f"{hidden} of other users could not be told from Python services; sudo may show them", hang=2)
     for note in survey.notes:
         page.say(f"note: {sentence(note)}", hang=2)
     page.say(f"measured over {seconds(survey.interval_s)}", style="dim")
