@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 
@@ -70,13 +71,13 @@ COLUMNS: tuple[tuple[str, Callable[[Run], float | None], str], ...] = (
 )
 
 
-def page(runs: Sequence[Run]) -> str:
-    """All tables."""
+def page(runs: Sequence[Run], note: str = "") -> str:
+    """All tables; `note` says of the machine what it does not know itself."""
     apart = {*CURVE, "fastapi", HELP}
     places = dict.fromkeys(run.place for run in runs if run.workload not in apart)
     order = list(dict.fromkeys(workload for workload, _ in places))
     ordered = sorted(places, key=lambda place: (order.index(place[0]), _minor(place[1])))
-    parts = [_head(runs), _aims(aims(runs)), _refusals(runs), _service(runs), _helps(runs), _curve(runs), WORDS]
+    parts = [_head(runs, note), _aims(aims(runs)), _refusals(runs), _service(runs), _helps(runs), _curve(runs), WORDS]
     parts += [_table(place, [run for run in runs if run.place == place]) for place in ordered]
     return "\n".join(part for part in parts if part)
 
@@ -85,8 +86,9 @@ def _minor(version: str) -> int:
     return int(version.partition(".")[2] or 0)
 
 
-def _head(runs: Sequence[Run]) -> str:
-    machine = f"{platform.machine()}, Linux {platform.release()}; our own Python {platform.python_version()}"
+def _head(runs: Sequence[Run], note: str) -> str:
+    cores = f"{os.cpu_count()} cores" + (f", {note}" if note else "")
+    machine = f"{platform.machine()}, Linux {platform.release()}, {cores}; our own Python {platform.python_version()}"
     versions: dict[str, dict[str, None]] = {}
     for run in runs:
         if run.version and not run.failed:

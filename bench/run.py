@@ -68,7 +68,7 @@ def main() -> None:
         new = [tell(one) for n in range(asked.repeats) for one in measure(workload, target, able, n, asked)]
         kept = merged(kept, [replace(one, commit=commit(ROOT)) for one in new], adds=asked.add)
         save(kept, asked.runs)
-    asked.out.write_text(page(kept))
+    asked.out.write_text(page(kept, asked.note))
 
 
 def _arguments() -> argparse.Namespace:
@@ -86,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--page", action="store_true", help="measure nothing, write the page from the runs that are kept"
     )
+    parser.add_argument("--note", default="", help="what the page says of the machine, e.g. 'shared with others'")
     parser.add_argument("--out", type=Path, default=PAGE, help="the page (docs/benchmarks.md)")
     parser.add_argument("--runs", type=Path, help="the runs (the page's name with .json)")
     asked = parser.parse_args()
