@@ -47,6 +47,9 @@ LOOKS_BETWEEN_PINS = 20
 TICK_S = 0.05
 """The kernel keeps these times in ticks of up to 10 ms; both readings take a moment."""
 
+GOLDEN = 0.6180339887498949
+"""Its multiples fill a unit evenly, and two that follow each other are never near (Weyl's theorem)."""
+
 HALF_WAY = 0.5
 """Descriptors are read in the middle of the look: a spin may end before it does."""
 
@@ -54,6 +57,14 @@ MOST_SOURCES = 200
 MOST_SOURCE_LINES = 20_000
 
 Progress = Callable[[float, str], None]
+
+
+def moment(number: int) -> float:
+    """When a look is made, counted in steps: somewhere in its own step, so that none keeps time with the target.
+
+    A service does much every 10 ms or every few; looks at a fixed beat would always meet the same part of it.
+    """
+    return number + number * GOLDEN % 1.0
 
 
 class Recorder:
@@ -158,7 +169,7 @@ class Recorder:
             due = int((time.monotonic() - self._start_s) / step_s)
             self._vantage.note(is_late=due > number + 1)
             number = max(number + 1, due)
-            time.sleep(max(0.0, number * step_s - (time.monotonic() - self._start_s)))
+            time.sleep(max(0.0, moment(number) * step_s - (time.monotonic() - self._start_s)))
 
     def _look_closely(self) -> None:
         for watch in self._watches:
