@@ -1,9 +1,9 @@
 """How long our thread wants to run at a time, told to the scheduler.
 
 Linux 6.12 and later let an ordinary thread ask for a slice length (sched_setattr(2), `sched_runtime`;
-kernel/sched/fair.c, `PREEMPT_SHORT`): one that asks for less than the thread that runs gets the CPU as it wakes. Without
-it that thread may finish its own slice first (`RUN_TO_PARITY`), up to 4 ms, or give the CPU away at its next system call:
-a look that waits for that finds what calls the system, and too seldom what computes.
+kernel/sched/fair.c, `PREEMPT_SHORT`): one that asks for less than the thread that runs gets the CPU as it wakes.
+Without it that thread may finish its own slice first (`RUN_TO_PARITY`), up to 4 ms, or give the CPU away at its next
+system call: a look that waits for that finds what calls the system, and too seldom what computes.
 """
 
 from __future__ import annotations
