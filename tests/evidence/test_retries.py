@@ -188,3 +188,12 @@ def test_a_function_that_holds_nothing_repeats_itself() -> None:
     found = storm([on_cpu(SENDING)] * 3, [failure(n, SENDING) for n in range(3)], hot_looks=hot)
 
     assert found.repeats == Share(2, 2)
+
+
+def test_not_yet_on_the_way_to_a_refusal_is_not_what_fails() -> None:
+    """A connection that is asked for without waiting raises BlockingIOError first; it was met more often."""
+    waits = [failure(n, SENDING, kind="BlockingIOError") for n in range(3)]
+
+    found = storm([on_cpu(SENDING)] * 4, [*waits, failure(3, CONNECT, SENDING)])
+
+    assert (found.kind, found.answers) == ("ConnectionRefusedError", False)

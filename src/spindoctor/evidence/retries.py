@@ -136,7 +136,7 @@ def _retry(
         repeats=_repeats(process.hot_looks, use.tid, place, attempt),
         pauses=_pauses(process, use, looks, place, attempt),
         logging=Share(sum(_logs(look.stack) for _, look in on_cpu), len(on_cpu)),
-        answers=chosen.failure.kind.rpartition(".")[2] in NOTHING_YET,
+        answers=_is_answer(chosen),
         serves=not is_user(place) and any(map(_serves, failed)),
         loop=namer.culprit((place,), use.tid, task),
         task=namer.tasks[task].name if task in namer.tasks else None,
@@ -182,9 +182,15 @@ def _culprit_stack(failed: Sequence[_Failed]) -> Stack:
 def _outermost(failed: Sequence[_Failed]) -> _Failed:
     """The failure that reached the loop itself, where one was met there: others may have been wrapped on their way."""
     reached = [one for one in failed if one.depth == len(one.failure.places) - 1]
-    kinds = Counter((one.failure.kind, one.failure.text) for one in reached or failed)
+    among = [one for one in reached or failed if not _is_answer(one)] or [one for one in failed if not _is_answer(one)]
+    kinds = Counter((one.failure.kind, one.failure.text) for one in among or failed)
     most = kinds.most_common(1)[0][0]
-    return next(one for one in reached or failed if (one.failure.kind, one.failure.text) == most)
+    return next(one for one in among or failed if (one.failure.kind, one.failure.text) == most)
+
+
+def _is_answer(one: _Failed) -> bool:
+    """Whether the exception says "not yet": a connection that is not there at once raises one on its way to failing."""
+    return one.failure.kind.rpartition(".")[2] in NOTHING_YET
 
 
 def _other_kinds(failed: Sequence[_Failed], chosen: _Failed) -> tuple[str, ...]:
