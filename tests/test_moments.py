@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spindoctor.recorder import moment
+from spindoctor.probe.vantage import moment
 
 
 def test_each_look_is_made_in_its_own_step() -> None:

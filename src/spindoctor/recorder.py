@@ -29,7 +29,7 @@ from spindoctor.probe.queues import QueueReader
 from spindoctor.probe.silence import read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
-from spindoctor.probe.vantage import Vantage
+from spindoctor.probe.vantage import Vantage, moment
 from spindoctor.probe.watcher import ProcessWatch
 from spindoctor.probe.windows import functions, last_lines, windows
 from spindoctor.shapes import find_shapes
@@ -47,9 +47,6 @@ LOOKS_BETWEEN_PINS = 20
 TICK_S = 0.05
 """The kernel keeps these times in ticks of up to 10 ms; both readings take a moment."""
 
-GOLDEN = 0.6180339887498949
-"""Its multiples fill a unit evenly, and two that follow each other are never near (Weyl's theorem)."""
-
 HALF_WAY = 0.5
 """Descriptors are read in the middle of the look: a spin may end before it does."""
 
@@ -57,14 +54,6 @@ MOST_SOURCES = 200
 MOST_SOURCE_LINES = 20_000
 
 Progress = Callable[[float, str], None]
-
-
-def moment(number: int) -> float:
-    """When a look is made, counted in steps: somewhere in its own step, so that none keeps time with the target.
-
-    A service does much every 10 ms or every few; looks at a fixed beat would always meet the same part of it.
-    """
-    return number + number * GOLDEN % 1.0
 
 
 class Recorder:

@@ -20,6 +20,17 @@ JUDGED_AFTER = 20
 MOST_LATE = 0.25
 """When one look in four came too late, the CPU we share is too crowded."""
 
+GOLDEN = 0.6180339887498949
+"""Its multiples fill a unit evenly, and two that follow each other are never near (Weyl's theorem)."""
+
+
+def moment(number: int) -> float:
+    """When a look is made, counted in steps: somewhere in its own step, so that none keeps time with the target.
+
+    A service does much every 10 ms or every few; looks at a fixed beat would always meet the same part of it.
+    """
+    return number + number * GOLDEN % 1.0
+
 
 class Vantage:
     """Moves the calling thread; `leave` puts everything back. `is_pinned` tells whether it ever shared the hot CPU."""
