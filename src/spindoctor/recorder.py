@@ -12,6 +12,7 @@ from typing import Self
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
+from spindoctor.model.locks import SharedLook
 from spindoctor.model.origin import is_user
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Socket, Target
@@ -26,6 +27,7 @@ from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.packages import read_packages
 from spindoctor.probe.pipes import PipeReader
 from spindoctor.probe.queues import QueueReader
+from spindoctor.probe.semaphores import SharedLockReader
 from spindoctor.probe.silence import read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
@@ -86,6 +88,8 @@ class Recorder:
         self._pipes = PipeReader()
         self._pipe_looks: list[PipeLook] = []
         self._queues = QueueReader()
+        self._shared = SharedLockReader()
+        self._shared_looks: list[SharedLook] = []
         self._descriptors: dict[int, DescriptorTable] = {}
         self._descriptors_at_s: dict[int, float] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
@@ -184,6 +188,8 @@ class Recorder:
         with contextlib.suppress(Gone):  # the next look tells which one
             found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
             self._pipe_looks += [found] if found else []
+            locks = self._shared.look(now_s, [watch.sharer() for watch in self._watches if not watch.ended])
+            self._shared_looks += [locks] if locks else []
         self._queues.look(now_s)
         return time.thread_time() - before_s
 
@@ -265,6 +271,7 @@ class Recorder:
             is_interrupted=self.is_interrupted,
             pipe_looks=tuple(self._pipe_looks),
             queue_looks=tuple(self._queues.looks),
+            shared_looks=tuple(self._shared_looks),
             notes=(*self._notes, *map(_birth, around.newborn), *ends),
         )
 

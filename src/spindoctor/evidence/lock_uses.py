@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.parties import stack_of
+from spindoctor.evidence.shared_locks import shared_lock_uses
 from spindoctor.evidence.sites import Moment, Namer, stays
 from spindoctor.evidence.standoffs import standoffs
 from spindoctor.model.frames import Stack
@@ -31,6 +32,7 @@ def lock_uses(recording: Recording) -> LockUses | Missing:
     told = standoffs(recording)
     stuck = {one.pid for one in told.standoffs if one.kind != "pipe"} if isinstance(told, Standoffs) else set[int]()
     found = [use for one in looked if one.pid not in stuck for use in _of_process(one)]
+    found += shared_lock_uses(recording)
     found.sort(key=lambda one: (one.queued.ratio * one.waiters, one.longest_s), reverse=True)
     return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
 from spindoctor.evidence.pipes import pipe_standoffs
+from spindoctor.evidence.shared_locks import shared_standoffs
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.recording import ProcessRecording, Recording
@@ -27,7 +28,8 @@ def standoffs(recording: Recording) -> Standoffs | Missing:
     looked = [one for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the locks succeeded")
-    found = (*(one for process in looked for one in _of_process(recording, process)), *pipe_standoffs(recording))
+    across = (*pipe_standoffs(recording), *shared_standoffs(recording))
+    found = (*(one for process in looked for one in _of_process(recording, process)), *across)
     waits = sum(len(process.task_looks[-1].waits) for process in looked)
     return Standoffs(found, looks=sum(len(one.task_looks) for one in looked), waits=waits)
 

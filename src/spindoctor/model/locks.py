@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from spindoctor.model.frames import Frame
 
+SHARED_LOCK = "shared lock"
+"""A lock of several processes; who has it is no part of one process's waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
@@ -21,7 +24,7 @@ class Wait:
 
     `target` is the address of what stands between them, `type_name` its type. `kind`: "lock" (of threads), "task lock"
     (of tasks), "join" (the end of a thread), "future" (a result that one thread has to bring), "pool" (a result that is
-    still queued in a pool: any of the holders would do).
+    still queued in a pool: any of the holders would do), "shared lock" (of several processes).
     `holders` are those that have it, `held_at` the frame in which the first of them does. `is_orphaned`: it names an
     owner that is no thread of this process. `has_limit`: the wait ends by itself.
     """
@@ -34,3 +37,36 @@ class Wait:
     held_at: Frame | None = None
     is_orphaned: bool = False
     has_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A thread of one of several processes."""
+
+    pid: int
+    tid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLock:
+    """A lock of several processes for which somebody waited at one moment.
+
+    `name` tells it from others: inode and place of its semaphore. `holder` is None where nobody is seen to have it.
+    `is_abandoned`: it is locked, every process that has it was read, and none holds it. `limited` are the waiters whose
+    wait ends by itself.
+    """
+
+    name: str
+    type_name: str
+    waiters: tuple[Member, ...]
+    holder: Member | None = None
+    is_abandoned: bool = False
+    limited: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLook:
+    """All such locks at one moment."""
+
+    at_s: float
+    locks: tuple[SharedLock, ...] = ()

@@ -8,6 +8,7 @@ from spindoctor.model.closeup import Polled, Values
 from spindoctor.model.endings import tells_stop
 from spindoctor.model.frames import Frame
 from spindoctor.model.hot import Failure, HotLook
+from spindoctor.model.locks import SharedLook
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
 from spindoctor.model.sample import Missed, Sample
@@ -148,6 +149,7 @@ class Recording:
     is_interrupted: bool = False
     pipe_looks: tuple[PipeLook, ...] = ()
     queue_looks: tuple[QueueLook, ...] = ()
+    shared_looks: tuple[SharedLook, ...] = ()
     notes: tuple[str, ...] = ()
     format: int = field(default=FORMAT)
 

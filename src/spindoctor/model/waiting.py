@@ -23,7 +23,8 @@ class Standoff:
 
     `kind`: "cycle" (each has what the next one waits for), "loop" (a loop's thread waits for what only its own loop can
     bring), "pool" (all members of a pool wait for work that is queued in it), "orphan" (a lock that nobody in this
-    process can release), "pipe" (a child is stuck in a pipe of ours while we wait for the child).
+    process can release), "pipe" (a child is stuck in a pipe of ours while we wait for the child), "abandoned" (a
+    lock of several processes that is locked and that none of them has).
     `seen` are the slow looks that found it, `lasted_s` from the first of them to the last. `holds_loop`: the thread of
     an event loop is among them. `has_limit`: one of the waits ends by itself.
     """
@@ -54,7 +55,8 @@ class LockUse:
 
     `queued` are the slow looks in which somebody waited for it, `waiters` how many on average in these, `longest_s` the
     longest wait that was seen. `sites` are where they wait, `holder` where it is held most often, and `holder_calls`
-    the system calls that a thread waits in meanwhile.
+    the system calls that a thread waits in meanwhile. `processes` are those of the waiters, where the
+    lock is one of several processes.
     """
 
     pid: int
@@ -67,6 +69,7 @@ class LockUse:
     sites: tuple[Culprit, ...]
     holder: Culprit | None = None
     holder_calls: tuple[str, ...] = ()
+    processes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

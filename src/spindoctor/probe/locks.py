@@ -16,11 +16,12 @@ from spindoctor.cpython.contexts import Contexts, of_frames
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
-from spindoctor.model.locks import Party, Wait
+from spindoctor.model.locks import SHARED_LOCK, Party, Wait
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.loops import LoopWatch
+from spindoctor.probe.semaphores import SHARED, is_mutex
 
 HEAD = 16
 """Reference count and type; the lock itself lies behind them (Modules/_threadmodule.c)."""
@@ -28,9 +29,9 @@ HEAD = 16
 OWNER_AT = 24
 """`rlock_owner`, and from 3.14 on the `thread` of `_PyRecursiveMutex`: a pthread id."""
 
-LOCKS = frozenset({"_thread.lock", "_thread.RLock"})
+LOCKS = frozenset({"_thread.lock", "_thread.RLock", SHARED})
 OWNED = "_thread.RLock"
-SIGNALS_FILE = "/threading.py"
+SIGNALS_FILES = ("/threading.py", "/multiprocessing/synchronize.py")
 FUTURES_FILE = "concurrent/futures/_base.py"
 MUTEXES = frozenset({"lock", "task lock"})
 GENERATORS = frozenset({"generator", "async_generator"})
@@ -112,6 +113,8 @@ class LockReader:
         if lock is None:
             return None
         kind = self._objects.type_name(lock)
+        if kind == SHARED:
+            return self._shared(one, lock)
         owner = self._reader.word(lock + OWNER_AT) if kind == OWNED else 0
         tid = scene.idents.get(owner)
         return Wait(
@@ -123,6 +126,12 @@ class LockReader:
             is_orphaned=bool(owner) and owner not in scene.owners,
             has_limit=one.has_limit,
         )
+
+    def _shared(self, one: Sleeper, lock: int) -> Wait | None:
+        """A lock of several processes: who has it is asked of all of them (see `SharedLockReader`)."""
+        if not is_mutex(self._reader, lock):
+            return None
+        return Wait(Party(tid=one.tid), SHARED_LOCK, lock, SHARED, has_limit=one.has_limit)
 
     def _lock_at(self, one: Sleeper) -> int | None:
         """The lock object whose futex this is."""
@@ -293,7 +302,7 @@ def _sleeps(frames: Sequence[RawFrame], running: set[int]) -> bool:
 
 
 def _waits_for_a_sign(frames: Sequence[RawFrame]) -> bool:
-    return frames[0].frame.file.endswith(SIGNALS_FILE) and not _enters(frames[0])
+    return frames[0].frame.file.endswith(SIGNALS_FILES) and not _enters(frames[0])
 
 
 def _with_holders(wait: Wait, held: Sequence[Hold], waiters: Collection[Party]) -> Wait:

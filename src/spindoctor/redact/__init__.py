@@ -67,6 +67,8 @@ TREATMENTS: dict[str, str] = {
     "Recording.notes": "sentence",
     "Scope.callback": "code",
     "Scope.type_name": "code",
+    "SharedLock.name": "ours",
+    "SharedLock.type_name": "code",
     "Socket.local": "address",
     "Socket.protocol": "ours",
     "Socket.remote": "address",

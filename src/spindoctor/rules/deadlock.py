@@ -3,8 +3,9 @@
 ## What we saw
 Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
 lock that the next one has, the end of a thread, a result that is queued behind the one who waits for it. Or a lock
-whose owner does not exist in this process. Or a child process that waits to write into a full pipe (or to read from an
-empty one) whose other end only we have, while we wait for the child's end.
+whose owner does not exist in this process, or one of several processes that is locked though none of them has it. Or a
+child process that waits to write into a full pipe (or to read from an empty one) whose other end only we have, while we
+wait for the child's end.
 
 ## Why it hurts
 None of them ever goes on. What they have stays taken: other requests run into it one by one, until none is served.
@@ -22,8 +23,8 @@ timeout ends by itself, which is said. A thread that waits for a sign (an event,
 another thread or task has at hand, or an epoll watches, may still be read: it is left alone.
 
 ## Missed alarms
-A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock`. Locks between
-processes, in databases and in C libraries are not read.
+A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
+`multiprocessing`. Locks in databases, of files and in C libraries are not read.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ FIXES = {
         "Start processes with spawn or forkserver, or before there are threads; make locks anew in the child "
         "(os.register_at_fork).",
     ),
+    "abandoned": (
+        "Do not end a process that may have the lock (terminate(), kill, a limit of memory or time); take it in a "
+        "`with` block, and let a process that is told to stop leave that first.",
+        "Use a lock that the kernel releases with its holder (fcntl.flock), or make it anew when a worker has died.",
+    ),
 }
 """What cures each kind."""
 
@@ -82,20 +88,28 @@ def _claim(one: Standoff) -> str:
     first = one.members[0]
     where = first.culprit.function or first.name
     told = "; ".join(f"{member.name} waits for {member.waits_for}" for member in one.members)
-    if one.kind == "loop":
-        return (
-            f"{where} holds up the event loop of pid {one.pid} for ever: {told}, which this very loop has to let go on"
-        )
-    if one.kind == "orphan":
-        why = "it was copied by a fork while another thread had it" if one.is_forked else "its owner has ended"
-        return f"{where} waits for ever in pid {one.pid}: {told}; {why}"
-    if one.kind == "pipe":
-        return f"{where} and a child of pid {one.pid} wait for each other for ever: {told}"
-    if one.kind == "pool":
-        return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
+    match one.kind:
+        case "loop":
+            held = f"{where} holds up the event loop of pid {one.pid} for ever"
+            return f"{held}: {told}, which this very loop has to let go on"
+        case "orphan":
+            why = "it was copied by a fork while another thread had it" if one.is_forked else "its owner has ended"
+            return f"{where} waits for ever in pid {one.pid}: {told}; {why}"
+        case "abandoned":
+            return f"{where} waits for ever: {told}; whoever had it has ended and never released it"
+        case "pipe":
+            return f"{where} and a child of pid {one.pid} wait for each other for ever: {told}"
+        case "pool":
+            return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
+    return _circle(one, where, told)
+
+
+def _circle(one: Standoff, where: str, told: str) -> str:
     if len(one.members) == 1:
         return f"{where} waits for itself for ever in pid {one.pid}: {told}"
-    return f"{len(one.members)} wait for each other for ever in pid {one.pid}: {told}"
+    pids = dict.fromkeys(member.culprit.pid for member in one.members if member.culprit.pid)
+    place = f"{len(pids)} processes" if len(pids) > 1 else f"pid {one.pid}"
+    return f"{len(one.members)} wait for each other for ever in {place}: {told}"
 
 
 def _finding(one: Standoff) -> Finding:

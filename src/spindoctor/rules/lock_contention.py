@@ -15,11 +15,11 @@ lock for each part instead of one for all.
 A lock that is waited for now and then is normal: it must be so in half of the slow looks, with two waiters on average
 or half a second of waiting for a holder that is known. Where nobody is seen to have the lock it is information only.
 Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a lock that is held by whoever
-waits for the next connection.
+waits for the next connection, or for what comes through a pipe: such are the idle workers of a process pool.
 
 ## Missed alarms
-Locks of C libraries, of databases, and between processes. The holder is known where it holds the lock in a `with`
-block, or where the lock is an `RLock`.
+Locks of C libraries, of databases and of files. The holder is known where it holds the lock in a `with` block, or
+where the lock is an `RLock` or one of `multiprocessing`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _finding(use: LockUse) -> Finding:
     at = f" at {where}" if where else ""
     does = f" while {_holder(use)}" if use.holder else NOBODY if _keeps_requests(use) else ""
     return Finding(
-        claim=f"{use.waiters:.1f} {who} of pid {use.pid} wait for one {use.type_name} on average{at}{does}",
+        claim=f"{use.waiters:.1f} {who} of {_processes(use)} wait for one {use.type_name} on average{at}{does}",
         severity="warning" if use.holder or _keeps_requests(use) else "info",
         confidence="high" if use.holder else "medium",
         cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
@@ -107,11 +107,16 @@ def _keeps_requests(use: LockUse) -> bool:
     return use.longest_s >= LONG_FOR_NOBODY_S and any(site.route for site in use.sites)
 
 
+def _processes(use: LockUse) -> str:
+    return f"{len(use.processes)} processes" if len(use.processes) > 1 else f"pid {use.pid}"
+
+
 def _holder(use: LockUse) -> str:
     if use.holder is None:
         return "not readable"
     calls = f", in {', '.join(use.holder_calls)}" if use.holder_calls else ""
-    return f"{use.holder.function or 'somebody'}:{use.holder.line} has it{calls}"
+    other = f" of process {use.holder.pid}" if use.processes else ""
+    return f"{use.holder.function or 'somebody'}:{use.holder.line}{other} has it{calls}"
 
 
 RULE = Rule(

@@ -1,0 +1,59 @@
+"""Invoices get their numbers one after the other; a process that is ended while it has the lock never releases it.
+"""
+
+import multiprocessing
+import os
+import socketserver
+import sys
+import time
+from http.server import BaseHTTPRequestHandler
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+def number():
+    with numbers:  # <- culprit: deadlock
+        last.value += 1
+        return b"%d" % last.value
+
+
+def renumber(done):
+    with numbers:
+        done.set()
+        time.sleep(60)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = number() if self.path == "/invoice" else b"pong"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+
+OPTIONS = labkit.begin(__file__)
+numbers = multiprocessing.get_context("fork").Lock()
+last = multiprocessing.get_context("fork").Value("i", 0, lock=False)
+fork = multiprocessing.get_context("fork")
+begun = fork.Event()
+job = fork.Process(target=renumber, args=(begun,))
+job.start()
+begun.wait()
+job.terminate()
+job.join()
+server = Server((labkit.HOST, OPTIONS.port), Handler)
+for _ in range(2):
+    if os.fork() == 0:
+        labkit.end_after(OPTIONS.seconds)
+        break
+server.serve_forever(poll_interval=0.05)

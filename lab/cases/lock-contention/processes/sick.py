@@ -1,0 +1,51 @@
+"""Invoices get their numbers one after the other, whichever of four processes writes them; the numbers' lock is held while the invoice is filed.
+"""
+
+import multiprocessing
+import os
+import socketserver
+import sys
+import time
+from http.server import BaseHTTPRequestHandler
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+import labkit
+
+def number():
+    with numbers:
+        last.value += 1
+        file_invoice(last.value)
+    return b"%d" % last.value
+
+
+def file_invoice(_number):
+    time.sleep(0.2)  # <- culprit: lock-contention
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = number() if self.path == "/invoice" else b"pong"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+
+
+OPTIONS = labkit.begin(__file__)
+numbers = multiprocessing.get_context("fork").Lock()
+last = multiprocessing.get_context("fork").Value("i", 0, lock=False)
+server = Server((labkit.HOST, OPTIONS.port), Handler)
+for _ in range(3):
+    if os.fork() == 0:
+        labkit.end_after(OPTIONS.seconds)
+        break
+server.serve_forever(poll_interval=0.05)

@@ -1,0 +1,199 @@
+"""Locks between processes: who queues for them, who stands still in a circle or behind a holder that has ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from spindoctor.evidence.sites import Moment, Namer, stays
+from spindoctor.model.frames import Stack
+from spindoctor.model.locks import Member, SharedLock, SharedLook
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.process import Descriptor
+from spindoctor.model.recording import Recording
+from spindoctor.model.sample import ThreadLook
+from spindoctor.model.share import Share
+from spindoctor.model.waiting import LockUse, Standoff, Waiter
+
+MOST_SITES = 4
+READS = frozenset({"read", "readv", "recvfrom", "recvmsg"})
+MOSTLY = 0.5
+
+Edge = tuple[Member, SharedLock]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A recording, asked for threads of any of its processes."""
+
+    recording: Recording
+
+    def culprit(self, member: Member, at_s: float) -> Culprit:
+        """Where a thread stood."""
+        process = self.recording.process(member.pid)
+        return Namer(process).culprit(self.stack(member, at_s), member.tid) if process else Culprit(pid=member.pid)
+
+    def name(self, member: Member) -> str:
+        """What to call a thread in a sentence."""
+        process = self.recording.process(member.pid)
+        name = Namer(process).threads.get(member.tid) if process else None
+        return f"thread {name or member.tid} of process {member.pid}"
+
+    def stack(self, member: Member, at_s: float) -> Stack:
+        """The stack of a thread at one moment."""
+        before = [look for time_s, look in self.looks(member) if time_s <= at_s]
+        return before[-1].stack if before else ()
+
+    def looks(self, member: Member) -> list[tuple[float, ThreadLook]]:
+        """All looks at a thread."""
+        process = self.recording.process(member.pid)
+        samples = process.samples if process else ()
+        return [(sample.at_s, look) for sample in samples for look in sample.threads if look.tid == member.tid]
+
+    def calls(self, member: Member, times: Sequence[float]) -> Counter[str]:
+        """The system calls in which a thread was asleep at these moments."""
+        wanted = set(times)
+        return Counter(look.call.name for at_s, look in self.looks(member) if look.call and at_s in wanted)
+
+    def takes_turns(self, member: Member, times: Sequence[float]) -> bool:
+        """Whether a thread waits in a pipe for what others send: who comes next waits for work, not for the lock."""
+        process = self.recording.process(member.pid)
+        pipes = {one.fd for one in process.descriptors if _is_pipe(one)} if process else set[int]()
+        wanted = set(times)
+        looks = [look for at_s, look in self.looks(member) if at_s in wanted]
+        reads = [one.call for one in looks if one.call and one.call.name in READS]
+        at_pipe = sum(call.arguments[0] in pipes for call in reads if call.arguments)
+        return at_pipe > MOSTLY * len(looks)
+
+
+def _is_pipe(one: Descriptor) -> bool:
+    return one.kind == "pipe" or (one.socket is not None and one.socket.protocol == "unix")
+
+
+def shared_lock_uses(recording: Recording) -> list[LockUse]:
+    """Every lock of several processes that anybody waited for, without those on which all stand still."""
+    scene = _Scene(recording)
+    stuck = {name for standoff in _standing(recording) for name in standoff[2]}
+    return [use for name in _names(recording) if name not in stuck for use in _use(scene, name)]
+
+
+def _names(recording: Recording) -> dict[str, None]:
+    return {lock.name: None for look in recording.shared_looks for lock in look.locks}
+
+
+def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
+    found = [(look.at_s, lock) for look in scene.recording.shared_looks for lock in look.locks if lock.name == name]
+    times = [at_s for at_s, _ in found]
+    holders = Counter(lock.holder for _, lock in found if lock.holder)
+    if any(scene.takes_turns(holder, _times(found, holder)) for holder, _ in holders.most_common(1)):
+        return
+    waiters = [(at_s, member) for at_s, lock in found for member in lock.waiters]
+    sites = Counter(scene.culprit(member, at_s) for at_s, member in waiters)
+    held = [(at_s, lock.holder) for at_s, lock in found if lock.holder]
+    calls = sum((scene.calls(one, times) for one in holders), Counter[str]())
+    calls.pop("futex", None)
+    yield LockUse(
+        pid=Counter(member.pid for _, member in waiters).most_common(1)[0][0],
+        type_name=found[-1][1].type_name,
+        of_tasks=False,
+        queued=Share(len(found), _looks(scene.recording)),
+        waiters=len(waiters) / len(found),
+        waiters_most=max(len(lock.waiters) for _, lock in found),
+        longest_s=max(_longest(scene, member, at_s) for member, at_s in {one: at_s for at_s, one in waiters}.items()),
+        sites=tuple({(site.file, site.line): site for site, _ in sites.most_common()}.values())[:MOST_SITES],
+        holder=Counter(scene.culprit(one, at_s) for at_s, one in held).most_common(1)[0][0] if held else None,
+        holder_calls=tuple(call for call, _ in calls.most_common(3)),
+        processes=tuple(sorted({member.pid for _, member in waiters})),
+    )
+
+
+def _times(found: Sequence[tuple[float, SharedLock]], holder: Member) -> list[float]:
+    return [at_s for at_s, lock in found if lock.holder == holder]
+
+
+def _looks(recording: Recording) -> int:
+    """Slow looks of the whole family; each process takes part in all of them while it lives."""
+    return max((len(one.task_looks) for one in recording.processes), default=0)
+
+
+def _longest(scene: _Scene, member: Member, at_s: float) -> float:
+    """The longest time for which a thread was seen where it waited at this moment, without having run."""
+    inner = scene.stack(member, at_s)[:1]
+    moments = [
+        Moment(when_s, look, look.stack, stay=(look.stack[:1] == inner and look.call, look.ran_ns > 0 and when_s))
+        for when_s, look in scene.looks(member)
+    ]
+    waits = [(begin, end) for begin, end, _ in stays(moments) if begin.look.stack[:1] == inner and begin.look.call]
+    return max((end.at_s - begin.at_s for begin, end in waits), default=0.0)
+
+
+def shared_standoffs(recording: Recording) -> list[Standoff]:
+    """Circles of processes that wait for each other's locks, and locks that nobody can release any more."""
+    scene = _Scene(recording)
+    return [_standoff(scene, kind, edges) for kind, edges, _ in _standing(recording)]
+
+
+def _standing(recording: Recording) -> list[tuple[str, tuple[Edge, ...], frozenset[str]]]:
+    """Kind, waits and locks of each standoff that is there at the last look."""
+    looks = recording.shared_looks
+    last = looks[-1].locks if looks else ()
+    found = [
+        ("abandoned", tuple((member, lock) for member in lock.waiters), frozenset({lock.name}))
+        for lock in last
+        if lock.is_abandoned
+    ]
+    waits = {member: lock for lock in last for member in lock.waiters}
+    circles = {frozenset(circle): circle for member in waits if (circle := _circle(member, waits))}
+    for circle in circles.values():
+        edges = tuple((member, waits[member]) for member in circle)
+        found.append(("cycle", edges, frozenset(lock.name for _, lock in edges)))
+    return found
+
+
+def _circle(start: Member, waits: Mapping[Member, SharedLock]) -> tuple[Member, ...]:
+    """The way from a waiter along the holders back to it; empty where it does not lead back."""
+    path = [start]
+    while (lock := waits.get(path[-1])) and lock.holder:
+        if lock.holder == start:
+            return tuple(path)
+        if lock.holder in path:
+            break
+        path.append(lock.holder)
+    return ()
+
+
+def _standoff(scene: _Scene, kind: str, edges: Sequence[Edge]) -> Standoff:
+    looks = scene.recording.shared_looks
+    there = [_has(look, kind, edges) for look in looks]
+    since = next((n for n in range(len(there), 0, -1) if not there[n - 1]), 0)
+    loops = {(one.pid, use.tid) for one in scene.recording.processes for use in one.threads if use.loop}
+    last_s = looks[-1].at_s
+    return Standoff(
+        pid=edges[0][0].pid,
+        kind=kind,
+        members=tuple(
+            Waiter(scene.name(member), scene.culprit(member, last_s), _waits_for(scene, lock)) for member, lock in edges
+        ),
+        seen=Share(sum(there), _looks(scene.recording)),
+        lasted_s=last_s - looks[min(since, len(looks) - 1)].at_s,
+        holds_loop=any((member.pid, member.tid) in loops for member, _ in edges),
+        has_limit=any(member in lock.limited for member, lock in edges),
+    )
+
+
+def _has(look: SharedLook, kind: str, edges: Sequence[Edge]) -> bool:
+    """Whether a look found the same waiters at the same locks, held by the same ones (or by nobody)."""
+    locks = {lock.name: lock for lock in look.locks}
+    return all(
+        lock.name in locks
+        and member in locks[lock.name].waiters
+        and (locks[lock.name].is_abandoned if kind == "abandoned" else locks[lock.name].holder == lock.holder)
+        for member, lock in edges
+    )
+
+
+def _waits_for(scene: _Scene, lock: SharedLock) -> str:
+    if lock.holder is None:
+        return f"a {lock.type_name} that is locked and that no process has"
+    return f"a {lock.type_name} that {scene.name(lock.holder)} has"

@@ -1,0 +1,85 @@
+"""Locks between processes: queues, circles, and locks whose holder has ended; worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from recordings import library, one_process, recording, task_looks, user
+
+from spindoctor.evidence.shared_locks import shared_lock_uses, shared_standoffs
+from spindoctor.model.locks import Member, SharedLock, SharedLook
+from spindoctor.model.process import Descriptor
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.sample import Sample, SystemCall, ThreadLook
+from spindoctor.model.share import Share
+
+SEMLOCK = "_multiprocessing.SemLock"
+ONE, TWO, THREE = Member(101, 101), Member(102, 102), Member(103, 103)
+WANTS = (library("SemLock.__enter__"), user("number", 15))
+FILES = (user("file_invoice", 21), user("number", 17))
+
+
+def process(member: Member, *stack: object, call: str = "futex", fd: int = 5, **seen: object) -> ProcessRecording:
+    """Four looks at one thread that never moves, a quarter of a second apart; as many slow looks."""
+    look = ThreadLook(member.tid, stack, call=SystemCall(call, (fd,)))
+    samples = tuple(Sample(number / 4, (look,)) for number in range(4))
+    threads = (ThreadUse(member.tid, "MainThread", "python"),)
+    return one_process(member.pid, samples=samples, threads=threads, task_looks=task_looks({}, {}, {}, {}), **seen)
+
+
+def seen(*locks: SharedLock, holder: ProcessRecording | None = None, count: int = 4) -> Recording:
+    looks = tuple(SharedLook(number / 4, locks) for number in range(4 - count, 4))
+    processes = (process(ONE, *WANTS), process(TWO, *WANTS), holder or process(THREE, *FILES, call="clock_nanosleep"))
+    return replace(recording(*processes), shared_looks=looks)
+
+
+def lock(*waiters: Member, name: str = "9+0x0", **more: object) -> SharedLock:
+    return SharedLock(name, SEMLOCK, waiters, **more)
+
+
+def test_who_queues_and_who_has_the_lock_are_told_across_processes() -> None:
+    """Two wait in all four looks, from 0 to 0.75 s."""
+    (use,) = shared_lock_uses(seen(lock(ONE, TWO, holder=THREE)))
+
+    assert (use.queued, use.waiters, use.longest_s, use.processes) == (Share(4, 4), 2.0, 0.75, (101, 102))
+    assert use.holder is not None
+    assert (use.holder.pid, use.holder.function, use.holder_calls) == (103, "file_invoice", ("clock_nanosleep",))
+    assert [(site.function, site.line) for site in use.sites] == [("number", 15)]
+
+
+def test_idle_workers_who_take_turns_at_a_pipe_do_not_queue_for_the_lock() -> None:
+    pipe = (Descriptor(5, "pipe", 7, "pipe:[7]"),)
+    reader = process(THREE, library("read"), call="read", descriptors=pipe)
+
+    assert shared_lock_uses(seen(lock(ONE, TWO, holder=THREE), holder=reader)) == []
+
+
+def test_a_lock_that_nobody_has_any_more_is_a_standoff_and_no_queue() -> None:
+    told = seen(lock(ONE, TWO, is_abandoned=True), count=3)
+
+    (standoff,) = shared_standoffs(told)
+
+    assert (standoff.kind, standoff.seen, standoff.lasted_s) == ("abandoned", Share(3, 4), 0.5)
+    assert [one.waits_for for one in standoff.members] == [f"a {SEMLOCK} that is locked and that no process has"] * 2
+    assert shared_lock_uses(told) == []
+
+
+def test_processes_that_have_what_the_other_wants_stand_in_a_circle() -> None:
+    told = seen(lock(ONE, holder=TWO, limited=(ONE,)), lock(TWO, name="10+0x0", holder=ONE))
+
+    (standoff,) = shared_standoffs(told)
+
+    assert (standoff.kind, len(standoff.members), standoff.lasted_s, standoff.has_limit) == ("cycle", 2, 0.75, True)
+    assert {one.culprit.pid for one in standoff.members} == {101, 102}
+
+
+@pytest.mark.parametrize("one", [lock(ONE, holder=THREE), lock(ONE)], ids=["a holder who goes on", "no holder known"])
+def test_who_waits_for_somebody_else_stands_in_no_circle(one: SharedLock) -> None:
+    assert shared_standoffs(seen(one)) == []
+
+
+def test_without_such_a_lock_there_is_nothing_to_tell() -> None:
+    told = recording(process(ONE, *WANTS))
+
+    assert (shared_lock_uses(told), shared_standoffs(told)) == ([], [])
