@@ -186,9 +186,10 @@ class Recorder:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
         with contextlib.suppress(Gone):  # the next look tells which one
-            found = self._pipes.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
+            watched = [watch.watched() for watch in self._watches if not watch.ended]
+            found = self._pipes.look(now_s, watched)
             self._pipe_looks += [found] if found else []
-            locks = self._shared.look(now_s, [watch.sharer() for watch in self._watches if not watch.ended])
+            locks = self._shared.look(now_s, watched)
             self._shared_looks += [locks] if locks else []
         self._queues.look(now_s)
         return time.thread_time() - before_s

@@ -58,3 +58,18 @@ def test_the_running_task_tells_where_a_hidden_loops_callback_begins(version: st
 
     assert (told["loop"], 1) in looks
     assert {depth for _, depth in looks[1:]} == {1}
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.12"])
+def test_a_chain_goes_on_behind_a_compiled_coroutine(version: str) -> None:
+    """It ends at a future, and not at the compiled coroutine that awaits it."""
+    interpreter = python(version).venv(["uvloop>=0.21" if version != "3.8" else "uvloop==0.21.0"])
+    with started(interpreter.command(interpreter.place(HERE / "target_uvloop.py"))) as (pid, told):
+        found = Interpreter.attach(pid)
+        coroutine = found.task(told["compiled"]).coroutine
+        assert coroutine is not None
+        chain = found.coroutine_chain(coroutine)
+
+    assert [raw.frame.function for raw in chain.frames] == ["through_compiled"]
+    assert chain.compiled
+    assert chain.end_type == "_asyncio.Future"

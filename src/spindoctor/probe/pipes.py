@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import DoctorError, Misread
-from spindoctor.model.locks import Party
+from spindoctor.model.locks import Party, Wait
 from spindoctor.model.pipes import ChildWait, PipeLook, PipeWait
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.probe.calls import parse_call
@@ -40,13 +40,18 @@ OF_PID, OF_PIDFD = 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One process of the service as the last quick look found it; chains are those of its tasks."""
+    """One process of the service as the last quick look found it; `chains` are those of its tasks.
+
+    `idents` are pthread ids to kernel ids, `waits` what the slow look found to wait for each other.
+    """
 
     pid: int
     interpreter: Interpreter
     looks: Mapping[int, ThreadLook]
     stacks: Mapping[int, tuple[RawFrame, ...]]
     chains: Mapping[int, tuple[RawFrame, ...]]
+    idents: Mapping[int, int]
+    waits: Sequence[Wait]
 
 
 class PipeReader:

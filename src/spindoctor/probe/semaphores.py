@@ -10,7 +10,7 @@ from 3.8 to 3.15). glibc keeps the value in the first word of `sem_t` and sleeps
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from spindoctor.cpython.contexts import Contexts, of_frames
@@ -18,7 +18,7 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
 from spindoctor.model.locks import SHARED_LOCK, Member, SharedLock, SharedLook, Wait
-from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.pipes import Watched
 from spindoctor.probe.proc import find_pids, parse_stat, read_bytes
 
 SHARED = "_multiprocessing.SemLock"
@@ -42,17 +42,6 @@ MAP = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) +(/dev/sh
 
 Key = tuple[int, int]
 """Inode of the file in shared memory, and the place in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sharer:
-    """One process as the last quick look found it: its stacks, pthread ids to kernel ids, and its own waits."""
-
-    pid: int
-    interpreter: Interpreter
-    stacks: Mapping[int, tuple[RawFrame, ...]]
-    idents: Mapping[int, int]
-    waits: Sequence[Wait]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +70,10 @@ class SharedLockReader:
         self._places: dict[Key, set[int]] = {}
         self._owners: dict[Key, tuple[float, frozenset[int] | None]] = {}
 
-    def look(self, at_s: float, sharers: Sequence[Sharer]) -> SharedLook | None:
+    def look(self, at_s: float, watched: Sequence[Watched]) -> SharedLook | None:
         """One look; None where nobody waits for such a lock."""
-        waiting: dict[Key, list[tuple[Sharer, Wait]]] = {}
-        for one in sharers:
+        waiting: dict[Key, list[tuple[Watched, Wait]]] = {}
+        for one in watched:
             for wait in one.waits:
                 key = self._key(one, wait.target) if wait.kind == SHARED_LOCK else None
                 if key:
@@ -92,12 +81,12 @@ class SharedLockReader:
                     waiting.setdefault(key, []).append((one, wait))
         if not waiting:
             return None
-        return SharedLook(at_s, tuple(self._lock(at_s, key, found, sharers) for key, found in waiting.items()))
+        return SharedLook(at_s, tuple(self._lock(at_s, key, found, watched) for key, found in waiting.items()))
 
     def _lock(
-        self, at_s: float, key: Key, found: Sequence[tuple[Sharer, Wait]], sharers: Sequence[Sharer]
+        self, at_s: float, key: Key, found: Sequence[tuple[Watched, Wait]], watched: Sequence[Watched]
     ) -> SharedLock:
-        copies = [copy for one in sharers for copy in self._copies(one, key)]
+        copies = [copy for one in watched for copy in self._copies(one, key)]
         held = list(dict.fromkeys(Member(one.pid, one.holder) for one in copies if one.holder))
         waiters = tuple(Member(one.pid, wait.waiter.tid or 0) for one, wait in found)
         limited = tuple(member for member, (_, wait) in zip(waiters, found, strict=True) if wait.has_limit)
@@ -106,7 +95,7 @@ class SharedLockReader:
         name = f"{key[0]}+{key[1]:#x}"
         return SharedLock(name, found[0][1].type_name, waiters, holder, is_abandoned=is_abandoned, limited=limited)
 
-    def _copies(self, one: Sharer, key: Key) -> list[_Copy]:
+    def _copies(self, one: Watched, key: Key) -> list[_Copy]:
         """The objects of one process that stand for this lock."""
         known = [copy for place in self._places[key] if (copy := self._copy(one, place, key))]
         if known:
@@ -117,7 +106,7 @@ class SharedLockReader:
                 return [copy]
         return []
 
-    def _copy(self, one: Sharer, place: int, key: Key) -> _Copy | None:
+    def _copy(self, one: Watched, place: int, key: Key) -> _Copy | None:
         if self._key(one, place) != key:
             return None
         reader = one.interpreter.reader
@@ -129,7 +118,7 @@ class SharedLockReader:
             return None
         return _Copy(one.pid, one.idents.get(thread) if count else None)
 
-    def _key(self, one: Sharer, place: int) -> Key | None:
+    def _key(self, one: Watched, place: int) -> Key | None:
         """Which lock the object at this place stands for; None where there is no such object."""
         try:
             is_one = one.interpreter.objects.type_name(place) == SHARED and is_mutex(one.interpreter.reader, place)
@@ -155,7 +144,7 @@ class SharedLockReader:
         return known[1] is not None and known[1] <= set(read)
 
 
-def _is_locked(one: Sharer, wait: Wait) -> bool:
+def _is_locked(one: Watched, wait: Wait) -> bool:
     """Whether the semaphore's value is zero now: between two holders it is not."""
     reader = one.interpreter.reader
     try:
@@ -164,7 +153,7 @@ def _is_locked(one: Sharer, wait: Wait) -> bool:
         return False
 
 
-def _reached(one: Sharer) -> Iterator[int]:
+def _reached(one: Watched) -> Iterator[int]:
     """The objects behind the locks that the frames of a process stand in or have in a variable."""
     objects = one.interpreter.objects
     contexts = Contexts(one.interpreter.reader, objects)
@@ -179,7 +168,7 @@ def _reached(one: Sharer) -> Iterator[int]:
                 yield inner
 
 
-def _variables(one: Sharer, frames: Sequence[RawFrame]) -> Iterator[int]:
+def _variables(one: Watched, frames: Sequence[RawFrame]) -> Iterator[int]:
     for raw in frames:
         try:
             yield from one.interpreter.locals(raw).values()

@@ -98,7 +98,12 @@ class TaskBook:
             chain = self._interpreter.coroutine_chain(raw.coroutine) if raw.coroutine else None
             frames = chain.frames[::-1] if chain else ()
             size = self._interpreter.layout["task_object.size"]
-            ranges = ((address, size), *((one.address, self._frame_bytes) for one in frames))
+            links = chain.compiled if chain else ()
+            ranges = (
+                (address, size),
+                *((one.address, self._frame_bytes) for one in frames),
+                *((link, 8) for link in links),
+            )
             blocks = tuple(self._interpreter.reader.read_many(ranges))
         except Misread as misread:
             return self._without_chain(address) if isinstance(misread, Unreadable) else None

@@ -35,7 +35,6 @@ from spindoctor.probe.reactors import epoll_of, may_wait
 from spindoctor.probe.root import is_own_root
 from spindoctor.probe.roster import Roster
 from spindoctor.probe.runners import Runners
-from spindoctor.probe.semaphores import Sharer
 from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls, read_threads, thread_use
@@ -301,15 +300,10 @@ class ProcessWatch:
             return CloseUp()
 
     def watched(self) -> Watched:
-        """This process as the last looks found it, for those who look below it."""
+        """This process as the last looks found it, for those who look at several at a time."""
         stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
-        return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains)
-
-    def sharer(self) -> Sharer:
-        """This process as the last looks found it, for those who look for locks that it shares with others."""
         waits = self.task_looks[-1].waits if self.task_looks else ()
-        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
-        return Sharer(self.pid, self.interpreter, stacks, self._roster.idents, waits)
+        return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains, self._roster.idents, waits)
 
     @property
     def hot_cpu(self) -> int | None:
