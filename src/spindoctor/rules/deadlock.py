@@ -96,7 +96,9 @@ def _claim(one: Standoff) -> str:
             why = "it was copied by a fork while another thread had it" if one.is_forked else "its owner has ended"
             return f"{where} waits for ever in pid {one.pid}: {told}; {why}"
         case "abandoned":
-            return f"{where} waits for ever: {told}; whoever had it has ended and never released it"
+            more = f", and {len(one.members) - 1} more with it" if len(one.members) > 1 else ""
+            lock = f"{first.name} waits for {first.waits_for}{more}"
+            return f"{where} waits for ever: {lock}; whoever had it has ended and never released it"
         case "pipe":
             return f"{where} and a child of pid {one.pid} wait for each other for ever: {told}"
         case "pool":
