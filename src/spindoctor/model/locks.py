@@ -51,9 +51,9 @@ class Member:
 class SharedLock:
     """A lock of several processes for which somebody waited at one moment.
 
-    `name` tells it from others: inode and place of its semaphore. `holder` is None where nobody is seen to have it.
-    `is_abandoned`: it is locked, every process that has it was read, and none holds it. `limited` are the waiters whose
-    wait ends by itself.
+    `name` tells it from others: device, inode and place of its semaphore. `holder` is None where nobody is seen to have
+    it. `is_abandoned`: it is locked, every process that has it was read, and none holds it. `limited` are the waiters
+    whose wait ends by itself.
     """
 
     name: str

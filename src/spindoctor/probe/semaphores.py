@@ -38,10 +38,14 @@ OUTER_FRAMES = 8
 OWNERS_APART_S = 1.0
 """Who has mapped a semaphore is looked up again after a second: the maps of all processes are read."""
 
-MAP = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) +(/dev/shm/\S+)", re.MULTILINE)
+MAP = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) rw.s ([0-9a-f]+) (\S+ \d+)", re.MULTILINE)
+"""A shared mapping: where it is, its place in the file, device and inode. In another root its path is another one."""
 
-Key = tuple[int, int]
-"""Inode of the file in shared memory, and the place in it."""
+Key = tuple[str, int]
+"""Device and inode of the file in shared memory, and the place in it."""
+
+Mapped = tuple[int, int, int, str]
+"""Start, end, place in the file, and its device and inode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class SharedLockReader:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._maps: dict[int, list[tuple[int, int, int, int]]] = {}
+        self._maps: dict[int, list[Mapped]] = {}
         self._places: dict[Key, set[int]] = {}
         self._owners: dict[Key, tuple[float, frozenset[int] | None]] = {}
 
@@ -92,7 +96,7 @@ class SharedLockReader:
         limited = tuple(member for member, (_, wait) in zip(waiters, found, strict=True) if wait.has_limit)
         is_abandoned = not held and _is_locked(*found[0]) and self._are_all(at_s, key, {one.pid for one in copies})
         holder = held[0] if len(held) == 1 else None
-        name = f"{key[0]}+{key[1]:#x}"
+        name = f"{key[0]} +{key[1]:#x}"
         return SharedLock(name, found[0][1].type_name, waiters, holder, is_abandoned=is_abandoned, limited=limited)
 
     def _copies(self, one: Watched, key: Key) -> list[_Copy]:
@@ -131,9 +135,9 @@ class SharedLockReader:
         for is_fresh in (False, True):
             if is_fresh or pid not in self._maps:
                 self._maps[pid] = _maps(pid) or []
-            for start, end, offset, inode in self._maps[pid]:
+            for start, end, offset, file in self._maps[pid]:
                 if start <= handle < end:
-                    return inode, handle - start + offset
+                    return file, handle - start + offset
         return None
 
     def _are_all(self, at_s: float, key: Key, read: Collection[int]) -> bool:
@@ -176,27 +180,25 @@ def _variables(one: Watched, frames: Sequence[RawFrame]) -> Iterator[int]:
             continue
 
 
-def _maps(pid: int) -> list[tuple[int, int, int, int]] | None:
-    """Start, end, offset and inode of all shared memory that a process has mapped; None where that is not told."""
+def _maps(pid: int) -> list[Mapped] | None:
+    """All shared memory that a process has mapped; None where that is not told."""
     try:
         text = read_bytes(f"/proc/{pid}/maps")
     except FileNotFoundError:
         return []
     except OSError:
         return None
-    return [
-        (int(start, 16), int(end, 16), int(offset, 16), int(inode))
-        for start, end, offset, inode, _ in MAP.findall(text)
-    ]
+    found = MAP.findall(text)
+    return [(int(start, 16), int(end, 16), int(at, 16), file.decode()) for start, end, at, file in found]
 
 
-def _owners(inode: int) -> frozenset[int] | None:
+def _owners(file: str) -> frozenset[int] | None:
     """All processes that have mapped a file of shared memory; None where one that may have it does not tell.
 
     The file has no name any more, so it is inherited: who was there before all that have it cannot have it.
     """
     maps = {pid: _maps(pid) for pid in find_pids()}
-    owners = {pid for pid, found in maps.items() if found and any(one[3] == inode for one in found)}
+    owners = {pid for pid, found in maps.items() if found and any(one[3] == file for one in found)}
     first = min(map(_started, owners), default=0)
     silent = [pid for pid, found in maps.items() if found is None]
     return None if any(_started(pid) >= first for pid in silent) else frozenset(owners)
