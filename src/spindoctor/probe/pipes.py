@@ -16,11 +16,13 @@ from spindoctor.errors import DoctorError, Misread
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.pipes import ChildWait, PipeLook, PipeWait
 from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.calls import parse_call
 from spindoctor.probe.descriptors import find_descriptors, parse_descriptor, parse_epoll
 from spindoctor.probe.holders import Holders
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.proc import find_pids, find_tids, parse_status, read_link, try_bytes, try_text
+from spindoctor.probe.roster import Roster
 from spindoctor.probe.threads import parse_schedstat
 
 WRITES = frozenset({"write", "writev", "pwritev"})
@@ -40,18 +42,20 @@ OF_PID, OF_PIDFD = 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One process of the service as the last quick look found it; `chains` are those of its tasks.
-
-    `idents` are pthread ids to kernel ids, `waits` what the slow look found to wait for each other.
-    """
+    """One process of the service as the last quick look found it; `chains` are those of its tasks."""
 
     pid: int
     interpreter: Interpreter
     looks: Mapping[int, ThreadLook]
     stacks: Mapping[int, tuple[RawFrame, ...]]
     chains: Mapping[int, tuple[RawFrame, ...]]
-    idents: Mapping[int, int]
-    waits: Sequence[Wait]
+    roster: Roster
+    task_looks: Sequence[TaskLook]
+
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        """What the last slow look found to wait for what."""
+        return self.task_looks[-1].waits if self.task_looks else ()
 
 
 class PipeReader:

@@ -120,7 +120,7 @@ class SharedLockReader:
             return None
         if not 0 <= count <= MOST_NESTED:
             return None
-        return _Copy(one.pid, one.idents.get(thread) if count else None)
+        return _Copy(one.pid, one.roster.idents.get(thread) if count else None)
 
     def _key(self, one: Watched, place: int) -> Key | None:
         """Which lock the object at this place stands for; None where there is no such object."""

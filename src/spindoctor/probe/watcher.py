@@ -302,8 +302,7 @@ class ProcessWatch:
     def watched(self) -> Watched:
         """This process as the last looks found it, for those who look at several at a time."""
         stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
-        waits = self.task_looks[-1].waits if self.task_looks else ()
-        return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains, self._roster.idents, waits)
+        return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains, self._roster, self.task_looks)
 
     @property
     def hot_cpu(self) -> int | None:
