@@ -301,8 +301,8 @@ class ProcessWatch:
 
     def watched(self) -> Watched:
         """This process as the last looks found it, for those who look at several at a time."""
-        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
-        return Watched(self.pid, self.interpreter, self._looks, stacks, self._tasks.chains, self._roster, self.task_looks)
+        seen = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
+        return Watched(self.pid, self.interpreter, self._looks, seen, self._tasks.chains, self._roster, self.task_looks)
 
     @property
     def hot_cpu(self) -> int | None:
