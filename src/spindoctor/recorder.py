@@ -9,15 +9,14 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from spindoctor.errors import DoctorError, Gone, Misread
+from spindoctor.errors import DoctorError, Misread
 from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
-from spindoctor.model.locks import SharedLook
 from spindoctor.model.origin import is_user
-from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Socket, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
+from spindoctor.probe.among import AmongProcesses
 from spindoctor.probe.closeup import CloseUp
 from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
 from spindoctor.probe.family import read_stats
@@ -25,9 +24,6 @@ from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.packages import read_packages
-from spindoctor.probe.pipes import PipeReader
-from spindoctor.probe.queues import QueueReader
-from spindoctor.probe.semaphores import SharedLockReader
 from spindoctor.probe.silence import read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
@@ -85,11 +81,7 @@ class Recorder:
         self._vantage = Vantage()
         self.is_interrupted = False
         self._has_settings = False
-        self._pipes = PipeReader()
-        self._pipe_looks: list[PipeLook] = []
-        self._queues = QueueReader()
-        self._shared = SharedLockReader()
-        self._shared_looks: list[SharedLook] = []
+        self._among = AmongProcesses()
         self._descriptors: dict[int, DescriptorTable] = {}
         self._descriptors_at_s: dict[int, float] = {}
         self._epolls: dict[int, tuple[Epoll, ...]] = {}
@@ -131,7 +123,7 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._vantage.leave()
-        self._queues.close()
+        self._among.close()
         for watch in self._watches:
             watch.close()
 
@@ -185,13 +177,7 @@ class Recorder:
         for watch in self._watches:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
-        with contextlib.suppress(Gone):  # the next look tells which one
-            watched = [watch.watched() for watch in self._watches if not watch.ended]
-            found = self._pipes.look(now_s, watched)
-            self._pipe_looks += [found] if found else []
-            locks = self._shared.look(now_s, watched)
-            self._shared_looks += [locks] if locks else []
-        self._queues.look(now_s)
+        self._among.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
         return time.thread_time() - before_s
 
     def _follow(self) -> None:
@@ -216,8 +202,7 @@ class Recorder:
             self._descriptors[watch.pid] = _with_silences(watch.pid, table)
             self._descriptors_at_s[watch.pid] = time.monotonic() - self._start_s
             self._epolls[watch.pid] = read_epolls(watch.pid, table.descriptors)
-        now_s = time.monotonic() - self._start_s
-        self._queues.begin(now_s, ((pid, table.descriptors) for pid, table in self._descriptors.items()))
+        self._among.begin(time.monotonic() - self._start_s, self._descriptors)
         self._compare_epolls()
 
     def _read_stays(self) -> None:
@@ -270,9 +255,9 @@ class Recorder:
             own_cpu_s=time.process_time() - self._own_cpu_s,
             is_pinned=self._vantage.is_pinned,
             is_interrupted=self.is_interrupted,
-            pipe_looks=tuple(self._pipe_looks),
-            queue_looks=tuple(self._queues.looks),
-            shared_looks=tuple(self._shared_looks),
+            pipe_looks=tuple(self._among.pipe_looks),
+            queue_looks=tuple(self._among.queue_looks),
+            shared_looks=tuple(self._among.shared_looks),
             notes=(*self._notes, *map(_birth, around.newborn), *ends),
         )
 

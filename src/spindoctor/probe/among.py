@@ -1,0 +1,48 @@
+"""What is read of all processes of a service together: pipes, locks and queues that stand between them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from spindoctor.errors import Gone
+from spindoctor.model.locks import SharedLook
+from spindoctor.model.pipes import PipeLook
+from spindoctor.model.recording import QueueLook
+from spindoctor.probe.descriptors import DescriptorTable
+from spindoctor.probe.pipes import PipeReader, Watched
+from spindoctor.probe.queues import QueueReader
+from spindoctor.probe.semaphores import SharedLockReader
+
+
+class AmongProcesses:
+    """Makes the looks that need more than one process, and keeps them."""
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self._pipes = PipeReader()
+        self._locks = SharedLockReader()
+        self._queues = QueueReader()
+        self.pipe_looks: list[PipeLook] = []
+        self.shared_looks: list[SharedLook] = []
+
+    @property
+    def queue_looks(self) -> Sequence[QueueLook]:
+        """The looks at the queues of listening sockets."""
+        return self._queues.looks
+
+    def look(self, at_s: float, watched: Sequence[Watched]) -> None:
+        """Make one look at each; where nothing stands between the processes there is none to keep."""
+        with contextlib.suppress(Gone):  # the next look tells which one
+            pipes, locks = self._pipes.look(at_s, watched), self._locks.look(at_s, watched)
+            self.pipe_looks += [pipes] if pipes else []
+            self.shared_looks += [locks] if locks else []
+        self._queues.look(at_s)
+
+    def begin(self, at_s: float, tables: Mapping[int, DescriptorTable]) -> None:
+        """Follow the queues of the listening sockets among these descriptors."""
+        self._queues.begin(at_s, ((pid, table.descriptors) for pid, table in tables.items()))
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        self._queues.close()
