@@ -213,8 +213,17 @@ def _show(scene: Scene, seconds: float | None) -> None:
         print(proc_figures.latency(scene.port, "/ping", seconds))
         return
     with contextlib.suppress(KeyboardInterrupt):
-        while Path(f"/proc/{scene.pid}").exists():
+        while _lives(scene.pid):
             time.sleep(0.2)
+        print("It has ended.", flush=True)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs: one that has ended stays a zombie until its parent, we ourselves, asks for its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def main() -> int:

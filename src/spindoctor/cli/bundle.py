@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def bundle(
-    recording: Annotated[Path, typer.Argument(metavar="REC", help="A file that `spindoctor diagnose --save` wrote.")],
+    recording: Annotated[Path, typer.Argument(metavar="REC", help="A file that `diagnose --save` or `record` wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, a ZIP archive.")],
     quiet: Quiet = False,
 ) -> None:

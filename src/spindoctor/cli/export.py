@@ -19,7 +19,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def export(
     recording: Annotated[
-        Path, typer.Argument(metavar="REC", help="A file that `record` or `diagnose --save` wrote.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="REC", help="A file that `diagnose --save`, `record` or `bundle` wrote.", show_default=False
+        ),
     ],
     output: Stacks,
     before: Annotated[

@@ -36,7 +36,10 @@ def run(
     cured: Annotated[bool, typer.Option("--cured", help="The twin without the mistake.")] = False,
     loop: Annotated[str, typer.Option(metavar="LOOP", help="asyncio or uvloop.")] = "asyncio",
 ) -> None:
-    """Start a sick service with its traffic on 127.0.0.1; it ends by itself after a minute, or with Ctrl-C."""
+    """Start a sick service with traffic, for a minute.
+
+    It listens on 127.0.0.1 alone, and ends by itself or with Ctrl-C.
+    """
     options = [*(["--python", python] if python else []), *(["--cured"] if cured else []), "--loop", loop]
     raise typer.Exit(_run([case, *options]))
 

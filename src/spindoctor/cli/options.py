@@ -104,7 +104,8 @@ Redacted = Annotated[
     bool,
     typer.Option(
         "--redact",
-        help="Hide paths outside the service, users, hosts, request paths, commands and texts in the source.",
+        help="Hide paths outside the service, users, hosts, texts in the source, and words of commands and request "
+        "paths that are no names in its code.",
     ),
 ]
 Fail = Annotated[

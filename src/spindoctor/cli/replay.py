@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def replay(
     recording: Annotated[
-        Path, typer.Argument(metavar="REC", help="A file of `spindoctor diagnose --save` or of `spindoctor bundle`.")
+        Path, typer.Argument(metavar="REC", help="A file that `diagnose --save`, `record` or `bundle` wrote.")
     ],
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,

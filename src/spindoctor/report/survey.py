@@ -13,7 +13,7 @@ MOST_SERVICES = 12
 MOST_WORKERS = 8
 """Processes of one service on the screen."""
 
-HEAD = f"{'cores':>6}{'of core':>9}{'quota':>7}{'machine':>9}{'pid':>8}  {'age':<11}service"
+HEAD = f"{'cores':>6}{'of core':>9}{'quota':>7}{'machine':>9}{'pid':>8}  {'age':<12}service"
 INDENT = 8
 """Blanks in front of what belongs to a service: its figures stand out to the left."""
 
@@ -50,7 +50,7 @@ def _headline(survey: Survey) -> str:
 def _show_service(page: Page, service: ServiceUse) -> None:
     quota = "-" if service.quota_share is None else percent(service.quota_share)
     figures = f"{service.cores:>6.2f}{percent(service.cores):>9}{quota:>7}{percent(service.machine_share):>9}"
-    row = f"{figures}{service.leader:>8}  {seconds(service.age_s):<11}"
+    row = f"{figures}{service.leader:>8}  {seconds(service.age_s):<12}"
     style = "bold" if service.pegged else ""
     if page.width >= NARROW:
         page.say(row + shortened(_name(service), page.width - len(row)), style=style)
@@ -114,7 +114,7 @@ def _show_end(page: Page, survey: Survey) -> None:
         page.say(f"next: spindoctor diagnose {survey.services[0].hottest.pid}")
     if survey.hidden:
         hidden = count(survey.hidden, "process", "processes")
-        page.say(f"{hidden} of other users could not be told from Python services; sudo may show them", hang=2)
+        page.say(f"{hidden} could not be read, so whether Python runs there is not known; sudo may show it", hang=2)
     for note in survey.notes:
         page.say(f"note: {sentence(note)}", hang=2)
     page.say(f"measured over {seconds(survey.interval_s)}", style="dim")

@@ -111,7 +111,7 @@ def _fix(use: PoolUse) -> tuple[str, ...]:
             "Let nobody who holds a member ask for a second one.",
         )
     return (
-        "Give the call that holds the members a timeout, and slow calls an executor of their own.",
+        "Give the call that holds the members a timeout, and slow calls a pool of their own.",
         "Raise the size only when the members really have to wait that long.",
     )
 
@@ -196,9 +196,9 @@ def _severity(use: PoolUse) -> Severity:
 
 def _evidence(use: PoolUse, places: Sequence[Site]) -> tuple[Figure, ...]:
     figures = [*(_of_server(use) if use.pool.kind == WORKERS else _of_object(use))]
-    figures.append(
-        Figure("computing", "looks at its threads that found them computing", str(use.holders_computing), "", "stacks")
-    )
+    if use.holders_computing.of:
+        what = "looks at its threads that found them computing"
+        figures.append(Figure("computing", what, str(use.holders_computing), "", "stacks"))
     for number, site in enumerate(places[:3]):
         calls = ", ".join(name for name, _ in site.calls)
         what = f"{site.culprit.function}:{site.culprit.line}" + (f" in {calls}" if calls else "")
@@ -212,7 +212,7 @@ def _of_object(use: PoolUse) -> Iterator[Figure]:
     yield Figure("size", "members", pool.size or "not readable", "members", source)
     yield Figure("busy", "members in use at the last look", pool.busy, "members", source)
     yield Figure("queued", "callers queued at most", use.queued_most, "callers", source)
-    yield Figure("waiting_tasks", "tasks that wait for a thread", use.waiting_tasks, "tasks", "await chains")
+    yield Figure("waiting_tasks", "tasks that wait for a member", use.waiting_tasks, "tasks", "await chains")
 
 
 def _of_server(use: PoolUse) -> Iterator[Figure]:

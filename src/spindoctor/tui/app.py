@@ -56,6 +56,8 @@ class TopApp(App[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(f"{n}", f"show({n})", show=False) for n in range(1, 7)),
+        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("q", "quit", "quit"),
         Binding("tab", "next", "table", priority=True),
         Binding("s", "sort(1)", "sort"),
         Binding("S", "sort(-1)", show=False),
@@ -65,9 +67,7 @@ class TopApp(App[None]):
         Binding("enter", "drill", "stack", priority=True),
         Binding("d", "diagnose", "diagnose"),
         Binding("w", "save", "save"),
-        Binding("question_mark", "help", "help", key_display="?"),
         Binding("escape", "leave", show=False),
-        Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
 
@@ -110,7 +110,7 @@ class TopApp(App[None]):
                 with self._turn:
                     board = self._engine.step()
             except DoctorError as error:
-                self._tell(f"{error.problem} {error.hint}")
+                self._tell(f"{error.problem.rstrip('.')}. {error.hint}")
                 return
             if not self._is_over.is_set():
                 self.call_from_thread(self._take, board)
@@ -260,7 +260,7 @@ class TopApp(App[None]):
             with self._turn:
                 answer = question()
         except DoctorError as error:
-            self._tell(f"{error.problem} {error.hint}")
+            self._tell(f"{error.problem.rstrip('.')}. {error.hint}")
             return
         if not self._is_over.is_set():
             self.call_from_thread(then, answer)
