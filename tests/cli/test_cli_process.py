@@ -139,11 +139,16 @@ def test_a_recording_is_replayed_by_the_real_rules_without_its_target(tmp_path: 
     assert ended.returncode == 3
 
 
-def test_the_shell_is_told_the_commands_and_options() -> None:
-    asked = {"_SPINDOCTOR_COMPLETE": "complete_bash", "COMP_WORDS": "spindoctor dia", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("spindoctor dia", "diagnose"), ("spindoctor lab run callback-storm/sl", "callback-storm/sleep-zero")],
+)
+def test_the_shell_is_told_what_can_follow(typed: str, offered: str) -> None:
+    place = str(len(typed.split()) - 1)
+    asked = {"_SPINDOCTOR_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
 
     ended = subprocess.run(
         [sys.executable, "-m", "spindoctor"], env=PLAIN | asked, capture_output=True, text=True, check=False
     )
 
-    assert ended.stdout.split() == ["diagnose"]
+    assert ended.stdout.split() == [offered]

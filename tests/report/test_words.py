@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spindoctor.model.counting import count
 from spindoctor.report import words
 
 
@@ -53,7 +54,7 @@ def test_cores_in_words(value: float, said: str) -> None:
 
 
 def test_a_count_agrees_with_its_noun() -> None:
-    assert [words.count(many, "look") for many in (0, 1, 1200)] == ["0 looks", "1 look", "1,200 looks"]
+    assert [count(many, "look") for many in (0, 1, 1200)] == ["0 looks", "1 look", "1,200 looks"]
 
 
 def test_a_text_on_one_line_has_no_control_characters() -> None:

@@ -20,6 +20,13 @@ CHECKOUT = PACKAGE.parents[1]
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
+def cases() -> list[str]:
+    """The names of all cases, for the shell to complete."""
+    folder = next((one / "lab" / "cases" for one in (CHECKOUT, PACKAGE) if (one / "lab" / "run.py").exists()), None)
+    found = folder.glob("*/*/case.toml") if folder else ()
+    return sorted(f"{one.parts[-3]}/{one.parts[-2]}" for one in found)
+
+
 @app.callback(invoke_without_command=True)
 def lab(context: typer.Context) -> None:
     """List sick services to try the doctor on; `lab run CASE` starts one."""
@@ -29,7 +36,12 @@ def lab(context: typer.Context) -> None:
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def run(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="SLUG or SLUG/VARIANT, as `spindoctor lab` lists them.")],
+    case: Annotated[
+        str,
+        typer.Argument(
+            metavar="CASE", autocompletion=cases, help="SLUG or SLUG/VARIANT, as `spindoctor lab` lists them."
+        ),
+    ],
     python: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Its Python, such as 3.12; ours where it is not named.")
     ] = None,

@@ -12,7 +12,7 @@ from spindoctor.cli.options import Named, Pid, Port, Quiet, Rate, Redacted, Seco
 from spindoctor.cli.streams import tell
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.closeup import Extras
-from spindoctor.report.words import count
+from spindoctor.model.counting import count
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

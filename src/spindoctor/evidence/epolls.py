@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spindoctor.evidence.loops import loops
+from spindoctor.model.counting import count
 from spindoctor.model.facts import Loop, Loops, SharedEpoll, SharedEpolls
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
@@ -130,7 +131,7 @@ def _socket(recording: Recording, owner: int | None, entry: EpollEntry) -> str |
         return found.path if found else None
     socket = found.socket
     ends = f"{socket.local} <- {socket.remote}"
-    return f"{socket.protocol} {ends}, {socket.state}, {socket.receive_queue_bytes} bytes unread"
+    return f"{socket.protocol} {ends}, {socket.state}, {count(socket.receive_queue_bytes, 'byte')} unread"
 
 
 def _listen(recording: Recording) -> Culprit | None:

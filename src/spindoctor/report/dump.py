@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from spindoctor.model.counting import count
 from spindoctor.model.dump import Dump, Named, ProcessDump, Tasks, ThreadDump, Threads
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import SHIM, is_user
@@ -12,7 +13,7 @@ from spindoctor.model.recording import SourceWindow
 from spindoctor.report.page import Page
 from spindoctor.report.phrases import command_words
 from spindoctor.report.sources import CHANGED, INSTALLED
-from spindoctor.report.words import bounded, cores, count, moment, seconds, sentence
+from spindoctor.report.words import bounded, cores, moment, seconds, sentence
 
 MOST_NAMES = 6
 """Names of folded threads or tasks."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from spindoctor.model.counting import count
 from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet, Unit
 from spindoctor.report.page import Page
 from spindoctor.report.sources import INSTALLED
-from spindoctor.report.words import count, percent, seconds, sentence, shortened
+from spindoctor.report.words import percent, seconds, sentence, shortened
 
 KIB = 1024
 WIDEST_CELL = 60

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, ProcessLine, Report, Unsure
 from spindoctor.model.process import Machine
 from spindoctor.model.recording import Candidate
-from spindoctor.report.words import bounded, cores, count, moment, percent, seconds, sentence, shortened
+from spindoctor.report.words import bounded, cores, moment, percent, seconds, sentence, shortened
 
 NOTHING_WRONG = "nothing-wrong"
 NO_LOAD = "no load: nothing to diagnose"

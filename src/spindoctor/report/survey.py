@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from spindoctor.model.counting import count
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
 from spindoctor.report.page import Page
 from spindoctor.report.phrases import command_words, machine_words
-from spindoctor.report.words import bounded, cores, count, percent, seconds, sentence, shortened
+from spindoctor.report.words import bounded, cores, percent, seconds, sentence, shortened
 
 MOST_SERVICES = 12
 """Services on the screen: they come busiest first, the rest idles."""

@@ -90,11 +90,6 @@ def moment(value: float) -> str:
         return ""
 
 
-def count(many: int, one: str, several: str | None = None) -> str:
-    """A count with its noun: "1 look", "1,200 looks"."""
-    return f"{many:,} {one if many == 1 else several or one + 's'}"
-
-
 def bounded(items: Sequence[Item], limit: int, option: str = "--json") -> tuple[Sequence[Item], str]:
     """The first `limit` items, and words for how many are left out ("" where none is), which `option` shows.
 

@@ -29,6 +29,7 @@ A lock that was taken with `acquire()` instead of `with` names no holder, unless
 
 from __future__ import annotations
 
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.waiting import Standoff, Standoffs
@@ -77,7 +78,9 @@ def check(standoffs: Standoffs) -> Outcome:
     findings = [_finding(one) for one in standoffs.standoffs if _lasts(one)]
     if findings:
         return Found(tuple(findings))
-    return Clear(f"{standoffs.waits} waits on locks, threads and futures at the last look; none of them in a circle")
+    return Clear(
+        f"{count(standoffs.waits, 'wait')} on locks, threads and futures at the last look; none of them in a circle"
+    )
 
 
 def _lasts(one: Standoff) -> bool:

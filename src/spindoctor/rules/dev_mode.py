@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spindoctor import knowledge
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome
 from spindoctor.model.rule import Rule
 from spindoctor.model.settings import DevSetting, DevSettings, StartedAs
@@ -60,7 +61,8 @@ def check(settings: DevSettings) -> Outcome:
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: (one.severity == "info", -one.cost.cores))))
     return Clear(
-        f"{settings.loops} event loops, none in debug mode; no reloader in {len(settings.processes)} processes"
+        f"{count(settings.loops, 'event loop')}, none in debug mode; no reloader in "
+        f"{count(len(settings.processes), 'process', 'processes')}"
     )
 
 

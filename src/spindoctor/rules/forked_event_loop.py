@@ -26,6 +26,7 @@ Without permission for kcmp(2) shared epolls cannot be proved.
 
 from __future__ import annotations
 
+from spindoctor.model.counting import count
 from spindoctor.model.facts import SharedEpoll, SharedEpolls
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome
 from spindoctor.model.rule import Rule
@@ -50,7 +51,10 @@ def check(epolls: SharedEpolls) -> Outcome:
     if findings:
         return Found(tuple(findings))
     inherited = f", {len(epolls.shared)} inherited but not used" if epolls.shared else ""
-    return Clear(f"{epolls.epolls} epolls of {epolls.processes} processes compared: none is used by two{inherited}")
+    return Clear(
+        f"{count(epolls.epolls, 'epoll')} of {count(epolls.processes, 'process', 'processes')} compared: none is used "
+        f"by two{inherited}"
+    )
 
 
 def _finding(one: SharedEpoll) -> Finding:

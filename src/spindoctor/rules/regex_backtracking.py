@@ -25,6 +25,7 @@ Matches of less than 30 ms of CPU, and engines that keep their patterns in objec
 from __future__ import annotations
 
 from spindoctor.model.burning import BusyThread, BusyThreads, Matching
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
@@ -49,7 +50,7 @@ def check(busy: BusyThreads) -> Outcome:
     if slow:
         return Found(tuple(_finding(thread, matching) for thread, matching in slow))
     return Clear(
-        f"{len(busy.threads)} threads used CPU; none was in a match that took longer than its subject explains"
+        f"{count(len(busy.threads), 'thread')} used CPU; none was in a match that took longer than its subject explains"
     )
 
 

@@ -27,6 +27,7 @@ A loop of which the source cannot be read. Attempts that each bring something ne
 from __future__ import annotations
 
 from spindoctor.model.burning import blamed
+from spindoctor.model.counting import count
 from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.retrying import Retries, Retry
@@ -89,7 +90,10 @@ def _looked_at(retries: Retries) -> str:
         f"{one.repeats} showed nothing new"
         for one in retries.entries
     ]
-    return "; ".join(told) or f"{retries.failures} exceptions were being handled by busy threads, none again and again"
+    return (
+        "; ".join(told)
+        or f"{count(retries.failures, 'exception')} met in the hands of busy threads, none again and again"
+    )
 
 
 def _is_storm(one: Retry) -> bool:

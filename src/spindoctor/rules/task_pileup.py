@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.waiting import Growth, Growths
@@ -74,7 +75,8 @@ def check(growths: Growths) -> Outcome:
             is_sign=True,
         )
     return Clear(
-        f"{growths.tasks} tasks and {growths.threads} threads, of which no kind grew without end{_most(growths)}"
+        f"{count(growths.tasks, 'task')} and {count(growths.threads, 'thread')}, of which no kind grew without "
+        f"end{_most(growths)}"
     )
 
 

@@ -12,9 +12,10 @@ from collections.abc import Collection
 from importlib import resources
 from typing import Literal
 
+from spindoctor.model.counting import count
 from spindoctor.model.profile import Profile, State
 from spindoctor.report.flame.data import content
-from spindoctor.report.words import count, moment, seconds, sentence
+from spindoctor.report.words import moment, seconds, sentence
 
 Group = Literal["", "thread", "task", "route"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Report
 from spindoctor.model.pictures import Band, Cut, Pictures, Shares, Timeline, Waiting, Waits
 from spindoctor.model.profile import State
 from spindoctor.report import flame
 from spindoctor.report.html.markup import Markup, element
-from spindoctor.report.words import count, percent, seconds, sentence
+from spindoctor.report.words import percent, seconds, sentence
 
 LEGEND: tuple[tuple[State, str], ...] = (
     ("python", "runs Python (has the GIL)"),
