@@ -228,6 +228,21 @@ def test_q_quits() -> None:
     play(scene)
 
 
+def test_a_recording_that_is_being_made_is_dropped_only_when_asked_again() -> None:
+    engine, go_on = FakeEngine(), threading.Event()
+    engine.save = lambda pid: "saved" if go_on.wait(10) and pid else ""  # type: ignore[method-assign]
+
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("w", "q")
+        await until(pilot, lambda: "would be lost" in shown(app, "#message"))
+        assert app.is_running
+        await pilot.press("q")
+        go_on.set()
+        await until(pilot, lambda: not app.is_running)
+
+    play(scene, engine)
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_every_column_is_in_sight_and_a_place_keeps_its_end(width: int) -> None:
     async def scene(app: TopApp, pilot: Pilot[None]) -> None:

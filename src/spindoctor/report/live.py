@@ -142,8 +142,8 @@ def _looks(one: Gauges) -> str:
 
 def path_lines(path: Path, rank: int = 1) -> list[str]:
     """One stack in lines, outermost first: what share it has, then a line for each frame."""
-    places = [(sentence(one.function), f"{sentence(one.file)}:{one.line}" if one.file else "") for one in path.stack]
-    frames = [f"  {function}  {place}".rstrip() for function, place in places]
+    files = (f"{sentence(INSTALLED.sub('', one.file))}:{one.line}" if one.file else "" for one in path.stack)
+    frames = [f"  {sentence(one.function)}  {file}".rstrip() for one, file in zip(path.stack, files, strict=True)]
     return [f"{rank}. {percent(path.share)}: {sentence(path.words)}", *(frames or ["  no Python frame"])]
 
 

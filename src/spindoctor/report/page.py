@@ -94,7 +94,8 @@ class Page:
         widths = [max(cell_len(row[place]) for row in rows) for place in range(len(rows[0]) - 1)] if rows else []
         for row in rows:
             padded = [set_cell_size(cell, width) for cell, width in zip(row, widths, strict=False)]
-            self.say("  ".join([*padded, row[-1]]), indent=indent, hang=2)
+            hang = sum(widths) + 2 * len(widths)
+            self.say("  ".join([*padded, row[-1]]), indent=indent, hang=hang if hang <= self.width / 2 else 2)
 
     def _label(self, label: str) -> Text:
         return Text(" " * MARGIN) + Text(f"{label + ':' if label else '':<{LABEL_WIDTH}}", style="dim")

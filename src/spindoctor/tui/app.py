@@ -79,6 +79,7 @@ class TopApp(App[None]):
         self._engine = engine
         self._turn = threading.Lock()
         self._is_over = threading.Event()
+        self._is_saving = False
         self._shown: list[Row] = []
         self._columns: list[str] = []
 
@@ -250,8 +251,21 @@ class TopApp(App[None]):
     def action_save(self) -> None:
         """Save a recording of the process of the row."""
         if row := self._selected:
+            self._is_saving = True
             self._message(f"recording pid {row.pid} for three seconds ...")
-            self._ask(lambda: self._engine.save(row.pid), self._message)
+            self._ask(lambda: self._engine.save(row.pid), self._saved)
+
+    def _saved(self, words: str) -> None:
+        self._is_saving = False
+        self._message(words)
+
+    async def action_quit(self) -> None:
+        """Leave; while a recording is made, only when asked again."""
+        if self._is_saving:
+            self._is_saving = False
+            self._message("a recording is being made and would be lost: q again to leave all the same")
+        else:
+            await super().action_quit()
 
     @work(thread=True)
     def _ask(self, question: Callable[[], str], then: Callable[[str], None]) -> None:
@@ -260,6 +274,7 @@ class TopApp(App[None]):
             with self._turn:
                 answer = question()
         except DoctorError as error:
+            self._is_saving = False
             self._tell(f"{error.problem.rstrip('.')}. {error.hint}")
             return
         if not self._is_over.is_set():

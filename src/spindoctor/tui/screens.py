@@ -15,7 +15,7 @@ KEYS = """\
 1 to 6, Tab     processes, threads, functions, lines, tasks, routes
 up, down, ...   choose a row
 Enter           the stacks behind the row
-d               diagnose the process of the row: three seconds, then the verdict
+d               diagnose the process: three seconds, then the verdict
 w               save a recording of it, for `spindoctor replay`
 s, S            sort by the next column, by the one before
 r               turn the order round
@@ -23,9 +23,10 @@ r               turn the order round
 Space           freeze, and go on
 q, Ctrl-C       quit
 
-CPU and waiting are in cores: 1.00 is one thread all the time. "Own" is time in which
-the function itself ran or waited, "total" has what it called. A thread that sleeps in
-its selector, or a pool's thread without work, is idle and counts for neither.
+CPU and waiting are in cores: 1.00 is one thread all the time. "Own"
+is time in which the function itself ran or waited, "total" has what
+it called. A thread that sleeps in its selector, or a pool's thread
+without work, is idle and counts for neither.
 
 Nothing is loaded into the service, and it is never stopped."""
 

@@ -60,7 +60,7 @@ def figure(
 def page(after: Profile, before: Profile | None = None) -> bytes:
     """A whole page with one graph."""
     title = html.escape(sentence(after.title))
-    heading = f"{html.escape(sentence(before.title))} &rarr; {title}" if before else title
+    title = f"{html.escape(sentence(before.title))} &rarr; {title}" if before else title
     notes = [_words(before), _words(after)] if before else [_words(after)]
     lines = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     empty = "" if after.looks or (before and before.looks) else f"<p>{html.escape(NO_LOOKS)}</p>"
@@ -70,7 +70,7 @@ def page(after: Profile, before: Profile | None = None) -> bytes:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<link rel="icon" href="{ICON}"><meta name="color-scheme" content="light dark">'
         f"<title>{title} - spindoctor</title><style>{_text('page.css')}{style()}</style></head>\n"
-        f"<body><header><h1>{heading}</h1>{lines}{empty}</header>\n<main>{figure(after, before)}</main>\n"
+        f"<body><header><h1>{title}</h1>{lines}{empty}</header>\n<main>{figure(after, before)}</main>\n"
         f"<script>{script()}</script></body></html>\n"
     )
     return text.encode("utf-8", "replace")
