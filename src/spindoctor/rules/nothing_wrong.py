@@ -24,6 +24,7 @@ that burns a core by right is named, not judged.
 from __future__ import annotations
 
 from spindoctor.model.burning import BusyThread, BusyThreads, blamed
+from spindoctor.model.counting import count
 from spindoctor.model.facts import Load, Others
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
@@ -82,8 +83,8 @@ def _unusable(load: Load) -> str:
         )
     if load.standing:
         return (
-            f"{load.standing} requests in progress, and none of them moved during the look: long polls do that by "
-            "right, and so do requests that hang; where each of them waits is shown by: spindoctor dump --tasks"
+            f"{count(load.standing, 'request')} in progress, and none of them moved during the look: long polls do "
+            "that by right, and so do requests that hang; where each of them waits is shown by: spindoctor dump --tasks"
         )
     if load.cores < IDLE_CORES and not load.requests:
         return (
