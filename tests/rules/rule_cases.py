@@ -3,7 +3,8 @@
 A table is named after the kind of fact (`[[Loops.loops]]`). `"29 of 300"` is a share, `"unreadable"` is None, and
 `missing = "why"` is a fact that could not be had. A loop's fields that a fixture leaves out are those of a loop that
 sleeps. `[Others]` says what the other rules answered: `clear` and `unsure` list slugs, `signs` maps to what was seen,
-`found` maps to severity, and `blamed` to the culprit; without it they found nothing to say.
+`found` maps to severity, `blamed` to the culprit, and `waiting` to how many callers wait; without it they found nothing
+to say.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import msgspec
 
 from spindoctor.model import burning, collector, facts, retrying, settings, spinning, surroundings, waiting
-from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Unsure
+from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Missing, Rule
 from spindoctor.rules import ALL_RULES
 
@@ -114,10 +115,14 @@ def _outcomes(value: dict[str, Any]) -> dict[str, Outcome]:
     unsure: dict[str, Outcome] = {slug: Unsure("not looked at") for slug in value.get("unsure", [])}
     unsure |= {slug: Unsure(why, is_sign=True) for slug, why in value.get("signs", {}).items()}
     found: dict[str, Outcome] = {
-        slug: Found((Finding("it is so", severity, "high", Cost(), Culprit(**value.get("blamed", {}).get(slug, {}))),))
-        for slug, severity in value.get("found", {}).items()
+        slug: Found((_finding(value, slug, severity),)) for slug, severity in value.get("found", {}).items()
     }
     return found | unsure | clear
+
+
+def _finding(others: dict[str, Any], slug: str, severity: Severity) -> Finding:
+    cost = Cost(waiting=others.get("waiting", {}).get(slug, 0))
+    return Finding("it is so", severity, "high", cost, Culprit(**others.get("blamed", {}).get(slug, {})))
 
 
 def _spelled_out(value: object) -> object:

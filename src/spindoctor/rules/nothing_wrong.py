@@ -48,9 +48,8 @@ MIN_CORES = 0.15
 
 def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     """Information that all is well, where there was load and nobody else found a fault."""
-    faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
-    if faults:
-        return Clear(f"something is wrong: {', '.join(faults)}")
+    if found := _found(others):
+        return Clear(found)
     if too_little := _unusable(load) or _signs(others):
         return Unsure(too_little)
     if not any(isinstance(outcome, Clear | Found) for outcome in others.outcomes.values()):
@@ -66,6 +65,15 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
         why = f"; not judged: {', '.join(unsure)}" if unsure else ""
         return Unsure(f"{_names(restless)} and never rests, with {load.requests:.1f} requests in progress{why}")
     return Found((_finding(load, burning, others),))
+
+
+def _found(others: Others) -> str:
+    """What others found that speaks against a clean bill of health; empty where nothing does."""
+    faults = [slug for slug, outcome in others.outcomes.items() if _is_fault(outcome)]
+    if faults:
+        return f"something is wrong: {', '.join(faults)}"
+    waits = [slug for slug, outcome in others.outcomes.items() if _makes_wait(outcome)]
+    return f"no fault, but callers wait: {', '.join(waits)}" if waits else ""
 
 
 def _unusable(load: Load) -> str:
@@ -117,6 +125,10 @@ def _names(threads: list[BusyThread]) -> str:
 
 def _is_fault(outcome: Outcome) -> bool:
     return isinstance(outcome, Found) and any(finding.severity != "info" for finding in outcome.findings)
+
+
+def _makes_wait(outcome: Outcome) -> bool:
+    return isinstance(outcome, Found) and any(finding.cost.waiting for finding in outcome.findings)
 
 
 def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:

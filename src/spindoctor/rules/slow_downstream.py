@@ -17,7 +17,8 @@ not depend on each other.
 Who waits for clients (long polls, websockets) is not counted: those connections were accepted, not opened. Nor is who
 waits for news from a peer that has answered (subscriptions), nor who asks for no request: consumers of queues, monitor
 threads of drivers. A question that is *meant* to take long, such as a long poll of another server for each request, is
-reported: that it is meant so cannot be seen.
+reported: that it is meant so cannot be seen. Where the peer answers all the same within five seconds, and others are
+served meanwhile, it is information and no fault.
 
 ## Missed alarms
 Waits of less than a second. Several peers behind one name, each with few waiters. Connections of libraries that talk to
@@ -27,7 +28,7 @@ peer has been silent is only known from our own looks.
 
 from __future__ import annotations
 
-from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.waiting import PeerWait, PeerWaits
 
@@ -51,6 +52,9 @@ STACKS = "stacks, await chains, /proc/PID/fd"
 
 SEVERE_PART = 0.5
 """Half of all requests."""
+
+LONG_S = 5.0
+"""From here on callers give up: five seconds is a common default of HTTP clients, and few have less."""
 
 
 def check(waits: PeerWaits) -> Outcome:
@@ -80,6 +84,13 @@ def _looked_at(waits: PeerWaits) -> str:
     )
 
 
+def _severity(wait: PeerWait, of: int) -> Severity:
+    """A peer that answers in a few seconds is told as information: whether that is its pace by right cannot be seen."""
+    if not (wait.is_connecting or wait.is_lone or wait.ages_s[0] >= LONG_S):
+        return "info"
+    return "critical" if _late(wait) >= SEVERE_PART * of else "warning"
+
+
 def _finding(wait: PeerWait) -> Finding:
     late, longest_s = _late(wait), wait.ages_s[0]
     of = max(wait.requests, len(wait.ages_s))
@@ -89,7 +100,7 @@ def _finding(wait: PeerWait) -> Finding:
     source = "tcp_info" if wait.is_kernels else "our looks"
     return Finding(
         claim=f"{len(wait.ages_s)} of {of} requests wait for {wait.peer} to {does}{where}, for up to {longest_s:.1f} s",
-        severity="critical" if late >= SEVERE_PART * of else "warning",
+        severity=_severity(wait, of),
         confidence="high" if wait.is_kernels and late >= MIN_LATE else "medium",
         cost=Cost(waiting=late, delay_s=longest_s),
         culprit=site,
