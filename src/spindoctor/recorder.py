@@ -12,6 +12,7 @@ from typing import Self
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.knowledge import debug_paths
 from spindoctor.model.closeup import Extras
+from spindoctor.model.counting import count
 from spindoctor.model.origin import is_user
 from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Socket, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
@@ -42,7 +43,7 @@ MOST_SLOW_SHARE = 0.25
 LOOKS_BETWEEN_PINS = 20
 """A hot thread is moved to another CPU now and then; asking where it is costs some 30 us."""
 
-TICK_S = 0.05
+BOTH_READINGS_S = 0.05
 """The kernel keeps these times in ticks of up to 10 ms; both readings take a moment."""
 
 HALF_WAY = 0.5
@@ -339,7 +340,7 @@ def _with_stays(pid: int, table: DescriptorTable, passed_s: float) -> Descriptor
 def _is_still_silent(socket: Socket, silence: tuple[float, float] | None, passed_s: float) -> bool:
     ages = (socket.sent_ago_s, socket.received_ago_s)
     return silence is not None and all(
-        old is not None and new >= old + passed_s - TICK_S for old, new in zip(ages, silence, strict=True)
+        old is not None and new >= old + passed_s - BOTH_READINGS_S for old, new in zip(ages, silence, strict=True)
     )
 
 
@@ -355,8 +356,8 @@ def _unread(watch: ProcessWatch) -> str:
     with contextlib.suppress(Misread):
         if others := watch.interpreter.sub_interpreters():
             return (
-                f"process {watch.pid} has {others} sub-interpreter{'s' if others > 1 else ''} beside its main one: "
-                "what their threads run is not read"
+                f"process {watch.pid} has {count(others, 'sub-interpreter')} beside its main one: what "
+                "their threads run is not read"
             )
     return ""
 

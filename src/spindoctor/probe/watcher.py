@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from spindoctor.cpython.stacks import IDLE, RawStack
-from spindoctor.errors import DoctorError, Gone, Misread
+from spindoctor.errors import Gone, Misread
 from spindoctor.model import endings
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
@@ -21,26 +21,43 @@ from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, TaskLook
 from spindoctor.probe.applications import OwnCode
+from spindoctor.probe.baseline import Baseline
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.hubs import HubWatch
-from spindoctor.probe.identity import is_stopped, read_identity, read_last_cpu
+from spindoctor.probe.identity import is_stopped, read_last_cpu
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil, Interpreter
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pipes import Watched
-from spindoctor.probe.processes import ProcessCounters, read_counters
+from spindoctor.probe.processes import ProcessCounters
 from spindoctor.probe.reactors import epoll_of, may_wait
 from spindoctor.probe.root import is_own_root
 from spindoctor.probe.roster import Roster
 from spindoctor.probe.runners import Runners
 from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
-from spindoctor.probe.threads import ThreadCalls, read_threads, thread_use
+from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
 
 MOST_ROUTES = 500
+
+
+@dataclass(slots=True)
+class LastLook:
+    """What the last look gave, by the threads' kernel ids: the next one reads again only what can have changed.
+
+    `fresh` are the looks at threads that had moved, `fickle` those that may have moved unseen, `holders` the names of
+    callbacks by the object that they belong to.
+    """
+
+    fickle: set[int] = field(default_factory=set)
+    fresh: dict[int, ThreadLook] = field(default_factory=dict)
+    looks: dict[int, ThreadLook] = field(default_factory=dict)
+    stacks: dict[int, RawStack] = field(default_factory=dict)
+    loop_looks: dict[int, LoopLook] = field(default_factory=dict)
+    holders: dict[int, str] = field(default_factory=dict)
 
 
 class ProcessWatch:
@@ -64,32 +81,22 @@ class ProcessWatch:
         self.process = process
         self.pid = process.pid
         self._asks_routes = asks_routes
-        self.interpreter = Interpreter.attach(process.pid)
-        if is_own_root(process.pid):
-            self.interpreter.place_files(process.cwd)
+        self.interpreter = _attach(process)
         self._runners = Runners(process.pid)
         self._calls = ThreadCalls(process.pid)
-        self._before = read_threads(process.pid)
-        self._counters = read_counters(process.pid)
-        self._fickle: set[int] = set()
-        self._fresh: dict[int, ThreadLook] = {}
-        self._looks: dict[int, ThreadLook] = {}
-        self._stacks: dict[int, RawStack] = {}
+        self._baseline = Baseline(self.interpreter)
+        self._last = LastLook()
         self._roster = Roster(self.interpreter)
         self._loops: dict[int, LoopWatch] = {}
-        self._loop_looks: dict[int, LoopLook] = {}
         self._hub = HubWatch(self.interpreter)
         self._tasks = TaskReader(self.interpreter)
         self._hot = HotWatch(self.interpreter)
-        self._collected = self._read_collections()
-        self._holders: dict[int, str] = {}
         self._tasks_seen_at = -1
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
         self.missed: Counter[str] = Counter()
         self._waits = WaitReader(self.interpreter, is_user, self.missed)
         self._routes: dict[Frame, Route] = {}
-        self._identity = read_identity(process.pid)
         self.ended: str | None = None
         self._settings = SettingsReader(self.interpreter)
         self.imported = Imported(self.interpreter)
@@ -101,25 +108,13 @@ class ProcessWatch:
             self.samples.append(self._look(at_s))
             self._runners.settle()
             with self.interpreter.by_pages():
-                self._hot.follow(at_s, self._fresh.values(), self._stacks, self._roster.states)
+                self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states)
         except Misread as misread:
             self.missed[reason(misread)] += 1
             self._roster.clear()
-            self.ended = self._fate()
+            self.ended = self._baseline.fate()
         except Gone:
-            self.ended = self._fate() or endings.ended(self.pid)
-
-    def _fate(self) -> str | None:
-        """What became of the process: None while it is the one that we attached to."""
-        try:
-            now = read_identity(self.pid)
-        except Gone:
-            return endings.ended(self.pid)
-        if now == self._identity:
-            return None
-        if now[0] != self._identity[0]:
-            return endings.followed(self.pid)
-        return endings.replaced(self.pid)
+            self.ended = self._baseline.fate() or endings.ended(self.pid)
 
     def _look(self, at_s: float) -> Sample:
         ran = self._runners.look(at_s)
@@ -146,28 +141,28 @@ class ProcessWatch:
 
     def _sample(self, at_s: float, ran: Mapping[int, int], before: Mapping[int, SystemCall | None], gil: Gil) -> Sample:
         is_collecting = self.interpreter.is_collecting()
-        fresh = self._fresh = self._read_moved(ran, before, gil)
-        self._looks |= fresh
+        fresh = self._last.fresh = self._read_moved(ran, before, gil)
+        self._last.looks |= fresh
         self._settle(fresh, gil)
-        loops = [self._loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._looks]
+        loops = [self._loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._last.looks]
         return Sample(
             at_s=at_s,
-            threads=tuple(self._looks.values()),
-            loops=(*(one for one in loops if one), *self._hub.looks(self._stacks, self._looks)),
+            threads=tuple(self._last.looks.values()),
+            loops=(*(one for one in loops if one), *self._hub.looks(self._last.stacks, self._last.looks)),
             is_collecting=is_collecting,
             gil_switches=gil.switch_number,
         )
 
     def _settle(self, fresh: Mapping[int, ThreadLook], gil: Gil) -> None:
         """Bring the looks at threads that have not run up to date: those that ran or had the GIL a look ago."""
-        for tid in self._runners.ended.intersection(self._looks):
-            del self._looks[tid]
+        for tid in self._runners.ended.intersection(self._last.looks):
+            del self._last.looks[tid]
         self._roster.forget(self._runners.ended)
         holder = self._roster.tids.get(gil.holder, 0)
-        for tid in {*self._fickle, holder} - fresh.keys():
-            if tid in self._looks:
-                self._looks[tid] = self._unmoved(tid, gil)
-        self._fickle = {holder, *(tid for tid, look in fresh.items() if look.ran_ns)}
+        for tid in {*self._last.fickle, holder} - fresh.keys():
+            if tid in self._last.looks:
+                self._last.looks[tid] = self._unmoved(tid, gil)
+        self._last.fickle = {holder, *(tid for tid, look in fresh.items() if look.ran_ns)}
 
     def _find_loops(self) -> None:
         """Find which threads run event loops."""
@@ -200,7 +195,7 @@ class ProcessWatch:
         if not isinstance(stack, RawStack):
             self.missed["a stack changed while it was read"] += 1
             stack = RawStack((), is_complete=False)
-        self._stacks[tid] = stack
+        self._last.stacks[tid] = stack
         return ThreadLook(
             tid=tid,
             stack=tuple(raw.frame for raw in stack.frames),
@@ -215,25 +210,25 @@ class ProcessWatch:
 
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
         """What the thread looked like before, with no CPU used since."""
-        last = self._looks.get(tid) or ThreadLook(tid)
+        last = self._last.looks.get(tid) or ThreadLook(tid)
         has_gil = bool(gil.holder) and gil.holder == self._roster.states.get(tid)
         if not last.ran_ns and last.has_gil == has_gil:
             return last
         return replace(last, ran_ns=0, has_gil=has_gil, instruction=None)
 
     def _loop_look(self, tid: int, *, is_fresh: bool) -> LoopLook | None:
-        if is_fresh or tid not in self._loop_looks:
-            stack = self._stacks.get(tid)
+        if is_fresh or tid not in self._last.loop_looks:
+            stack = self._last.stacks.get(tid)
             if stack is None or not stack.is_complete:
                 return None
-            found = self._loops[tid].look(stack.frames, self._looks[tid].call)
+            found = self._loops[tid].look(stack.frames, self._last.looks[tid].call)
             if found is None:
                 self.missed["a stack changed while it was read"] += 1
                 return None
-            self._loop_looks[tid] = found
+            self._last.loop_looks[tid] = found
             if found.holder and found.task is None:
-                self._holders[found.holder] = stack.frames[found.depth - 1].frame.function
-        return self._loop_looks[tid]
+                self._last.holders[found.holder] = stack.frames[found.depth - 1].frame.function
+        return self._last.loop_looks[tid]
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""
@@ -241,46 +236,48 @@ class ProcessWatch:
             self.task_looks.append(replace(self.task_looks[-1], at_s=at_s))  # nobody ran, so nothing has changed
             return
         self._tasks_seen_at = self._runners.moves
-        loops, looks = list(self._loops.values()), list(self._loop_looks.values())
+        loops, looks = list(self._loops.values()), list(self._last.loop_looks.values())
         try:
             with self.interpreter.by_pages():
-                look = self._tasks.look(at_s, loops, self._stacks, looks, self._holders)
+                look = self._tasks.look(at_s, loops, self._last.stacks, looks, self._last.holders)
                 self.task_looks.append(self._with_waits(look, loops))
-                self._holders = {}
+                self._last.holders = {}
                 self._overdue()
                 self._find_requests()
         except Misread as misread:
             self.missed[f"tasks: {reason(misread)}"] += 1
         except Gone:
-            self.ended = self._fate() or endings.ended(self.pid)
+            self.ended = self._baseline.fate() or endings.ended(self.pid)
 
     def _with_waits(self, look: TaskLook, loops: Sequence[LoopWatch]) -> TaskLook:
         """The slow look, with who waits for whom and at which connections."""
         scene = Scene(
-            stacks={tid: stack.frames for tid, stack in self._stacks.items() if tid in self._looks},
+            stacks={tid: stack.frames for tid, stack in self._last.stacks.items() if tid in self._last.looks},
             chains=self._tasks.chains,
             loops=loops,
             pools=look.pools,
             idents=self._roster.idents,
             owners=self._roster.owners,
         )
-        return self._waits.look(look, self._looks.values(), scene, self._tasks.waiters)
+        return self._waits.look(look, self._last.looks.values(), scene, self._tasks.waiters)
 
     def read_settings(self, paths: Sequence[Path], is_wanted: Callable[[str], bool]) -> None:
         """Note the development settings that are on: known ones, and those of objects in modules that are wanted."""
-        stacks = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._looks}
+        stacks = {tid: stack.frames for tid, stack in self._last.stacks.items() if tid in self._last.looks}
         modules = self.imported.names_of(is_wanted)
         try:
             self._settings.read(self._loops.values(), stacks, self.process.environment, paths, modules)
         except Gone:
-            self.ended = self._fate()
+            self.ended = self._baseline.fate()
 
     def _find_requests(self) -> None:
         """Note which requests the threads work for, and how many of those without an event loop do."""
-        found = self._tasks.routes(tuple(self._stacks.values()))
+        found = self._tasks.routes(tuple(self._last.stacks.values()))
         if len(self._routes) < MOST_ROUTES:
             self._routes |= found
-        working = [stack for tid, stack in self._stacks.items() if tid in self._looks and tid not in self._loops]
+        working = [
+            stack for tid, stack in self._last.stacks.items() if tid in self._last.looks and tid not in self._loops
+        ]
         self.task_looks[-1] = replace(self.task_looks[-1], thread_requests=self._tasks.requests(working))
 
     def _overdue(self) -> None:
@@ -294,20 +291,24 @@ class ProcessWatch:
     def close_up(self, *, with_values: bool) -> CloseUp:
         """What is read once, at the end: see `CloseUpReader`."""
         try:
-            return CloseUpReader(self.interpreter, with_values).read(self._stacks, self._tasks.chains, self._looks)
+            return CloseUpReader(self.interpreter, with_values).read(
+                self._last.stacks, self._tasks.chains, self._last.looks
+            )
         except Gone:
-            self.ended = self._fate()
+            self.ended = self._baseline.fate()
             return CloseUp()
 
     def watched(self) -> Watched:
         """This process as the last looks found it, for those who look at several at a time."""
-        seen = {tid: stack.frames for tid, stack in self._stacks.items() if tid in self._roster.states}
-        return Watched(self.pid, self.interpreter, self._looks, seen, self._tasks.chains, self._roster, self.task_looks)
+        seen = {tid: stack.frames for tid, stack in self._last.stacks.items() if tid in self._roster.states}
+        return Watched(
+            self.pid, self.interpreter, self._last.looks, seen, self._tasks.chains, self._roster, self.task_looks
+        )
 
     @property
     def hot_cpu(self) -> int | None:
         """The CPU on which the thread that ran most since the last look ran; None where none ran."""
-        hot = max(self._looks.values(), key=lambda look: look.ran_ns, default=None)
+        hot = max(self._last.looks.values(), key=lambda look: look.ran_ns, default=None)
         if hot is None or not hot.ran_ns:
             return None
         try:
@@ -318,7 +319,7 @@ class ProcessWatch:
     @property
     def busiest_ns(self) -> int:
         """CPU that the busiest thread used since the look before."""
-        return max((look.ran_ns for look in self._looks.values()), default=0)
+        return max((look.ran_ns for look in self._last.looks.values()), default=0)
 
     def close(self) -> None:
         """Close what is kept open."""
@@ -344,7 +345,7 @@ class ProcessWatch:
             rss_bytes=used.rss_bytes,
             major_faults=used.major_faults,
             task_looks=tuple(self.task_looks),
-            collections=self._collections(),
+            collections=self._baseline.collections(),
             routes=tuple(self._routes.items()),
             switches=self._settings.found,
             watched_files=self._settings.watched_files,
@@ -354,39 +355,27 @@ class ProcessWatch:
 
     def _used(self) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
         """What threads and process used; for a process that has ended, what the looks saw its threads use."""
-        self.ended = self.ended or self._fate()
+        self.ended = self.ended or self._baseline.fate()
         if not self.ended and is_stopped(self.pid):
             self.ended = endings.stopped(self.pid)
         try:
             if not self.ended:
-                uses = thread_use(self._before, read_threads(self.pid), self._roster.names)
-                return uses, read_counters(self.pid).since(self._counters)
+                return self._baseline.used(self._roster.names)
         except Gone:
-            self.ended = self._fate()
-        return tuple(self._seen_use(tid) for tid in self._before), self._counters.since(self._counters)
+            self.ended = self._baseline.fate()
+        return tuple(self._seen_use(tid) for tid in self._baseline.threads), self._baseline.unused()
 
     def _seen_use(self, tid: int) -> ThreadUse:
         ran_ns = sum(look.ran_ns for sample in self.samples for look in sample.threads if look.tid == tid)
-        name = self._before[tid].name
+        name = self._baseline.threads[tid].name
         return ThreadUse(tid, self._roster.names.get(tid, name), name, user_s=ran_ns / 1e9)
-
-    def _read_collections(self) -> tuple[int, ...]:
-        """How many garbage collections there have been by generation; empty where that is not kept or not readable."""
-        try:
-            return self.interpreter.collections() or ()
-        except (Misread, DoctorError):
-            return ()
-
-    def _collections(self) -> tuple[int, ...]:
-        """Those since the beginning of the look."""
-        return tuple(now - then for now, then in zip(self._read_collections(), self._collected, strict=False))
 
     def _with_loop(self, use: ThreadUse, *, is_worth_asking: bool) -> ThreadUse:
         watch = self._loops.get(use.tid)
         if watch is None and (hub := self._hub.with_hub(use)):
             return hub
         if watch is None:
-            stack = self._stacks.get(use.tid) if is_worth_asking else None
+            stack = self._last.stacks.get(use.tid) if is_worth_asking else None
             found = self._epoll(lambda: epoll_of(self.interpreter, stack.frames)) if stack else None
             return replace(use, loop_epoll=found)
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=self._epoll(watch.epoll_fd))
@@ -396,5 +385,13 @@ class ProcessWatch:
         try:
             return read()
         except Gone:
-            self.ended = self._fate() or endings.ended(self.pid)
+            self.ended = self._baseline.fate() or endings.ended(self.pid)
             return None
+
+
+def _attach(process: Process) -> Interpreter:
+    """The interpreter of a process; its files have their places where they are ours, too."""
+    interpreter = Interpreter.attach(process.pid)
+    if is_own_root(process.pid):
+        interpreter.place_files(process.cwd)
+    return interpreter

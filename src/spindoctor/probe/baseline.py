@@ -1,0 +1,64 @@
+"""What a process was and had used when a look began: what it became and used since is told against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spindoctor.errors import DoctorError, Gone, Misread
+from spindoctor.model import endings
+from spindoctor.model.recording import ThreadUse
+from spindoctor.probe.identity import read_identity
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.processes import ProcessCounters, read_counters
+from spindoctor.probe.threads import read_threads, thread_use
+
+
+class Baseline:
+    """The state of one process at the beginning of a look."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        """Read it.
+
+        Raises:
+            Gone: the process has ended.
+        """
+        self._interpreter = interpreter
+        self._pid = interpreter.pid
+        self._identity = read_identity(self._pid)
+        self.threads = read_threads(self._pid)
+        self._counters = read_counters(self._pid)
+        self._collected = self._read_collections()
+
+    def fate(self) -> str | None:
+        """What became of the process: None while it is the one that we attached to."""
+        try:
+            now = read_identity(self._pid)
+        except Gone:
+            return endings.ended(self._pid)
+        if now == self._identity:
+            return None
+        if now[0] != self._identity[0]:
+            return endings.followed(self._pid)
+        return endings.replaced(self._pid)
+
+    def used(self, names: Mapping[int, str]) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
+        """What its threads, called by `names` where they have one, and the whole process used since.
+
+        Raises:
+            Gone: the process has ended.
+        """
+        return thread_use(self.threads, read_threads(self._pid), names), read_counters(self._pid).since(self._counters)
+
+    def unused(self) -> ProcessCounters:
+        """What is told of a process whose counters are gone: nothing more since then."""
+        return self._counters.since(self._counters)
+
+    def collections(self) -> tuple[int, ...]:
+        """Garbage collections by generation since; empty where that is not kept or not readable."""
+        return tuple(now - then for now, then in zip(self._read_collections(), self._collected, strict=False))
+
+    def _read_collections(self) -> tuple[int, ...]:
+        try:
+            return self._interpreter.collections() or ()
+        except (Misread, DoctorError):
+            return ()
