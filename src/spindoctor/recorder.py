@@ -149,6 +149,7 @@ class Recorder:
             if now_s >= next_slow_s:
                 next_slow_s = now_s + max(1 / TASK_LOOKS_PER_S, self._look_at_tasks(now_s) / MOST_SLOW_SHARE)
                 progress(now_s / seconds, "looking")
+                self._seek_watched_files()
             if now_s >= seconds * HALF_WAY:
                 self._read_descriptors()
                 self._read_settings()
@@ -220,6 +221,12 @@ class Recorder:
         for watch in self._watches:
             if not watch.ended:
                 watch.read_settings(debug_paths(), watch.own_code.has)
+
+    def _seek_watched_files(self) -> None:
+        if self._has_settings:
+            for watch in self._watches:
+                if not watch.ended:
+                    watch.seek_watched_files()
 
     def _compare_epolls(self) -> None:
         every = [epoll for epolls in self._epolls.values() for epoll in epolls]

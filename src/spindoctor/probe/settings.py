@@ -7,6 +7,7 @@ reloader that polls cannot do without: a dict of the source files and when each 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from spindoctor.cpython.classes import DICT
@@ -22,7 +23,13 @@ DEV_MODE_AT = 13
 
 DEBUG_NAME = "PYTHONASYNCIODEBUG"
 SOURCE = ".py"
-MOST_FRAMES = 12
+INNER_FRAMES = 12
+OUTER_FRAMES = 24
+"""Of a deep stack both ends are looked at: what a reloader keeps is held where its loop is, far from its last call."""
+
+MOST_TRIES = 8
+"""So often a thread that runs is asked for what it keeps: of a stack that moves, any single read may lose the frame."""
+
 MOST_DICTS = 64
 MOST_OBJECTS = 400
 SAMPLE_FILES = 8
@@ -30,6 +37,9 @@ SAMPLE_FILES = 8
 
 YEAR_2000 = 9.5e8
 """Seconds since the epoch: a smaller number is no time at which a file was changed. In nanoseconds it is larger."""
+
+PATH_MAX = 4096
+"""Bytes of the longest path that Linux takes (limits.h): how a path ends is known only when all of it is read."""
 
 PATH_PARTS = ("_str", "_raw_paths", "_parts", "_raw_path")
 """Where `pathlib` keeps the text of a path: 3.8 to 3.15 (Lib/pathlib)."""
@@ -51,7 +61,13 @@ class SettingsReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self.found: tuple[Switch, ...] = ()
-        self.watched_files: tuple[WatchedFiles, ...] = ()
+        self._watched: dict[int, WatchedFiles] = {}
+        self._tries: Counter[int] = Counter()
+
+    @property
+    def watched_files(self) -> tuple[WatchedFiles, ...]:
+        """The threads that keep the modification times of source files."""
+        return tuple(self._watched.values())
 
     def read(
         self,
@@ -61,10 +77,18 @@ class SettingsReader:
         paths: Iterable[Path],
         modules: Sequence[str],
     ) -> None:
-        """Read all that can be read now. `paths` are known places of switches, `modules` the user's."""
+        """Read the switches that are on now. `paths` are known places of switches, `modules` the user's."""
         switches = [*self._loops(loops, stacks, environment), *self._named(paths)]
         self.found = (*switches, *self._of_modules(modules[:MOST_MODULES]))
-        self.watched_files = tuple(self._watched(stacks))
+
+    def seek_watched(self, stacks: Stacks) -> None:
+        """Look whether one of these threads keeps the modification times of source files, unless that is known."""
+        for tid, frames in stacks.items():
+            if tid not in self._watched and self._tries[tid] < MOST_TRIES:
+                self._tries[tid] += 1
+                found = self._watched_by(tid, frames)
+                if found:
+                    self._watched[tid] = found
 
     def _loops(self, loops: Iterable[LoopWatch], stacks: Stacks, environment: Sequence[str]) -> list[Switch]:
         """The debug mode of each loop."""
@@ -99,11 +123,6 @@ class SettingsReader:
                 if where:
                     found.setdefault(address, Switch("application debug", f"{module}.{name}{where} is True"))
         return list(found.values())
-
-    def _watched(self, stacks: Stacks) -> list[WatchedFiles]:
-        """The threads that keep the modification times of source files."""
-        found = (self._watched_by(tid, frames) for tid, frames in stacks.items())
-        return [one for one in found if one]
 
     def _by_start(self, environment: Sequence[str]) -> str:
         if self._dev_mode():
@@ -169,7 +188,7 @@ class SettingsReader:
 
     def _watched_by(self, tid: int, frames: Sequence[RawFrame]) -> WatchedFiles | None:
         found = None
-        for raw in frames[:MOST_FRAMES]:
+        for raw in _ends(frames):
             for name, address in self._dicts(raw):
                 files = self._source_files(address)
                 if files:
@@ -207,14 +226,19 @@ class SettingsReader:
         return isinstance(value, int | float) and not isinstance(value, bool) and value > YEAR_2000
 
     def _path(self, address: int) -> str:
-        value = self._objects.value(address)
+        value = self._objects.value(address, limit=PATH_MAX)
         if isinstance(value, str):
             return value
         held = self._objects.attributes(address)
         for name in PATH_PARTS:
-            value = self._objects.value(held[name]) if name in held else None
+            value = self._objects.value(held[name], limit=PATH_MAX) if name in held else None
             if isinstance(value, str):
                 return value
             if isinstance(value, list) and value:
                 return str(value[-1])
         return ""
+
+
+def _ends(frames: Sequence[RawFrame]) -> Sequence[RawFrame]:
+    """The innermost and the outermost frames."""
+    return (*frames[:INNER_FRAMES], *frames[INNER_FRAMES:][-OUTER_FRAMES:])

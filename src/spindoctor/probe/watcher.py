@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from spindoctor.cpython.stacks import IDLE, RawStack
 from spindoctor.errors import Gone, Misread
@@ -28,6 +28,7 @@ from spindoctor.probe.hubs import HubWatch
 from spindoctor.probe.identity import is_stopped, read_last_cpu
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil, Interpreter
+from spindoctor.probe.last_look import LastLook
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pipes import Watched
@@ -42,22 +43,6 @@ from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
 
 MOST_ROUTES = 500
-
-
-@dataclass(slots=True)
-class LastLook:
-    """What the last look gave, by the threads' kernel ids: the next one reads again only what can have changed.
-
-    `fresh` are the looks at threads that had moved, `fickle` those that may have moved unseen, `holders` the names of
-    callbacks by the object that they belong to.
-    """
-
-    fickle: set[int] = field(default_factory=set)
-    fresh: dict[int, ThreadLook] = field(default_factory=dict)
-    looks: dict[int, ThreadLook] = field(default_factory=dict)
-    stacks: dict[int, RawStack] = field(default_factory=dict)
-    loop_looks: dict[int, LoopLook] = field(default_factory=dict)
-    holders: dict[int, str] = field(default_factory=dict)
 
 
 class ProcessWatch:
@@ -252,7 +237,7 @@ class ProcessWatch:
     def _with_waits(self, look: TaskLook, loops: Sequence[LoopWatch]) -> TaskLook:
         """The slow look, with who waits for whom and at which connections."""
         scene = Scene(
-            stacks={tid: stack.frames for tid, stack in self._last.stacks.items() if tid in self._last.looks},
+            stacks=self._last.frames(),
             chains=self._tasks.chains,
             loops=loops,
             pools=look.pools,
@@ -263,10 +248,18 @@ class ProcessWatch:
 
     def read_settings(self, paths: Sequence[Path], is_wanted: Callable[[str], bool]) -> None:
         """Note the development settings that are on: known ones, and those of objects in modules that are wanted."""
-        stacks = {tid: stack.frames for tid, stack in self._last.stacks.items() if tid in self._last.looks}
+        stacks = self._last.frames()
         modules = self.imported.names_of(is_wanted)
         try:
             self._settings.read(self._loops.values(), stacks, self.process.environment, paths, modules)
+            self._settings.seek_watched(stacks)
+        except Gone:
+            self.ended = self._baseline.fate()
+
+    def seek_watched_files(self) -> None:
+        """Look again for what the threads that run just now keep about source files."""
+        try:
+            self._settings.seek_watched(self._last.running())
         except Gone:
             self.ended = self._baseline.fate()
 

@@ -1,0 +1,33 @@
+"""What the last look at a process gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.stacks import RawStack
+from spindoctor.model.sample import LoopLook, ThreadLook
+
+
+@dataclass(slots=True)
+class LastLook:
+    """What the last look gave, by the threads' kernel ids: the next one reads again only what can have changed.
+
+    `fresh` are the looks at threads that had moved, `fickle` those that may have moved unseen, `holders` the names of
+    callbacks by the object that they belong to.
+    """
+
+    fickle: set[int] = field(default_factory=set)
+    fresh: dict[int, ThreadLook] = field(default_factory=dict)
+    looks: dict[int, ThreadLook] = field(default_factory=dict)
+    stacks: dict[int, RawStack] = field(default_factory=dict)
+    loop_looks: dict[int, LoopLook] = field(default_factory=dict)
+    holders: dict[int, str] = field(default_factory=dict)
+
+    def frames(self) -> dict[int, tuple[RawFrame, ...]]:
+        """The frames of every thread that is there, innermost first."""
+        return {tid: stack.frames for tid, stack in self.stacks.items() if tid in self.looks}
+
+    def running(self) -> dict[int, tuple[RawFrame, ...]]:
+        """The frames of the threads that ran since the look before."""
+        return {tid: self.stacks[tid].frames for tid, look in self.fresh.items() if look.ran_ns}
