@@ -153,6 +153,13 @@ def survey(interval_s: float = 1.0) -> Survey:
     return survey_host(interval_s)
 
 
+def running() -> dict[int, str]:
+    """The Python processes of this host by pid, with the names of their programs."""
+    from spindoctor.probe.hosts import running as running_on_host  # noqa: PLC0415
+
+    return running_on_host()
+
+
 def find(pid: int | None = None, port: int | None = None, name: str | None = None) -> int:
     """The process that is meant: by pid, by a port it listens on, by its command line, else the one that burns most.
 

@@ -191,6 +191,9 @@ def test_debug_shows_the_traceback(spin: Spin, session: FakeSession) -> None:
         (["dianose"], "dianose"),
         (["completion", "tcsh"], "tcsh"),
         (["explain", "callback-strom"], "try: spindoctor explain callback-storm"),
+        (["lab", "run", "callback-strom"], "try: spindoctor lab run callback-storm"),
+        (["lab", "run", "callback-storm", "--loop", "trio"], "trio is none of asyncio and uvloop"),
+        (["lab", "run", "callback-storm", "--python", "2.7"], "2.7 is none of 3.8, 3.9"),
         (["explain", "x"], "try: spindoctor explain, for a list"),
     ],
 )

@@ -14,7 +14,7 @@ from spindoctor.model.survey import ProcessLoad, ServiceUse, ThreadLoad
 from spindoctor.probe import find
 from spindoctor.probe.family import read_stats
 from spindoctor.probe.find import by_name, by_port, hottest, match_names
-from spindoctor.probe.hosts import survey, without_us
+from spindoctor.probe.hosts import running, survey, without_us
 from spindoctor.probe.kin import Kinsman
 from spindoctor.probe.permission import Situation, advise, hint_for, is_on_disk, own_arguments
 
@@ -81,6 +81,16 @@ def test_a_burning_service_is_first_with_its_pegged_thread_and_port(start: Start
     assert process.threads[0].cores > 0.3
     assert found.services[leaders.index(idle.pid)].processes[0].threads == ()
     assert found.processes >= 2
+
+
+@pytest.mark.live
+def test_the_shell_can_offer_processes_without_a_measurement(start: Start) -> None:
+    busy = start(BURNS)
+
+    found = running()
+
+    assert found[busy.pid]
+    assert os.getpid() not in found
 
 
 @pytest.mark.live

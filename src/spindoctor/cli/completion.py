@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]  # not in its list, but its documented use
 
-from spindoctor.cli.options import word_of
+from spindoctor.cli.options import offered, word_of
 from spindoctor.cli.streams import put
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -24,7 +24,12 @@ class Shell(StrEnum):
 
 @app.command()
 def completion(
-    shell: Annotated[Shell, typer.Argument(metavar="SHELL", parser=word_of(Shell), help="bash, zsh or fish.")],
+    shell: Annotated[
+        Shell,
+        typer.Argument(
+            metavar="SHELL", parser=word_of(Shell), autocompletion=offered(Shell), help="bash, zsh or fish."
+        ),
+    ],
 ) -> None:
     """Print the completion script of a shell.
 

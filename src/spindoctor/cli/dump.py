@@ -10,7 +10,7 @@ import typer
 from spindoctor import session, store
 from spindoctor.cli.interrupts import deferred
 from spindoctor.cli.looking import Looker, seen, tell_ending
-from spindoctor.cli.options import AsJson, Colored, Named, Output, Port, Quiet, Redacted, Seconds, one_target
+from spindoctor.cli.options import AsJson, Colored, Named, Output, Port, Quiet, Redacted, Seconds, one_target, pids
 from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.closeup import Extras
@@ -25,7 +25,10 @@ RATE_HZ = 100.0
 Target = Annotated[
     str | None,
     typer.Argument(
-        metavar="PID|REC", show_default=False, help="The process, or a saved recording. Without: the busiest service."
+        metavar="PID|REC",
+        autocompletion=pids,
+        show_default=False,
+        help="The process, or a saved recording. Without: the busiest service.",
     ),
 ]
 OnlyThreads = Annotated[bool, typer.Option("--threads", help="Threads only.")]

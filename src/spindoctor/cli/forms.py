@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.options import word_of, words_of
+from spindoctor.cli.options import offered, word_of, words_of
 from spindoctor.model.recording import Recording
 
 
@@ -67,6 +67,7 @@ Formed = Annotated[
         "--format",
         metavar=words_of(Form),
         parser=word_of(Form),
+        autocompletion=offered(Form),
         show_default=False,
         help="The form, whatever the file's name ends with.",
     ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +14,30 @@ import typer
 
 import spindoctor
 from spindoctor import __version__
+from spindoctor.cli.options import offered, word_of, words_of
+from spindoctor.cpython.layout import SUPPORTED
 from spindoctor.errors import DoctorError, ExitCode
 
 PACKAGE = Path(spindoctor.__file__).parent
 CHECKOUT = PACKAGE.parents[1]
+
+
+class LoopKind(StrEnum):
+    """The event loops that the lab's services can run on."""
+
+    ASYNCIO = "asyncio"
+    UVLOOP = "uvloop"
+
+
+def _pythons() -> list[str]:
+    return [f"{major}.{minor}" for major, minor in SUPPORTED]
+
+
+def _version(text: str) -> str:
+    if text not in _pythons():
+        raise typer.BadParameter(f"{text} is none of {', '.join(_pythons())}")
+    return text
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -43,17 +65,42 @@ def run(
         ),
     ],
     python: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Its Python, such as 3.12; ours where it is not named.")
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            parser=_version,
+            autocompletion=_pythons,
+            help="Its Python, such as 3.12; ours where it is not named.",
+        ),
     ] = None,
     cured: Annotated[bool, typer.Option("--cured", help="The twin without the mistake.")] = False,
-    loop: Annotated[str, typer.Option(metavar="LOOP", help="asyncio or uvloop.")] = "asyncio",
+    loop: Annotated[
+        LoopKind,
+        typer.Option(
+            metavar=words_of(LoopKind),
+            parser=word_of(LoopKind),
+            autocompletion=offered(LoopKind),
+            help="The event loop, where the case has a choice.",
+        ),
+    ] = LoopKind.ASYNCIO,
 ) -> None:
     """Start a sick service with traffic, for a minute.
 
     It listens on 127.0.0.1 alone, and ends by itself or with Ctrl-C.
     """
-    options = [*(["--python", python] if python else []), *(["--cured"] if cured else []), "--loop", loop]
+    _check(case)
+    options = [*(["--python", python] if python else []), *(["--cured"] if cured else []), "--loop", loop.value]
     raise typer.Exit(_run([case, *options]))
+
+
+def _check(case: str) -> None:
+    """Raises DoctorError where there is no such case, with the one that may be meant."""
+    names = cases()
+    known = {*names, *(name.partition("/")[0] for name in names)}
+    if known and case not in known:
+        alike = difflib.get_close_matches(case, sorted(known), n=1)
+        hint = f"spindoctor lab run {alike[0]}" if alike else "spindoctor lab, for a list"
+        raise DoctorError(f"there is no case called {case!r}", hint, ExitCode.USAGE)
 
 
 def _run(arguments: list[str]) -> int:

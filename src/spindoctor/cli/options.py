@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from spindoctor import session
 from spindoctor.cli.streams import Color
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -69,6 +70,16 @@ def words_of(kind: type[Word]) -> str:
     return "|".join(kind)
 
 
+def offered(kind: type[StrEnum]) -> Callable[[], list[str]]:
+    """What offers the words to the shell."""
+    return lambda: list(kind)
+
+
+def pids(incomplete: str) -> list[tuple[str, str]]:
+    """The processes that can be meant, with their programs, for the shell to offer."""
+    return [(str(pid), name) for pid, name in session.running().items() if str(pid).startswith(incomplete)]
+
+
 Seconds = Annotated[
     float, typer.Option(parser=number_between(0.1, 3600, "seconds"), metavar="N", help="How long to look.")
 ]
@@ -80,6 +91,7 @@ Pid = Annotated[
     typer.Argument(
         metavar="PID",
         parser=whole_between(1, 2**22, "process id"),
+        autocompletion=pids,
         show_default=False,
         help="The process. Without: the busiest service.",
     ),
@@ -114,6 +126,7 @@ Fail = Annotated[
         "--fail-on",
         metavar=words_of(FailOn),
         parser=word_of(FailOn),
+        autocompletion=offered(FailOn),
         help="Exit with 1 for findings at least this severe.",
     ),
 ]
@@ -122,7 +135,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no r
 Colored = Annotated[
     Color,
     typer.Option(
-        "--color", metavar=words_of(Color), parser=word_of(Color), help="Style the report; auto: only on a terminal."
+        "--color",
+        metavar=words_of(Color),
+        parser=word_of(Color),
+        autocompletion=offered(Color),
+        help="Style the report; auto: only on a terminal.",
     ),
 ]
 

@@ -74,6 +74,12 @@ def survey(interval_s: float = INTERVAL_S, sleep: Callable[[float], None] = time
     return Survey(last.at_s - first.at_s, kernel, services, processes=len(pythons), hidden=hidden)
 
 
+def running() -> dict[int, str]:
+    """The Python processes of this host with the names of their programs, without measuring; takes some 10 ms."""
+    found, _ = find_pythons(read_stats(), set())
+    return {pid: _name(one) for pid, one in without_us(found).items()}
+
+
 def _read() -> _Reading:
     return _Reading(time.monotonic(), read_stats(), {})
 
