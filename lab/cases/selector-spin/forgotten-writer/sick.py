@@ -38,7 +38,7 @@ class Sender(threading.Thread):
 
     def writable(self, mask):  # <- culprit: selector-spin
         while self.queue:  # <- culprit: selector-spin
-            self.connection.send(self.queue.popleft().encode())
+            self.connection.send(self.queue.popleft().encode())  # <- culprit: selector-spin
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
