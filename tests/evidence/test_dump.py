@@ -23,6 +23,7 @@ from recordings import (
 
 from spindoctor.evidence.dump import dump
 from spindoctor.model.closeup import Polled, Values
+from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.dump import Dump, Tasks, ThreadDump
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party, Wait
@@ -242,6 +243,18 @@ def test_since_when_a_task_stands_at_its_await_is_counted_in_looks() -> None:
             {"pools": (Pool(9, "executor", "asyncio", 6, 6, 12, waiters=(1,)),)},
             "waits for a thread of executor asyncio: 6 of 6 busy, 12 queued",
         ),
+        (
+            {"claims": (Claim(Party(task=1), 9, "pool", "ConnectionPool", size=3, taken=3),)},
+            "waits for a member of ConnectionPool: 3 of 3 taken",
+        ),
+        (
+            {"claims": (Claim(Party(task=1), 9, "semaphore", "Semaphore", size=4),)},
+            "waits for a permit of Semaphore, which has 4",
+        ),
+        (
+            {"claims": (Claim(Party(task=1), 9, "queue", "Mailer", size=5),)},
+            "waits for an item of Mailer",
+        ),
         ({}, ""),
     ],
 )
@@ -249,6 +262,26 @@ def test_a_task_says_which_lock_or_pool_it_waits_for(more: dict[str, Any], words
     first = next(tree for tree in forest(task(1, WORK), task(2, HOLD), **more) if tree.members[0].address == 1)
 
     assert first.waits_for == words
+
+
+@pytest.mark.parametrize(
+    ("looks", "descriptors", "words"),
+    [
+        (3, (DATABASE,), "waits at tcp to 10.0.0.5:5432"),
+        (1, (DATABASE,), "waits at tcp to 10.0.0.5:5432, as it was earlier in this look"),
+        (3, (), ""),
+    ],
+)
+def test_a_task_says_at_which_peer_it_waits(looks: int, descriptors: tuple[Descriptor, ...], words: str) -> None:
+    """Which descriptor is what was read in the middle of the look; two tasks at one peer are told as one."""
+    talks = tuple(Conversation(Party(task=one), waits_at=7) for one in (1, 2))
+    slow = task_looks(*[{"tasks": (task(1, WORK), task(2, WORK)), "conversations": talks}] * looks)
+    quick = thread_samples(*[[ThreadLook(PID)]] * 50)
+    seen = one_process(samples=quick, task_looks=slow, descriptors=descriptors)
+
+    (tree,) = dump(recording(seen)).processes[0].tasks
+
+    assert (len(tree.members), tree.waits_for) == (2, words)
 
 
 def test_the_task_that_runs_is_marked() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spindoctor.evidence.origin import place
 from spindoctor.evidence.profile import is_executors, is_idle_worker
+from spindoctor.model.conversations import Claim
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.process import Descriptor
 from spindoctor.model.profile import State
@@ -21,6 +22,9 @@ SELECTS = frozenset({"select", "pselect6"})
 """With no descriptors they only sleep: `time.sleep` before Python 3.11 (Modules/timemodule.c, `pysleep`)."""
 
 POLLS = frozenset({"poll", "ppoll"})
+CLAIMED = {"semaphore": "a permit", "pool": "a member", "queue": "an item"}
+"""What is asked for, by the kind of what has it."""
+
 MOST_SHOWN = 3
 """Descriptors of one poll(2) in words."""
 
@@ -37,6 +41,8 @@ class Waits:
         self._waits = {one.waiter.tid: one for one in last.waits if one.waiter.tid is not None} if last else {}
         self._tasks = {task.address: task for task in last.tasks} if last else {}
         self._task_waits = {one.waiter.task: one for one in last.waits if one.waiter.task is not None} if last else {}
+        self._claims = {one.party.task: one for one in last.claims if one.party.task is not None} if last else {}
+        self._talks = {one.party.task: one for one in last.conversations if one.party.task is not None} if last else {}
         self._served = {task: pool for pool in last.pools for task in pool.waiters or ()} if last else {}
         self._pools = {tid: pool.name for pool in last.pools for tid in pool.tids} if last else {}
         self._half_s = seen.samples[-1].at_s / 2 if seen.samples else 0.0
@@ -46,15 +52,26 @@ class Waits:
         task = self._tasks.get(loop.task) if loop and loop.task and loop.depth else None
         return task.name if task else None
 
-    def of_task(self, address: int) -> str:
-        """What a task waits for, where that is more than a future: a lock, a pool."""
+    def of_task(self, address: int, *, still_s: float = 0.0) -> str:
+        """What a task waits for, where that is more than a future: a lock, a pool, a peer."""
         wait, pool = self._task_waits.get(address), self._served.get(address)
         if wait and wait.kind != "pool":
             return self._waits_for(wait)
-        if pool is None:
+        if pool:
+            name = f"{pool.kind} {pool.name}".strip()
+            return f"waits for a thread of {name}: {pool.busy} of {pool.size} busy, {pool.queued} queued"
+        claim, talk = self._claims.get(address), self._talks.get(address)
+        if claim:
+            return _claimed(claim)
+        if talk is None or talk.waits_at is None:
             return ""
-        name = f"{pool.kind} {pool.name}".strip()
-        return f"waits for a thread of {name}: {pool.busy} of {pool.size} busy, {pool.queued} queued"
+        return self._waits_at(talk.waits_at, is_sure=still_s >= self._half_s)
+
+    def _waits_at(self, fd: int, *, is_sure: bool) -> str:
+        """Without the descriptor's number: those who wait for the same peer shall look alike."""
+        found = self._descriptors.get(fd)
+        was = "" if is_sure else ", as it was earlier in this look"
+        return f"waits at {_what(found)}{was}" if found else ""
 
     def words(self, sample: Sample, look: ThreadLook, state: State, *, still_s: float | None) -> tuple[str, str]:
         """A thread's state, and what it waits on as far as that is known."""
@@ -130,6 +147,13 @@ class Waits:
             return f"descriptor {fd}"
         was = "" if is_sure else "earlier in this look "
         return f"descriptor {fd} ({was}{_what(found)})"
+
+
+def _claimed(one: Claim) -> str:
+    asked = f"waits for {CLAIMED.get(one.kind, 'a member')} of {one.name}"
+    if not one.size or one.kind == "queue":
+        return asked
+    return f"{asked}: {one.taken} of {one.size} taken" if one.taken is not None else f"{asked}, which has {one.size}"
 
 
 def _what(one: Descriptor) -> str:

@@ -58,7 +58,7 @@ class _Forest:
         count, since_s = self._at_this_await(task)
         return Tasks(
             members=(task,),
-            waits_for=self.waits.of_task(task.address),
+            waits_for=self.waits.of_task(task.address, still_s=since_s),
             awaited=folded([self._tree(one, depth + 1) for one in inner]),
             is_running=task.address in self.running,
             is_again=is_again,

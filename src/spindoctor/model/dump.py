@@ -53,8 +53,8 @@ class Threads:
 class Tasks:
     """Tasks at the same await under the same tasks, which wait for `awaited` in turn; the first stands for all.
 
-    `waits_for` says which lock or pool, where it is one. `seen` are the slow looks, counted back from the last, that
-    found the first at this await, `since_s` the time from the earliest of them. `is_again` marks one that stands
+    `waits_for` says which lock, pool or peer, where it is one. `seen` are the slow looks, counted back from the last,
+    that found the first at this await, `since_s` the time from the earliest of them. `is_again` marks one that stands
     elsewhere in full: more than one awaits it.
     """
 
