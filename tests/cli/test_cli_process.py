@@ -124,6 +124,23 @@ def test_names_that_no_locale_can_write_are_escaped() -> None:
     assert ended.stdout.isascii()
 
 
+@pytest.mark.parametrize(
+    ("words", "start"), [(["replay", "--json"], "{"), (["export", "--format", "speedscope", "-q"], '{"$schema"')]
+)
+def test_a_dash_is_stdout(tmp_path: Path, words: list[str], start: str) -> None:
+    path = tmp_path / "a.spinrec"
+    store.save(RECORDING, path)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "spindoctor", *words, str(path), "-o", "-"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert ended.stdout.startswith(start)
+    assert ended.stderr == ""
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_recording_is_replayed_by_the_real_rules_without_its_target(tmp_path: Path) -> None:
     path = tmp_path / "a.spinrec"
     store.save(RECORDING, path)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.options import offered, word_of, words_of
+from spindoctor.cli.options import offered, word_of, words_of, writable
 from spindoctor.model.recording import Recording
 
 
@@ -56,6 +56,7 @@ Stacks = Annotated[
         "--output",
         "-o",
         metavar="FILE",
+        parser=writable,
         show_default=False,
         help="The file. Its ending chooses the form: .html (flame graph), .speedscope.json, .folded, .pb.gz (pprof), "
         ".trace.json (Chrome, Perfetto), .firefox.json, .spinrec (all that was seen, for replay, dump and export).",

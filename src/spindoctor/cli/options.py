@@ -106,11 +106,22 @@ Port = Annotated[
 Named = Annotated[str | None, typer.Option(metavar="PATTERN", help="The service whose command line has PATTERN in it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md).")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
+
+
+def writable(text: str | Path) -> Path:
+    """A file to write to; `-` is what it is elsewhere, standard output."""
+    return Path("/dev/stdout" if str(text) == "-" else text)
+
+
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to FILE instead of stdout.")
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", parser=writable, help="Write the report to FILE instead of stdout."),
 ]
 Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one page for a browser to FILE, too.")
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", parser=writable, help="Write the report as one page for a browser to FILE, too."
+    ),
 ]
 Redacted = Annotated[
     bool,
