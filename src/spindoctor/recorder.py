@@ -110,7 +110,7 @@ class Recorder:
     def _attach(self, process: Process) -> ProcessWatch | None:
         try:
             leader = self._leader
-            return ProcessWatch(process, is_user, asks_routes=self._extras.asks_routes, leader=leader)
+            return ProcessWatch(process, is_user, self._extras, leader)
         except DoctorError as error:
             if process.pid == self._asked:
                 raise
@@ -179,7 +179,8 @@ class Recorder:
         for watch in self._watches:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
-        self._among.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
+        if not self._extras.is_profile:
+            self._among.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
         return time.thread_time() - before_s
 
     def _follow(self) -> None:
@@ -188,7 +189,7 @@ class Recorder:
         self._vantage.follow(hot.hot_cpu if hot else None)
 
     def _read_descriptors(self) -> None:
-        if self._descriptors or self._extras.is_glance:
+        if self._descriptors or not self._extras.reads_surroundings:
             return
         self._vantage.roam()
         tables = SocketTables()
@@ -215,7 +216,7 @@ class Recorder:
                 self._descriptors[watch.pid] = _with_stays(watch.pid, self._descriptors[watch.pid], passed_s)
 
     def _read_settings(self) -> None:
-        if self._has_settings or self._extras.is_glance:
+        if self._has_settings or not self._extras.reads_surroundings:
             return
         self._has_settings = True
         for watch in self._watches:
@@ -277,6 +278,8 @@ class Recorder:
 
     def _finish(self, watch: ProcessWatch) -> ProcessRecording:
         seen = self._seen.get(watch.pid) or watch.finish()
+        if self._extras.is_profile:
+            return replace(seen, missed=(*seen.missed, *self._late(seen)))
         process = next(one for one in self.target.processes if one.pid == watch.pid)
         sources = SourceReader(process)
         table = self._descriptors.get(watch.pid)

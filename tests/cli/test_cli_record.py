@@ -13,6 +13,7 @@ from ended import Ended
 from fake_session import RECORDING, FakeSession
 
 from spindoctor import store
+from spindoctor.model.closeup import Extras
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.sample import Sample, ThreadLook
 
@@ -46,6 +47,15 @@ def test_the_ending_of_the_name_chooses_the_form(spin: Spin, tmp_path: Path, nam
 
     assert (ended.code, ended.out, ended.err) == (0, "", "")
     assert (tmp_path / name).read_bytes().startswith(STARTS[name])
+
+
+@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.usefixtures("seen")
+def test_only_what_a_form_shows_is_read(spin: Spin, session: FakeSession, tmp_path: Path, name: str) -> None:
+    """A recording can be judged and dumped later; the other forms show stacks, tasks and requests alone."""
+    spin("record", "42", "-q", "-o", str(tmp_path / name))
+
+    assert session.asked_extras == Extras(asks_routes=True, is_profile=not name.endswith(".spinrec"))
 
 
 @pytest.mark.parametrize("name", STARTS)

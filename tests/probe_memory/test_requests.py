@@ -56,8 +56,8 @@ class Memory:
     def value(self, address: int) -> object:
         return self._held[address]
 
-    def locals(self, frame: SimpleNamespace) -> dict[str, int]:
-        return {name: self.put(value) for name, value in frame.held.items()}
+    def some_locals(self, frame: SimpleNamespace, names: tuple[str, ...]) -> dict[str, int]:
+        return {name: self.put(value) for name, value in frame.held.items() if name in names}
 
 
 class Request:

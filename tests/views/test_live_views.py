@@ -135,11 +135,14 @@ def test_what_was_seen_until_ctrl_c_is_written(tmp_path: Path) -> None:
     assert store.load(path).looks > 10
 
 
-def test_every_form_of_a_live_record_is_the_same_as_of_its_recording(tmp_path: Path) -> None:
+def test_stacks_are_the_same_by_themselves_and_in_a_recording_of_all(tmp_path: Path) -> None:
+    """What is written as stacks at once is read without all that a diagnosis needs."""
     with standing("3.13", "compute") as (pid, _):
-        spin("record", str(pid), "--seconds", "1", "-o", str(tmp_path / "a.spinrec"))
+        for name in ("a.spinrec", "at-once.folded"):
+            spin("record", str(pid), "--seconds", "1", "-o", str(tmp_path / name))
 
-    spin("export", str(tmp_path / "a.spinrec"), "-o", str(tmp_path / "a.folded"))
-    lines = (tmp_path / "a.folded").read_text().splitlines()
-    computing = sum(int(line.rpartition(" ")[2]) for line in lines if ";compute" in line)
-    assert 500 < computing < 1100
+    spin("export", str(tmp_path / "a.spinrec"), "-o", str(tmp_path / "exported.folded"))
+    for name in ("exported.folded", "at-once.folded"):
+        lines = (tmp_path / name).read_text().splitlines()
+        computing = sum(int(line.rpartition(" ")[2]) for line in lines if ";compute" in line)
+        assert 500 < computing < 1100, name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from spindoctor import session, store
-from spindoctor.cli.forms import Formed, Stacks, form_of, write
+from spindoctor.cli.forms import Form, Formed, Stacks, form_of, write
 from spindoctor.cli.interrupts import deferred
 from spindoctor.cli.looking import Looker, seen, tell_ending
 from spindoctor.cli.options import Named, Pid, Port, Quiet, Rate, Redacted, Seconds, one_target
@@ -38,7 +38,7 @@ def record(
     chosen = form_of(output, form)
     store.check(output)
     found = session.find(pid, port, name)
-    looker = Looker(seconds, rate, quiet, Extras(asks_routes=True))
+    looker = Looker(seconds, rate, quiet, Extras(asks_routes=True, is_profile=chosen is not Form.SPINREC))
     with deferred() as interrupts:
         recording = looker.look(found, interrupts)
         if not recording.looks:

@@ -128,11 +128,13 @@ class Frames:
         return found
 
     def some_locals(self, raw: RawFrame, names: tuple[str, ...]) -> dict[str, int]:
-        """Return what `locals` returns for these names alone."""
+        """Return what `locals` returns for these names alone; of code without any of them nothing is read."""
         wanted = self._codes.slots(raw.code, names)
+        if not wanted:
+            return {}
         start = raw.address + self._slots
         head, *words = self._reader.read_many(
-            [(raw.address, self.shape.size), *((start + 8 * slot, 8) for slot, _, _ in wanted)]
+            [(raw.address, self.shape.size), *[(start + 8 * slot, 8) for slot, _, _ in wanted]]
         )
         if self.shape.parse(head, 0)[0] & self._mask != raw.code:
             raise Misread(f"the frame at {raw.address:#x} runs another function by now")

@@ -35,13 +35,19 @@ class Extras:
     `asks_routes`: every look at a stack asks for the request that it works for, at about 0.1 ms of ours each.
     `ends_close`: at the end, what threads wait for in poll(2) and one line of source for each frame. `reads_values`:
     the local variables there. `is_glance`: neither descriptors nor settings are read, for a look that is followed by
-    another at once.
+    another at once. `is_profile`: stacks, tasks and their requests alone, for forms that show nothing else.
     """
 
     asks_routes: bool = False
     ends_close: bool = False
     reads_values: bool = False
     is_glance: bool = False
+    is_profile: bool = False
+
+    @property
+    def reads_surroundings(self) -> bool:
+        """Whether descriptors, settings and what stands between processes are read."""
+        return not (self.is_glance or self.is_profile)
 
 
 ORDINARY = Extras()

@@ -50,11 +50,14 @@ class LoopWatch:
         except Misread:
             return None
 
-    def look(self, frames: Sequence[RawFrame], call: SystemCall | None = None) -> LoopLook | None:
+    def look(
+        self, frames: Sequence[RawFrame], call: SystemCall | None = None, *, is_brief: bool = False
+    ) -> LoopLook | None:
         """Where the loop stands, given its thread's stack (innermost first) and the system call that it sleeps in.
 
         The thread runs on while its locals are read. Where they have changed by then, the loop has moved on:
         such a look counts as a turn of its own. None for a stack of the standard loop that does not reach down to it.
+        With `is_brief` neither turn and callback inside of one nor the queue are read.
         """
         task = self._current_task()
         turn = self._find_turn(frames)
@@ -63,8 +66,10 @@ class LoopWatch:
             return None if is_cut else self._look_at_c_loop(frames, task, call)
         if turn == 0 or not _is_handle_run(frames[turn - 1]):
             return self._outside(frames[:turn], task)
-        mine = self._locals(frames[turn], TURN_VARIABLES)
         depth = turn - 1
+        if is_brief:
+            return LoopLook(self.tid, self.loop, task, depth=depth)
+        mine = self._locals(frames[turn], TURN_VARIABLES)
         return LoopLook(
             tid=self.tid,
             loop=self.loop,

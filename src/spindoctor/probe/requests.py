@@ -68,7 +68,7 @@ class RouteFinder:
 
     def _at(self, raw: RawFrame, objects: Sequence[str] = OBJECTS) -> Route | None:
         try:
-            return self._in_locals(self._interpreter.locals(raw), objects)
+            return self._in_locals(self._interpreter.some_locals(raw, (*DICTS, *objects)), objects)
         except Misread:
             return None
 

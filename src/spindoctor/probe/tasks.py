@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
@@ -57,19 +58,26 @@ class TaskReader:
         Raises:
             Misread: the registry of tasks cannot be read.
         """
-        running = [one.task for one in looks if one.task]
-        addresses = tuple(dict.fromkeys((*running, *self._interpreter.tasks())))
-        self._book.open(addresses[:MOST_TASKS])
-        tasks = self._describe(addresses[:MOST_TASKS])
+        look = self.look_at_chains(at_s, looks)
         callbacks = [*self._running(stacks, looks), *(one for loop in loops for one in self._callbacks.queued(loop))]
-        return TaskLook(
-            at_s=at_s,
-            tasks=tuple(tasks),
-            task_count=len(addresses),
+        return replace(
+            look,
             callbacks=tuple(callbacks),
             scopes=tuple(self._read_scopes(callbacks, holders)),
             pools=tuple(self._read_pools(stacks, loops)),
         )
+
+    def look_at_chains(self, at_s: float, looks: Iterable[LoopLook]) -> TaskLook:
+        """A slow look at the tasks alone, those that run first.
+
+        Raises:
+            Misread: the registry of tasks cannot be read.
+        """
+        running = [one.task for one in looks if one.task]
+        addresses = tuple(dict.fromkeys((*running, *self._interpreter.tasks())))
+        self._book.open(addresses[:MOST_TASKS])
+        tasks = self._describe(addresses[:MOST_TASKS])
+        return TaskLook(at_s=at_s, tasks=tuple(tasks), task_count=len(addresses))
 
     def _describe(self, addresses: Sequence[int]) -> list[Task]:
         """All tasks that have not moved, and of the others as many as the time allows: the rest come next time."""

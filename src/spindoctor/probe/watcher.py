@@ -15,6 +15,7 @@ from dataclasses import replace
 from spindoctor.cpython.stacks import IDLE, RawStack
 from spindoctor.errors import Gone, Misread
 from spindoctor.model import endings
+from spindoctor.model.closeup import ORDINARY, Extras
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
@@ -52,20 +53,17 @@ class ProcessWatch:
         self,
         process: Process,
         is_user: Callable[[Frame], bool],
-        *,
-        asks_routes: bool = False,
+        extras: Extras = ORDINARY,
         leader: Process | None = None,
     ) -> None:
         """Attach; `is_user` tells the user's own code, `leader` is the process that the whole service began with.
-
-        With `asks_routes` every look at a stack asks for the request that it works for.
 
         Raises:
             DoctorError: the process is gone, its memory is closed to us, or its Python is not one we know.
         """
         self.process = process
         self.pid = process.pid
-        self._asks_routes = asks_routes
+        self._extras = extras
         self.interpreter = _attach(process)
         self._runners = Runners(process.pid)
         self._calls = ThreadCalls(process.pid)
@@ -92,6 +90,8 @@ class ProcessWatch:
         try:
             self.samples.append(self._look(at_s))
             self._runners.settle()
+            if self._extras.is_profile:
+                return
             with self.interpreter.by_pages():
                 self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states)
         except Misread as misread:
@@ -190,7 +190,7 @@ class ProcessWatch:
             has_gil=bool(gil.holder) and gil.holder == self._roster.states.get(tid),
             is_complete=stack.is_complete,
             instruction=stack.frames[0].instruction if stack.frames else None,
-            route=self._tasks.route(stack) if self._asks_routes and stack.frames else None,
+            route=self._tasks.route(stack) if self._extras.asks_routes and stack.frames else None,
         )
 
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
@@ -206,7 +206,7 @@ class ProcessWatch:
             stack = self._last.stacks.get(tid)
             if stack is None or not stack.is_complete:
                 return None
-            found = self._loops[tid].look(stack.frames, self._last.looks[tid].call)
+            found = self._loops[tid].look(stack.frames, self._last.looks[tid].call, is_brief=self._extras.is_profile)
             if found is None:
                 self.missed["a stack changed while it was read"] += 1
                 return None
@@ -224,6 +224,9 @@ class ProcessWatch:
         loops, looks = list(self._loops.values()), list(self._last.loop_looks.values())
         try:
             with self.interpreter.by_pages():
+                if self._extras.is_profile:
+                    self.task_looks.append(self._tasks.look_at_chains(at_s, looks))
+                    return
                 look = self._tasks.look(at_s, loops, self._last.stacks, looks, self._last.holders)
                 self.task_looks.append(self._with_waits(look, loops))
                 self._last.holders = {}
