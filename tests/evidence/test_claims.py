@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recordings import library, one_process, recording, task, task_looks, user
+from recordings import library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.pools import pools
-from spindoctor.model.conversations import Claim
+from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording
+from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Route, Task
 
@@ -93,3 +94,26 @@ def test_callers_queue_for_members_that_were_not_given_back() -> None:
 def test_a_pool_with_a_member_left_is_not_what_its_callers_wait_for() -> None:
     """One of two is taken: they wait inside of it for something else, such as an address that is looked up."""
     assert found(of(waiting(1, 2, 3), claims(1, 2, 3, taken=1))) == ()
+
+
+def test_a_semaphore_that_is_lent_out_and_that_nobody_got_further_with_keeps_its_callers_waiting() -> None:
+    """Three requests wait in `with` for a permit, and none is left."""
+    lent = tuple(replace(one, is_lent=True) for one in claims(1, 2, 3, kind="semaphore", size=None))
+
+    use = found(of(waiting(1, 2, 3), lent))[0]
+
+    assert (use.pool.size, use.pool.queued, use.holding) == (0, 3, 0)
+
+
+def test_a_thread_of_a_library_asks_in_the_name_of_the_task_that_awaits_it() -> None:
+    """Threads 11 and 12 wait for the pool that 13 holds; their stacks have no line of the user's."""
+    tasks = tuple(task(number, USE, route=GET) for number in (1, 2, 3))
+    threads = [ThreadLook(tid, (library("checkout"),), call=SystemCall("futex")) for tid in (11, 12, 13)]
+    talks = tuple(Conversation(Party(tid=tid), for_task=tid - 10) for tid in (11, 12, 13))
+    asked = tuple(Claim(Party(tid=tid), 77, "pool", "Pool", 1) for tid in (11, 12))
+    looks = task_looks(*[{"tasks": tasks, "claims": asked, "conversations": talks}] * 4)
+
+    use = found(recording(one_process(samples=thread_samples(threads), task_looks=looks)))[0]
+
+    assert (use.queued_most, use.holding, use.is_batch) == (2, 1, False)
+    assert (use.holders[0].culprit.function, use.holders[0].culprit.line) == ("order", 21)

@@ -22,7 +22,14 @@ from spindoctor.probe.cgroups import (
     read_mounts,
     read_quota,
 )
-from spindoctor.probe.machine import MachineReading, machine, parse_cpu_ticks, parse_meminfo, read_machine
+from spindoctor.probe.machine import (
+    MachineReading,
+    machine,
+    parse_cpu_ticks,
+    parse_failed_connects,
+    parse_meminfo,
+    read_machine,
+)
 from spindoctor.probe.proc import TICK_S
 
 V1_MEMBERSHIP = "9:name=systemd:/\n4:memory:/kube/pod1/c1\n2:cpu,cpuacct:/kube/pod1/c1\n0::/\n"
@@ -214,3 +221,16 @@ def test_a_real_quota_throttles_a_busy_process(start: Start) -> None:
     assert is_throttled
     assert found.quota_cores == 0.1
     assert (found.throttled_s or 0) > 0.05
+
+
+def test_failed_connections_are_counted_by_name() -> None:
+    text = "Ip: Forwarding\nIp: 1\nTcp: RtoMin ActiveOpens AttemptFails\nTcp: 200 9 7\nUdp: InDatagrams\nUdp: 3\n"
+
+    assert parse_failed_connects(text) == 7
+    assert parse_failed_connects("Tcp: RtoMin\n") is None
+    assert parse_failed_connects("") is None
+
+
+def test_connections_that_failed_meanwhile_are_the_difference() -> None:
+    assert machine(reading(1.0, failed_connects=7), reading(2.0, failed_connects=19)).failed_connects == 12
+    assert machine(reading(1.0), reading(2.0, failed_connects=19)).failed_connects is None

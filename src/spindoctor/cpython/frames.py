@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ WORDCODE_UNIT = {8: 1, 9: 1, 10: 2}  # bytes that `f_lasti` counts
 OWNED_BY_THREAD, OWNED_BY_GENERATOR = 0, 1
 SMALLEST_ADDRESS = 4096  # the zero page is never mapped; what looks like an address below it is none
 MAX_SLOTS = 4096
+MAX_CALLERS = 64
 
 
 class RawFrame(NamedTuple):
@@ -108,6 +109,19 @@ class Frames:
     def at(self, address: int) -> RawFrame:
         """Return the frame at `address`."""
         return self.resolve(address, self.shape.parse(self._reader.read(address, self.shape.size), 0))
+
+    def callers(self, frame_object: int) -> Iterator[RawFrame]:
+        """Return the frame that a frame object stands for, and who called it, as far as Python functions call it."""
+        member = self._reader.layout["frame_object.f_frame"] if self._is_modern else 0
+        address = self._reader.word(frame_object + member) if self._is_modern else frame_object
+        for _ in range(MAX_CALLERS):
+            try:
+                words = self.shape.parse(self._reader.read(address, self.shape.size), 0)
+                found = self.resolve(address, words)
+            except Misread:  # the end: a frame of the interpreter's own, or of a stack that has been put away
+                return
+            yield found
+            address = words[1] & self._mask
 
     def locals(self, raw: RawFrame) -> dict[str, int]:
         """Return name -> address of the value of each local variable that is bound now, contents of cells included.

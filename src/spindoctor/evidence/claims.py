@@ -55,25 +55,27 @@ def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[Poo
 def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
     """Idle consumers of a queue work for nobody, and nobody came their way and holds what they wait for."""
     parties = tuple(one.party for one in claims)
+    served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
     callers = parties if claims[0].kind == "semaphore" else tuple(requests)
     ways = {way for one in callers if (way := _way(work, one))}
-    holders = [(one, work.culprit(one)) for one in work.parties() if one not in parties and _way(work, one) in ways]
+    others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
+    holders = [(one, work.culprit(work.asker(one))) for one in others if _way(work, one) in ways]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
     if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and _is_lost(claims[0]))):
         return None
-    sites = tuple(work.culprit(one) for one in callers)
+    sites = tuple(work.culprit(work.asker(one)) for one in callers)
     return _Queue(at_s, claims[0], callers, further, sites, has_requests=bool(requests))
 
 
 def _is_lost(claim: Claim) -> bool:
     """Whether a pool has no member left: where nobody works with one, they were not given back or callers hold them."""
-    return bool(claim.size) and claim.taken is not None and claim.taken >= (claim.size or 0)
+    return claim.is_lent or (bool(claim.size) and claim.taken is not None and claim.taken >= (claim.size or 0))
 
 
 def _way(work: Work, party: Party) -> Place | None:
     """The function of the user's from which the object was asked."""
-    frame = user_frame(work.stack(party))
+    frame = user_frame(work.stack(work.asker(party)))
     return (frame.file, frame.function) if frame else None
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from spindoctor.evidence.anatomy import Attempt, anatomies, attempt_around, counted
 from spindoctor.evidence.asking import NOTHING_YET, Known, is_counter
+from spindoctor.evidence.refusals import refusals
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import Failure, Held, HotLook
@@ -62,7 +63,7 @@ def retries(recording: Recording) -> Retries | Missing:
             unplaced += lost
     ordered = sorted(entries, key=lambda one: one.handling.count, reverse=True)
     seen = sum(len(process.failures) for process in recording.processes)
-    return Retries(tuple(ordered), recording.looks, seen, unplaced)
+    return Retries(tuple(ordered), recording.looks, seen, unplaced, refusals(recording))
 
 
 def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, known: Known) -> tuple[list[Retry], int]:

@@ -83,6 +83,10 @@ class Work:
             address = awaiting[0]
         return Party(task=address) if address else party
 
+    def asker(self, party: Party) -> Party:
+        """Whose stack has the user's code: a thread of a pool may run a library's alone, for a task that awaits it."""
+        return party if user_frame(self.stack(party)) else self.root(party)
+
     def _awaited_by(self, address: int | None) -> tuple[int, ...]:
         task = self._tasks.get(address) if address else None
         return task.awaited_by if task else ()

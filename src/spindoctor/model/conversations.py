@@ -29,7 +29,8 @@ class Claim:
 
     `kind`: "semaphore", "pool" (an object that says how many members it may have), "queue" (items that somebody puts
     in). `size` is how many members there may be at most, `taken` how many a pool has in its keeping or given out (None:
-    it does not say). `name` is the type, of a queue that of the object which it belongs to.
+    it does not say). `name` is the type, of a queue that of the object which it belongs to. `is_lent` is True where no
+    permit of a semaphore is left and they are asked for with `with`, so that everyone gives back what he got.
     """
 
     party: Party
@@ -38,3 +39,4 @@ class Claim:
     name: str
     size: int | None = None
     taken: int | None = None
+    is_lent: bool = False

@@ -88,6 +88,8 @@ class Machine:
     cgroup_memory_pressure: float | None = None
     memory_used_bytes: int | None = None
     """What the cgroup with the smallest memory limit uses (None: no limit)."""
+    failed_connects: int | None = None
+    """TCP connections of the hot process's network namespace that failed before they were there."""
     neighbours: tuple[Neighbour, ...] = ()
     """The busiest processes that are none of the family's; as far as they show."""
     newborn: tuple[Neighbour, ...] = ()

@@ -48,13 +48,37 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A thread or task that connects again and again while the kernel counts attempts that fail.
+
+    `share` are the looks at what it was doing on the CPU that were inside this function, `connects` those of them that
+    were connecting by the names of what was called or by the text of the line. `asleep` are all looks at the thread.
+    `per_s` are the failed attempts of the whole network namespace.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    is_loop: bool
+    culprit: Culprit
+    cores: float
+    per_s: float
+    share: Share
+    connects: Share
+    asleep: Share
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retries:
     """Loops that failed again and again, those in which most was handled first; `failures` were seen in all.
 
-    `unplaced` are failures seen again and again for which no loop was found.
+    `unplaced` are failures seen again and again for which no loop was found. `refusals` are connections that fail, as
+    the kernel counts them: an exception that is handled within microseconds is met by no look.
     """
 
     entries: tuple[Retry, ...]
     looks: int
     failures: int
     unplaced: int = 0
+    refusals: tuple[Refusal, ...] = ()

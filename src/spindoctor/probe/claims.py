@@ -30,6 +30,7 @@ OVERFLOW = re.compile(r"^_*(max_?)?overflow$")
 """A queue whose owner may go beyond its size hands out members that come back, not news."""
 
 BOUNDS = ("_bound_value", "_initial_value", "maxsize", "_maxsize")
+ENTRIES = frozenset({"__aenter__", "__enter__"})
 INNER_FRAMES = 10
 MOST_CHAINS = 200
 """Those asked for it in one look; who does not move is asked once."""
@@ -66,21 +67,33 @@ class ClaimReader:
 
     def _claim(self, party: Party, frames: Sequence[RawFrame]) -> Claim | None:
         queue: Claim | None = None
+        pool: Claim | None = None
         asked: RawFrame | None = None
         for caller, raw, holder, names in self._holders(frames):
             called = raw.frame.function.rpartition(".")[2]
             if "_value" in names and names.keys() & {"_waiters", "_cond"} and "acquire" in called:
-                return Claim(party, holder, "semaphore", self._objects.type_name(holder), self._number(names, BOUNDS))
+                return self._permit(party, holder, names, caller)
             if names.keys() & {"_getters", "not_empty"}:
                 if called.endswith("get") and queue is None:
                     queue, asked = Claim(party, holder, "queue", self._objects.type_name(holder)), caller
                 continue
-            size = self._number(names, [name for name in names if SIZE.match(name)])
+            if queue and any(map(OVERFLOW.match, names)):
+                return self._owned(queue, holder, names)
+            size = None if pool else self._number(names, [name for name in names if SIZE.match(name)])
             if size:
-                return Claim(party, holder, "pool", self._objects.type_name(holder), size, self._taken(names))
+                pool = Claim(party, holder, "pool", self._objects.type_name(holder), size, self._taken(names))
+            if pool and not queue:
+                return pool
             if queue and raw is asked:
                 queue = self._owned(queue, holder, names)
-        return queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None
+        return pool or (queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None)
+
+    def _permit(self, party: Party, semaphore: int, names: Waiting, caller: RawFrame | None) -> Claim:
+        """The claim to a permit; semaphores that are no locks but signals are not entered by `with`."""
+        enters = caller is not None and caller.frame.function.rpartition(".")[2] in ENTRIES
+        is_lent = enters and self._objects.value(names["_value"], depth=0) == 0
+        size = self._number(names, BOUNDS)
+        return Claim(party, semaphore, "semaphore", self._objects.type_name(semaphore), size, is_lent=is_lent)
 
     def _owned(self, queue: Claim, owner: int, names: Waiting) -> Claim:
         """The claim to an item of a queue, by the name of the object which the queue belongs to."""

@@ -104,7 +104,7 @@ class ConversationReader:
     def _of_thread(self, one: Still, awaiting: Mapping[int, int]) -> Conversation:
         at = self.descriptor_of_call(one.call)
         if at is None and not any(map(self._is_user, (raw.frame for raw in one.frames))):
-            return Conversation(Party(tid=one.tid))
+            return Conversation(Party(tid=one.tid), for_task=self._task_behind(one.frames, awaiting))
         return Conversation(
             party=Party(tid=one.tid),
             waits_at=at,

@@ -315,6 +315,10 @@ class Interpreter:
         """Return the frame that lies at an address."""
         return self._frames.at(address)
 
+    def frames_of(self, frame_object: int) -> tuple[RawFrame, ...]:
+        """Return the frame that a frame object stands for, and those that called it."""
+        return tuple(self._frames.callers(frame_object))
+
     def coroutine_chain(self, address: int) -> Chain:
         """Return where a coroutine, generator or async generator stands and what it awaits in turn, outermost first."""
         return self._coroutines.chain(address)

@@ -33,6 +33,7 @@ class MachineReading:
     memory_stall_s: float | None = None
     memory: tuple[tuple[str, int], ...] = ()
     load_1min: float | None = None
+    failed_connects: int | None = None
 
 
 def read_machine(pid: int) -> MachineReading:
@@ -49,6 +50,7 @@ def read_machine(pid: int) -> MachineReading:
         memory_stall_s=parse_stall(try_text("/proc/pressure/memory")),
         memory=tuple(parse_meminfo(try_text("/proc/meminfo")).items()),
         load_1min=float(load[0]) if load else None,
+        failed_connects=parse_failed_connects(try_text(f"/proc/{pid}/net/snmp")),
     )
 
 
@@ -63,6 +65,14 @@ def parse_cpu_ticks(text: str) -> tuple[int, ...]:
     """The numbers of the first line of /proc/stat: the sum over all cores since boot, in clock ticks."""
     line = text.partition("\n")[0].split()
     return tuple(int(one) for one in line[1:]) if line and line[0] == "cpu" else ()
+
+
+def parse_failed_connects(text: str) -> int | None:
+    """TCP connections that failed before they were there, in one network namespace since it began (RFC 2012)."""
+    rows = [line.split()[1:] for line in text.splitlines() if line.startswith("Tcp:")]
+    names, values = rows if len(rows) == 2 else ((), ())  # noqa: PLR2004 - a line of names, one of values
+    told = dict(zip(names, values, strict=False)).get("AttemptFails")
+    return int(told) if told else None
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
@@ -97,6 +107,7 @@ def machine(before: MachineReading, after: MachineReading) -> Machine:
         memory_available_bytes=memory.get("MemAvailable"),
         memory_limit_bytes=bound.memory_limit_bytes,
         memory_used_bytes=bound.memory_used_bytes,
+        failed_connects=_more(before.failed_connects, after.failed_connects),
         swap_used_bytes=memory["SwapTotal"] - memory["SwapFree"] if "SwapFree" in memory else None,
     )
 
@@ -106,6 +117,10 @@ def _cores(before: MachineReading, after: MachineReading, fields: tuple[int, ...
         return None
     ticks = sum(after.cpu_ticks[one] - before.cpu_ticks[one] for one in fields)
     return max(0.0, ticks * TICK_S / seconds)  # iowait can run backwards (proc_stat(5))
+
+
+def _more(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
 
 
 def _share(before_s: float | None, after_s: float | None, seconds: float) -> float | None:

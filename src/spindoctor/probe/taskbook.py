@@ -14,6 +14,7 @@ from spindoctor.cpython.coroutines import Chain, End
 from spindoctor.cpython.frames import FrameShape, RawFrame
 from spindoctor.errors import Misread, Unreadable
 from spindoctor.model.tasks import BARE_YIELD, Task
+from spindoctor.probe.greenlets import Greenlets
 from spindoctor.probe.interpreter import Interpreter, RawTask
 from spindoctor.probe.requests import RouteFinder
 
@@ -46,6 +47,7 @@ class TaskBook:
         self._interpreter = interpreter
         self._routes = routes
         self._frame_bytes = FrameShape.of(interpreter.layout).size
+        self._greenlets = Greenlets(interpreter)
         self._entries: dict[int, _Entry] = {}
         self._unmoved: set[int] = set()
         self.chains: dict[int, tuple[RawFrame, ...]] = {}
@@ -96,7 +98,7 @@ class TaskBook:
         try:
             raw = self._interpreter.task(address)
             chain = self._interpreter.coroutine_chain(raw.coroutine) if raw.coroutine else None
-            frames = chain.frames[::-1] if chain else ()
+            frames = self._greenlets.joined(chain.frames[::-1]) if chain else ()
             size = self._interpreter.layout["task_object.size"]
             links = chain.compiled if chain else ()
             ranges = (

@@ -138,7 +138,7 @@ def _is_users(culprit: Culprit) -> bool:
 
 def _is_lost(use: PoolUse) -> bool:
     """All members are taken, and nobody is met who got one and has gone on."""
-    return use.holding == 0 and bool(use.pool.size)
+    return use.holding == 0
 
 
 def _delay_s(use: PoolUse) -> float:
@@ -156,6 +156,11 @@ def _claim(use: PoolUse, site: Site | None) -> str:
         return f"{_unaccepted(use.pool.queued)}: {_workers(use)} of {_name(use)} {_are(use)} busy{where}"
     queue = f"{use.pool.queued} {_queuers(use)} queue"
     if _is_lost(use):
+        if not use.pool.size:
+            return (
+                f"{queue}: no permit of {_name(use)} is left, and of those who came the same way nobody is met who has "
+                "one: others hold them, or those who queue do"
+            )
         asked = f" after they were asked for in {use.waiters[0].function}" if use.waiters else ""
         return (
             f"{queue}: all {use.pool.size} members of {_name(use)} are taken and nobody is met who works with one: "

@@ -3,7 +3,8 @@
 ## What we saw
 A thread, or a task of an event loop, went round in a loop whose `try` swallows what fails. Look after look an exception
 from the same call was being handled, what comes after the call was never reached, and nothing that the loop holds
-changed. It was not found waiting before the next attempt.
+changed. It was not found waiting before the next attempt. Or: nearly all looks at its work found a loop that never
+sleeps connecting in one function, while the kernel counted TCP connections that failed, fifty a second and more.
 
 ## Why it hurts
 A core is gone for attempts that cannot succeed. Whoever is asked is flooded by them, and where each failure is logged,
@@ -17,7 +18,8 @@ program fails for ever. On an event loop the pause is `await asyncio.sleep(...)`
 ## False alarms
 Exceptions that are part of the work (a line that does not parse, a key that is missing) come with something new in each
 turn and are not reported, nor are failures of single requests. Where attempts are a second apart the thread sleeps, and
-there is no storm.
+there is no storm. The kernel counts failed connections for all processes of a network namespace: this process is blamed
+only where connecting is all that it does.
 
 ## Missed alarms
 Attempts that start each other without a loop: by recursion, or from a callback that says that the connection was lost.
@@ -30,7 +32,7 @@ from spindoctor.model.burning import blamed
 from spindoctor.model.counting import count
 from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
-from spindoctor.model.retrying import Retries, Retry
+from spindoctor.model.retrying import Refusal, Retries, Retry
 from spindoctor.model.rule import Rule
 
 MIN_LOOKS = 50
@@ -61,6 +63,16 @@ FEW_REPEATS = 10
 """Looks at what a deep or short-lived stack holds are rare: with fewer, the plain share counts, and less is said."""
 
 
+MIN_REFUSED_PER_S = 50
+"""Connections that failed: five hundred clients that each wait ten seconds stay below."""
+
+MIN_CONNECTING = 0.6
+"""Lower bound: who connects for other work, as a server does for its requests, is met at that work as well."""
+
+MAX_ASLEEP = 0.05
+"""Who waits before the next attempt is met asleep."""
+
+
 EXPLAINS = (
     "callback-storm",
     "cpu-bound-on-loop",
@@ -79,8 +91,10 @@ def check(retries: Retries, others: Others) -> Outcome:
         return Unsure(f"{retries.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
     told = blamed(others, but=EXPLAINS)
     storms = [one for one in retries.entries if _is_storm(one) and (one.pid, one.thread) not in told]
-    if storms:
-        return Found(tuple(map(_finding, storms)))
+    known = told | {(one.pid, one.thread) for one in storms}
+    refused = [one for one in retries.refusals if _is_refused(one) and (one.pid, one.thread) not in known]
+    if storms or refused:
+        return Found((*map(_finding, storms), *map(_refused, refused)))
     return Clear(_looked_at(retries))
 
 
@@ -101,6 +115,17 @@ def _is_storm(one: Retry) -> bool:
     burns = _cores(one) >= MIN_CORES and one.pauses.ratio <= MAX_PAUSES
     is_alone = one.successes.ratio <= MAX_SUCCESSES and one.elsewhere.ratio <= MAX_ELSEWHERE
     return fails and burns and is_alone and _repeats(one)
+
+
+def _is_refused(one: Refusal) -> bool:
+    """Whether a thread or task does nothing but connect while connections fail, and never waits."""
+    burns = one.cores >= MIN_CORES and one.asleep.ratio <= MAX_ASLEEP
+    return (
+        burns
+        and one.per_s >= MIN_REFUSED_PER_S
+        and one.share.low >= MIN_CONNECTING
+        and one.connects.low >= MIN_CONNECTING
+    )
 
 
 def _repeats(one: Retry) -> bool:
@@ -149,6 +174,33 @@ def _finding(one: Retry) -> Finding:
         now=("The storm ends when the operation succeeds: see to whom it wants to reach, or what it asks for.",),
         explains="the core that is burned, the flood of attempts at the other side, and of log lines here",
         would_change="looks that find it waiting before the next attempt, or behind a call that succeeded",
+    )
+
+
+def _refused(one: Refusal) -> Finding:
+    who = f"task {one.task}" if one.task else f"thread {one.thread}"
+    return Finding(
+        claim=f"the connection that {one.culprit.function} asks for fails and is asked for again at once: {who} burns "
+        f"{one.cores:.2f} cores on it while {one.per_s:.0f} connections a second fail",
+        severity="critical" if one.cores >= SEVERE_CORES else "warning",
+        confidence="medium",
+        cost=Cost(cores=one.cores, loop_share=1 - one.asleep.ratio if one.is_loop else 0.0),
+        culprit=one.culprit,
+        evidence=(
+            Figure("failed", "TCP connections that failed, of all processes", round(one.per_s), "a second", "net/snmp"),
+            Figure("share", f"looks at its work that were in {one.culprit.function}", str(one.share), "", "stacks"),
+            Figure("connects", "of these while it was connecting", str(one.connects), "", "stacks and source"),
+            Figure("asleep", "looks in which it slept", str(one.asleep), "", "/proc/PID/task/TID/syscall"),
+            Figure("cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+        ),
+        against=("the kernel counts for all processes together; what fails here was met by no look",),
+        fix=(
+            "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some "
+            "point.",
+        ),
+        now=("The storm ends when the other side listens: see to whom it wants to reach.",),
+        explains="the core that is burned, and the flood of attempts at the other side",
+        would_change="no failed connections, or looks that find it waiting before the next attempt",
     )
 
 
