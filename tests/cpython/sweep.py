@@ -43,6 +43,7 @@ def questions(interpreter: Interpreter, address: int) -> Iterator[Callable[[], A
     yield lambda: interpreter.task(address)
     yield lambda: interpreter.awaited_by(address)
     yield lambda: interpreter.asyncgens(address)
+    yield lambda: interpreter.current_task(address, address)
 
 
 def sweep(interpreter: Interpreter, addresses: list[int]) -> None:
@@ -57,7 +58,7 @@ def sweep(interpreter: Interpreter, addresses: list[int]) -> None:
         interpreter.sys_path,
         interpreter.module_names,
         interpreter.running_loops,
-        interpreter.current_tasks,
+        lambda: [interpreter.current_task(loop, thread) for thread, loop in interpreter.running_loops().items()],
         interpreter.tasks,
     )
     for ask in runtime:

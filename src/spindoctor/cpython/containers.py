@@ -60,8 +60,10 @@ class Containers:
         if mask >= 4 * MAX_ITEMS:
             raise Misread(f"a set of {mask} slots at {address:#x}")
         words = self._reader.words(self._reader.word(address + self._set[2]), 2 * (mask + 1))
-        entries = zip(words[::2], words[1::2], strict=True)
-        return tuple(key for key, mark in entries if key and mark != DELETED_HASH)
+        keys, marks = words[::2], words[1::2]
+        if DELETED_HASH not in marks:
+            return tuple(filter(None, keys))
+        return tuple([key for key, mark in zip(keys, marks, strict=True) if key and mark != DELETED_HASH])
 
     def deque_items(self, address: int, limit: int = MAX_ITEMS) -> tuple[int, ...]:
         """Return the first `limit` items of a `collections.deque`, left to right."""

@@ -84,7 +84,7 @@ class Holdings:
         if found.name == DEQUE:
             return self._containers.deque_items(address)
         if found.name == WEAK_SET:
-            return tuple(item for item in self.referents(self._containers.set_items(self._data(address))) if item)
+            return tuple(filter(None, self.referents(self._containers.set_items(self._data(address)))))
         raise Misread(f"no container known at {address:#x}, but {found.name}")
 
     def pairs(self, address: int) -> Pairs:

@@ -34,13 +34,12 @@ class Pages:
 
     def read(self, address: int, size: int) -> bytes:
         """Return exactly `size` bytes from `address` on."""
-        number, offset = address >> PAGE_BITS, address & PAGE - 1
+        offset = address & PAGE - 1
         if not 0 < size <= PAGE - offset:
             return self.read_many([(address, size)])[0]
-        page = self._pages.get(number)
+        page = self._pages.get(address >> PAGE_BITS)
         if page is None:
-            self._make_room(1)
-            page = self._pages[number] = self._memory.read(number << PAGE_BITS, PAGE)
+            page = self._fetch_one(address >> PAGE_BITS)
         return page[offset : offset + size]
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
@@ -74,9 +73,11 @@ class Pages:
         blocks = self._memory.read_many([(number << PAGE_BITS, PAGE) for number in missing])
         self._pages.update(zip(missing, blocks, strict=True))
 
-    def _make_room(self, count: int) -> None:
-        if len(self._pages) + count > MAX_PAGES:
+    def _fetch_one(self, number: int) -> bytes:
+        if len(self._pages) >= MAX_PAGES:
             self._pages.clear()
+        page = self._pages[number] = self._memory.read(number << PAGE_BITS, PAGE)
+        return page
 
     def _cut(self, one: Range, span: range) -> bytes:
         start = one[0] & PAGE - 1

@@ -10,6 +10,9 @@ from spindoctor.cpython.memory import Memory, Range
 from spindoctor.errors import Misread
 
 MAX_READ = 1 << 26  # one read of more than 64 MB is a length that was misread
+FEW = 512
+"""Of more words than these no copy is kept: they are read at once from the memory itself, as one block."""
+
 MAX_STRING = 4096  # a name in C (of a type or of a member) is far shorter
 
 word_at = struct.Struct("<Q").unpack_from
@@ -57,7 +60,16 @@ class Reader:
 
     def gather(self, addresses: Sequence[int]) -> list[int]:
         """Return the word at each of many addresses, in one go."""
+        if len(addresses) > FEW:
+            return self._gather_many(addresses)
         return [word_at(block)[0] for block in self.memory.read_many([(address, 8) for address in addresses])]
+
+    def _gather_many(self, addresses: Sequence[int]) -> list[int]:
+        found: list[int] = []
+        for start in range(0, len(addresses), FEW):
+            some = [(address, 8) for address in addresses[start : start + FEW]]
+            found += struct.unpack(f"<{len(some)}Q", self.memory.prepare(some)())
+        return found
 
     def type_of(self, address: int) -> int:
         """Return the address of the object's type."""

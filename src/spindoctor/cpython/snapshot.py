@@ -68,7 +68,9 @@ class Snapshot:
 
     def read(self, address: int, size: int) -> bytes:
         """Return exactly `size` bytes from `address` on."""
-        found = self._wishes.find(address, size) if self._has_copy else None
+        if not self._has_copy:
+            return self._memory.read(address, size)
+        found = self._wishes.find(address, size)
         return self._memory.read(address, size) if found is None else found
 
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:

@@ -9,6 +9,7 @@ these lie is published by the `_asyncio` module (Modules/_asynciomodule.c, `_Asy
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 from spindoctor.cpython.classes import Classes
 from spindoctor.cpython.coroutines import Coroutines
@@ -94,7 +95,7 @@ class Tasks:
             return self._listed() if "task_object.node" in self._layout else ()
         names = self._modules.kept_contents("asyncio.tasks")
         kept = [names[name] for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks") if name in names]
-        return tuple(dict.fromkeys(task for registry in kept for task in self._holdings.items(registry)))
+        return tuple(dict.fromkeys(chain.from_iterable(map(self._holdings.items, kept))))
 
     def _listed(self) -> tuple[int, ...]:
         place = self._layout["asyncio_thread_state.tasks_head"]
@@ -111,13 +112,16 @@ class Tasks:
                 node = self._reader.word(node)
         return tuple(found)
 
-    def current(self) -> dict[int, int]:
-        """Return loop -> the task that it runs now."""
+    def current(self, loop: int, thread: int) -> int | None:
+        """Return the task that a loop runs now; from 3.14 on the state of the thread that runs the loop has it."""
         if self._layout.minor < LISTS_SINCE:
             registry = self._modules.kept_contents("asyncio.tasks").get("_current_tasks")
-            return dict(self._dicts.pairs(registry)) if registry else {}
-        loops, tasks = self._of_threads("running_loop"), self._of_threads("running_task")
-        return {loops[thread]: task for thread, task in tasks.items() if thread in loops}
+            return dict(self._dicts.pairs(registry)).get(loop) if registry else None
+        if "asyncio_thread_state.running_task" not in self._layout:
+            return None
+        places = [thread + self._layout[f"asyncio_thread_state.{name}"] for name in ("running_loop", "running_task")]
+        running, task = self._reader.gather(places)
+        return task or None if running == loop else None
 
     def running_loops(self) -> dict[int, int]:
         """Return thread -> the event loop that runs in it."""

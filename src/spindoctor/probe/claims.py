@@ -7,6 +7,7 @@ pool says how many members it may have; a queue keeps those who wait to get some
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from spindoctor.cpython.frames import RawFrame
@@ -31,6 +32,13 @@ OVERFLOW = re.compile(r"^_*(max_?)?overflow$")
 
 BOUNDS = ("_bound_value", "_initial_value", "maxsize", "_maxsize")
 ENTRIES = frozenset({"__aenter__", "__enter__"})
+TELLING = frozenset({"_value", "_getters", "not_empty"})
+"""Names by which a semaphore and a queue are known; a pool is by one of `SIZE`, its queue's owner by `OVERFLOW`."""
+
+BARREN_AFTER = 8
+"""So many instances of a type without any such name, and its others are not asked: one alone may be half made."""
+
+SELF = ("self",)
 INNER_FRAMES = 10
 MOST_CHAINS = 200
 """Those asked for it in one look; who does not move is asked once."""
@@ -46,23 +54,27 @@ class ClaimReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
-        self._known: dict[Party, tuple[tuple[RawFrame, ...], Claim | None]] = {}
+        self._known: dict[int, tuple[tuple[RawFrame, ...], Claim | None]] = {}
+        """By kernel id of the thread, or by the task's address, which is larger than any kernel id."""
+        self._barren: Counter[int] = Counter()
 
     def look(self, threads: Collection[ThreadLook], scene: Scene, at_peers: Collection[Party]) -> tuple[Claim, ...]:
         """The claims of all threads asleep on a futex and of all tasks but those that wait at a connection."""
         loops = {loop.tid for loop in scene.loops}
-        asleep = [one for one in threads if one.call and one.call.name == "futex" and one.tid not in loops]
-        parties = [(Party(tid=one.tid), scene.stacks[one.tid]) for one in asleep]
-        parties += [(Party(task=task), frames) for task, frames in scene.chains.items() if frames]
+        asleep = [one.tid for one in threads if one.call and one.call.name == "futex" and one.tid not in loops]
+        stacks = [(tid, scene.stacks[tid]) for tid in asleep]
+        chains = [(task, frames) for task, frames in scene.chains.items() if frames]
         known, self._known = self._known, {}
         asked = 0
-        for party, frames in parties:
-            before = known.get(party)
+        for number, (key, frames) in enumerate((*stacks, *chains)):
+            before = known.get(key)
             if before and before[0] is frames:
-                self._known[party] = before
-            elif party not in at_peers and asked < MOST_CHAINS:
+                self._known[key] = before
+                continue
+            party = Party(tid=key) if number < len(stacks) else Party(task=key)
+            if party not in at_peers and asked < MOST_CHAINS:
                 asked += 1
-                self._known[party] = frames, self._claim(party, frames)
+                self._known[key] = frames, self._claim(party, frames)
         return tuple(claim for _, claim in self._known.values() if claim)
 
     def _claim(self, party: Party, frames: Sequence[RawFrame]) -> Claim | None:
@@ -121,13 +133,24 @@ class ClaimReader:
         """The objects whose methods are on the way from the wait to the user's code: caller, frame, object, names."""
         for raw, caller in zip(frames[:INNER_FRAMES], (*frames[1:], None), strict=False):
             try:
-                holder = self._interpreter.locals(raw).get("self")
+                holder = self._interpreter.some_locals(raw, SELF).get("self")
                 if holder:
-                    yield caller, raw, holder, self._objects.attributes(holder)
+                    yield caller, raw, holder, self._names(holder)
             except Misread:
                 continue
             if self._is_user(raw.frame):
                 return
+
+    def _names(self, holder: int) -> Waiting:
+        """The attributes of an object; none for one of a type whose instances tell nothing of a claim."""
+        kind = self._objects.classes.of(holder).address
+        if self._barren[kind] >= BARREN_AFTER:
+            return {}
+        names = self._objects.attributes(holder)
+        self._barren[kind] += not (
+            names.keys() & TELLING or any(SIZE.match(name) or OVERFLOW.match(name) for name in names)
+        )
+        return names
 
     def _number(self, names: Waiting, wanted: Sequence[str]) -> int | None:
         for name in wanted:

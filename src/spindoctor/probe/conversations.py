@@ -74,7 +74,8 @@ class ConversationReader:
         self._objects = interpreter.objects
         self._futures = FutureReader(interpreter)
         self._is_user = is_user
-        self._known: dict[Party, tuple[tuple[RawFrame, ...], Conversation]] = {}
+        self._known: dict[int, tuple[tuple[RawFrame, ...], Conversation]] = {}
+        """By kernel id of the thread, or by the task's address, which is larger than any kernel id."""
 
     def look(
         self, threads: Iterable[Still], chains: Mapping[int, tuple[RawFrame, ...]], waiters: Mapping[int, int]
@@ -84,19 +85,17 @@ class ConversationReader:
         known, self._known = self._known, {}
         awaiting = {future: task for task, future in waiters.items()}
         for still in threads:
-            party = Party(tid=still.tid)
-            before = known.get(party)
+            before = known.get(still.tid)
             if before and before[0] is still.frames:
-                self._known[party] = before
+                self._known[still.tid] = before
             elif time.monotonic() < end_s:
-                self._known[party] = still.frames, self._of_thread(still, awaiting)
+                self._known[still.tid] = still.frames, self._of_thread(still, awaiting)
         for task, frames in chains.items():
-            party = Party(task=task)
-            before = known.get(party)
+            before = known.get(task)
             if before and before[0] is frames:
-                self._known[party] = before
+                self._known[task] = before
             elif frames and time.monotonic() < end_s:
-                self._known[party] = frames, self._of_task(party, frames)
+                self._known[task] = frames, self._of_task(Party(task=task), frames)
         return tuple(
             one for _, one in self._known.values() if one.waits_at is not None or one.serves is not None or one.for_task
         )

@@ -355,10 +355,10 @@ class Interpreter:
         self._learn_asyncio()
         return self._tasks.all()
 
-    def current_tasks(self) -> dict[int, int]:
-        """Return loop -> the task it runs now."""
+    def current_task(self, loop: int, thread: int) -> int | None:
+        """Return the task that a loop runs now; `thread` is the state of the thread that runs the loop."""
         self._learn_asyncio()
-        return self._tasks.current()
+        return self._tasks.current(loop, thread)
 
     def task(self, address: int) -> RawTask:
         """Return what a task says about itself."""

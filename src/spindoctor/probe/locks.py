@@ -84,6 +84,7 @@ class LockReader:
         self._futures = FutureReader(interpreter)
         self._slept_on: dict[int, tuple[tuple[RawFrame, ...], int, int | None]] = {}
         self._queues: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
+        self._idle: dict[int, tuple[RawFrame, ...]] = {}
         self._blocks: dict[int, tuple[tuple[RawFrame, ...], tuple[tuple[RawFrame, int], ...]]] = {}
 
     def look(self, sleepers: Iterable[Sleeper], scene: Scene) -> tuple[Wait, ...]:
@@ -101,7 +102,14 @@ class LockReader:
 
     def _thread_wait(self, one: Sleeper, scene: Scene) -> Wait | None:
         try:
-            return self._sign(one, scene) if _waits_for_a_sign(one.frames) else self._lock(one, scene)
+            if self._idle.get(one.tid) is one.frames:
+                return None
+            if not _waits_for_a_sign(one.frames):
+                return self._lock(one, scene)
+            if not _may_name_whom(one.frames):
+                self._idle[one.tid] = one.frames
+                return None
+            return self._sign(one, scene)
         except Misread:
             return None
 
@@ -303,6 +311,11 @@ def _sleeps(frames: Sequence[RawFrame], running: set[int]) -> bool:
 
 def _waits_for_a_sign(frames: Sequence[RawFrame]) -> bool:
     return frames[0].frame.file.endswith(SIGNALS_FILES) and not _enters(frames[0])
+
+
+def _may_name_whom(frames: Sequence[RawFrame]) -> bool:
+    """Whether a thread that waits for a sign stands in a function that names who is to give it."""
+    return _name(frames[0]) in JOINS or any(_name(raw) in RESULTS for raw in frames[1:INNER_FRAMES])
 
 
 def _with_holders(wait: Wait, held: Sequence[Hold], waiters: Collection[Party]) -> Wait:

@@ -30,12 +30,13 @@ OBJECT_HEAD_BYTES = 16
 class LoopWatch:
     """Looks at one event loop that runs in one thread."""
 
-    def __init__(self, interpreter: Interpreter, tid: int, loop: int) -> None:
-        """`loop` is the address of the loop object."""
+    def __init__(self, interpreter: Interpreter, tid: int, loop: int, thread: int) -> None:
+        """`loop` is the address of the loop object, `thread` that of the state of the thread that runs it."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self.tid = tid
         self.loop = loop
+        self.thread = thread
         self.type_name = self._objects.type_name(loop)
         self._ready = self._attribute("_ready")
         self._clock = libuv.turn_clock(interpreter.reader, loop) if self._ready is None else None
@@ -93,7 +94,7 @@ class LoopWatch:
 
     def _current_task(self) -> int | None:
         try:
-            return self._interpreter.current_tasks().get(self.loop)
+            return self._interpreter.current_task(self.loop, self.thread)
         except Misread:
             return None
 

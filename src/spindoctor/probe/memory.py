@@ -11,6 +11,7 @@ import functools
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NoReturn
 
 from spindoctor.cpython.memory import Copier, Memory, Range
@@ -101,9 +102,10 @@ class _Repeat:
     ) -> None:
         self._call = call
         self._fail = fail
-        self._total = sum(size for _, size in ranges)
+        numbers = array("Q", chain.from_iterable(ranges))
+        self._total = sum(numbers[1::2])
         self._buffer = bytearray(self._total)
-        self._remote = array("Q", [number for one in ranges for number in one])
+        self._remote = numbers
         self._local = array("Q", (ctypes.addressof(ctypes.c_char.from_buffer(self._buffer)), self._total))
         places = self._local.buffer_info()[0], self._remote.buffer_info()[0]
         self._arguments = (pid, places[0], 1, places[1], len(ranges), 0)

@@ -8,6 +8,7 @@ wait(2); `flags` in proc_pid_fdinfo(5) has the access mode of a descriptor.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ WAITS = frozenset({"wait", "_wait", "join"})
 MOST_CHILDREN = 64
 KEPT_S = 1.0
 """Who has the ends of a pipe is looked up again after a second: all processes of the host are asked."""
+
+MOST_OWN_SHARE = 0.01
+"""Asking each thread for the children that it forked may take this part of our time."""
 
 INNER_FRAMES = 8
 ACCESS_MODE, READ_ONLY, WRITE_ONLY = 3, os.O_RDONLY, os.O_WRONLY
@@ -65,14 +69,19 @@ class PipeReader:
         """Nothing is read yet."""
         self._ends: dict[tuple[int, bool], tuple[float, tuple[tuple[int, int], ...]]] = {}
         self._now_s = 0.0
+        self._next_s = 0.0
+        self._above: dict[int, tuple[int, ...]] = {}
         self._holders: dict[int, Holders] = {}
 
     def look(self, at_s: float, watched: Sequence[Watched]) -> PipeLook | None:
         """One look; None where there is no child at all."""
-        above = _descendants([one.pid for one in watched])
+        if at_s >= self._next_s:
+            before_s = time.thread_time()
+            self._above = _descendants([one.pid for one in watched])
+            self._next_s = at_s + (time.thread_time() - before_s) / MOST_OWN_SHARE
+        above = self._above
         if not above:
             return None
-        self._now_s = at_s
         known = {one.pid: one for one in watched}
         pipes = [wait for pid in above for wait in self._stuck(pid, above[pid], known)]
         if not pipes:

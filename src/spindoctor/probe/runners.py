@@ -20,6 +20,9 @@ MOST_SWEEP_SHARE = 0.02
 AWAKE_LOOKS = 30
 """A thread that has not run for so many looks (0.3 s at 100/s) is taken to be asleep."""
 
+FIRST_LOOKS = 5
+"""Of those that are there at the beginning it is not known whether they run: a scheduler's tick takes up to 10 ms."""
+
 
 class Runners:
     """Follows the threads of one process. `moves` grows whenever a thread has run."""
@@ -71,13 +74,13 @@ class Runners:
 
     def _ask_awake(self) -> dict[int, int]:
         ran = self._moved(self._clock.look_at(self._awake))
-        for tid in self._awake:
-            self._awake[tid] += 1
+        self._awake = {tid: looks + 1 for tid, looks in self._awake.items() if looks < AWAKE_LOOKS}
         self._awake |= dict.fromkeys(ran, 0)
         return ran
 
     def _sweep(self, at_s: float) -> dict[int, int]:
         began_s = time.thread_time()
+        looks = 0 if self._clocks else AWAKE_LOOKS - FIRST_LOOKS
         clocks = self._clock.look()
         self.ended = frozenset(self._clocks.keys() - clocks.keys())
         for tid in self.ended:
@@ -85,7 +88,7 @@ class Runners:
             self._owed.pop(tid, None)
         ran = self._moved(clocks)
         self._awake = {tid: looks + 1 for tid, looks in self._awake.items() if looks < AWAKE_LOOKS and tid in clocks}
-        self._awake |= dict.fromkeys(ran, 0)
+        self._awake |= dict.fromkeys(ran, looks)
         self._allowed_s = at_s + (time.thread_time() - began_s) / MOST_SWEEP_SHARE
         self._due_s = max(at_s + SWEEP_S, self._allowed_s)
         return ran

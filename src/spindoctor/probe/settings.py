@@ -45,6 +45,8 @@ PATH_PARTS = ("_str", "_raw_paths", "_parts", "_raw_path")
 """Where `pathlib` keeps the text of a path: 3.8 to 3.15 (Lib/pathlib)."""
 
 MOST_MODULES = 200
+MOST_ALIKE = 3
+"""Of threads that stand at the same place, so many are asked: a pool's members wait by the hundred, in the same way."""
 
 Stacks = Mapping[int, Sequence[RawFrame]]
 """The frames of each thread, innermost first."""
@@ -83,8 +85,11 @@ class SettingsReader:
 
     def seek_watched(self, stacks: Stacks) -> None:
         """Look whether one of these threads keeps the modification times of source files, unless that is known."""
+        alike: Counter[tuple[tuple[int, int], ...]] = Counter()
         for tid, frames in stacks.items():
-            if tid not in self._watched and self._tries[tid] < MOST_TRIES:
+            place = tuple([(raw.code, raw.instruction) for raw in frames])
+            alike[place] += 1
+            if tid not in self._watched and self._tries[tid] < MOST_TRIES and alike[place] <= MOST_ALIKE:
                 self._tries[tid] += 1
                 found = self._watched_by(tid, frames)
                 if found:

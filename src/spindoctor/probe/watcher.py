@@ -153,12 +153,13 @@ class ProcessWatch:
         """Find which threads run event loops."""
         running = self.interpreter.running_loops()
         loops = {tid: running[state] for tid, state in self._roster.states.items() if state in running}
-        self._loops = {tid: self._watch(tid, loop) for tid, loop in loops.items()}
+        self._loops = {tid: self._watch(tid, loop, self._roster.states[tid]) for tid, loop in loops.items()}
         self._hub.follow(is_free=self.pid in self._roster.states and self.pid not in self._loops)
 
-    def _watch(self, tid: int, loop: int) -> LoopWatch:
+    def _watch(self, tid: int, loop: int, thread: int) -> LoopWatch:
         known = self._loops.get(tid)
-        return known if known and known.loop == loop else LoopWatch(self.interpreter, tid, loop)
+        is_same = known is not None and (known.loop, known.thread) == (loop, thread)
+        return known if known and is_same else LoopWatch(self.interpreter, tid, loop, thread)
 
     def _read_moved(
         self, ran: Mapping[int, int], before: Mapping[int, SystemCall | None], gil: Gil
