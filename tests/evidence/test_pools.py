@@ -12,7 +12,7 @@ from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import Pool
+from spindoctor.model.tasks import Pool, Route
 
 ASK = user("ask_sdk", 50)
 FULL = Pool(1, "executor", "asyncio", size=2, busy=2, queued=3, tids=(101, 102), is_default=True)
@@ -178,3 +178,32 @@ def test_a_wait_that_outlasts_the_look_has_no_known_length() -> None:
     use = only_pool(of(FULL, samples=thread_samples(*[READS] * 9)))
 
     assert (use.held_s, use.call_s) == (pytest.approx(0.08), None)
+
+
+def test_a_crew_counts_where_it_works_for_requests() -> None:
+    crew = Pool(1, "crew", "Dispatcher", size=2, busy=2, queued=3, tids=(101, 102), waiters=())
+    looks = task_looks({"pools": (crew,)}, {"pools": (crew,)})
+    seen: dict[str, object] = {"task_looks": looks, "samples": thread_samples(READS, READS, READS, READS)}
+
+    use = only_pool(recording(one_process(**seen, routes=((ASK, Route("GET", "/order")),))))
+    others = pools(recording(one_process(**seen)))
+
+    assert (use.full, use.queued_most, use.holders[0].culprit.function) == (Share(2, 2), 3, "ask_sdk")
+    assert isinstance(others, Pools)
+    assert others.pools == ()
+
+
+def test_what_the_processes_of_a_job_pool_do_is_read_in_them() -> None:
+    """Two processes at one line, four looks at each: eight looks, one place."""
+    members = (201, 202)
+    pool = Pool(1, "job pool", "Pool", size=2, busy=2, queued=3, tids=members, waiters=())
+    master = one_process(task_looks=task_looks({"pools": (pool,)}))
+    render = [ThreadLook(pid, (user("render", 8),), call=SystemCall("recvfrom")) for pid in members]
+    children = [
+        one_process(pid, samples=thread_samples(*[[look]] * 4)) for pid, look in zip(members, render, strict=True)
+    ]
+
+    use = only_pool(recording(master, *children))
+
+    (site,) = use.holders
+    assert (site.culprit.function, site.culprit.line, site.share) == ("render", 8, Share(8, 8))

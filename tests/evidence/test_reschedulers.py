@@ -116,3 +116,13 @@ def test_a_task_that_is_always_queued_is_not_hidden_by_others_that_run_longer() 
     found = entries(*[look] * 6, samples=loop_samples([mine, *[other] * 9]))
 
     assert [(one.name, one.seen) for one in found] == [("task Task-7 (work)", Share(6, 6)), ("handler", Share(9, 16))]
+
+
+def test_a_library_function_that_belongs_to_no_object_is_placed_where_the_users_code_below_it_was_met() -> None:
+    """A greenlet begins in its library; three looks met the user's poll in it, one only the library's own lines."""
+    poll, main = user("Feed.follow", 15), library("main", 272)
+    looks = [inside(library("switch"), poll, main), inside(library("sleep"), poll, main), inside(poll, main)]
+
+    first, *_ = entries({}, samples=loop_samples([*looks, inside(main)]))
+
+    assert (first.name, first.culprit.function, first.culprit.line) == ("Feed.follow", "Feed.follow", 15)

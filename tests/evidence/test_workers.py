@@ -99,3 +99,17 @@ def test_what_is_no_worker_of_this_server_makes_no_pool(one: ProcessRecording) -
 
 def test_where_no_queue_was_followed_there_is_no_pool() -> None:
     assert worker_pools(recording(process(ONE, *AT_BANK, routes=ROUTES))) == []
+
+
+def test_a_main_thread_beside_threads_that_serve_now_and_then_is_no_worker() -> None:
+    """It accepts for them and waits for the GIL; each of them has a request in one look of three."""
+    at_work = [ThreadLook(tid, AT_BANK, call=SystemCall("recvfrom")) for tid in (201, 202, 203)]
+    free = [ThreadLook(tid, (library("get"),), call=SystemCall("futex")) for tid in (201, 202, 203)]
+    main = ThreadLook(ONE, (user("serve", 4),), call=SystemCall("futex"))
+    samples = tuple(
+        Sample(number / 100, (main, *(at_work[i] if i == number % 3 else free[i] for i in range(3))))
+        for number in range(6)
+    )
+    one = one_process(ONE, samples=samples, descriptors=(LISTENS, CLIENT), routes=ROUTES)
+
+    assert worker_pools(seen(one)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spindoctor.evidence.standing import standing
 from spindoctor.model.facts import Load
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
@@ -38,6 +39,7 @@ def load(recording: Recording) -> Load | Missing:
         queued=_queued(recording),
         standing=_standing(recording),
         newborn=recording.machine.newborn,
+        stands=standing(recording),
     )
 
 

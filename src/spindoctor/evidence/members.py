@@ -6,11 +6,14 @@ import itertools
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from spindoctor.evidence.origin import once_each, user_frame
 from spindoctor.evidence.sites import Moment
+from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.share import Share
 
 
 def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
@@ -54,3 +57,20 @@ def _whole_stays(moments: Iterable[Moment]) -> Iterable[tuple[Frame | None, floa
 def computes(moment: Moment) -> bool:
     """Whether a look found a member on a CPU, or waiting for the GIL."""
     return moment.look.waits_for_gil or (moment.look.ran_ns > 0 and moment.look.call is None)
+
+
+def merged(sites: Sequence[Site]) -> tuple[Site, ...]:
+    """One site for each line, whichever process stands there."""
+    lines: dict[tuple[str | None, int | None], list[Site]] = {}
+    for site in sites:
+        lines.setdefault((site.culprit.file, site.culprit.line), []).append(site)
+    merged = [
+        replace(
+            max(same, key=lambda one: one.share.count),
+            share=Share(sum(one.share.count for one in same), same[0].share.of),
+            episodes=sum(one.episodes for one in same),
+            longest_s=max(one.longest_s for one in same),
+        )
+        for same in lines.values()
+    ]
+    return tuple(sorted(merged, key=lambda one: one.share.count, reverse=True))

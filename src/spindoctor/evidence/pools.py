@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spindoctor.evidence.claims import claimed_pools
-from spindoctor.evidence.members import call_s, computes, member_moments
+from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer, group
 from spindoctor.evidence.workers import worker_pools
@@ -28,6 +28,7 @@ FUTURES_FILE = "concurrent/futures/_base.py"
 COLLECTORS = frozenset({"result", "result_iterator", "wait", "as_completed", "_result_or_cancel"})
 """Functions of the standard library in which a thread waits for the results of work that it handed to a pool."""
 
+CREW = "crew"
 MOST_LOOKS = 0.5
 
 MOST_WAITERS = 4
@@ -39,28 +40,48 @@ def pools(recording: Recording) -> Pools | Missing:
     if not looked:
         return Missing("no look at the pools succeeded")
     ports = recording.target.ports
-    found = [use for process in looked for use in (*_of_process(process), *claimed_pools(process, ports))]
+    found = [use for process in looked for use in (*_of_process(process, recording), *claimed_pools(process, ports))]
     found += worker_pools(recording)
     ranked = sorted(found, key=lambda one: (one.full.ratio, one.queued_most), reverse=True)
     return Pools(tuple(ranked), looks=sum(len(one.task_looks) for one in looked))
 
 
-def _of_process(process: ProcessRecording) -> list[PoolUse]:
+def _of_process(process: ProcessRecording, recording: Recording) -> list[PoolUse]:
     seen: dict[int, list[Pool]] = {}
     for look in process.task_looks:
         for pool in {one.address: one for one in look.pools}.values():
             seen.setdefault(pool.address, []).append(pool)
     namer = Namer(process)
-    return [_use(process, states, namer) for states in seen.values()]
+    return [
+        _use(process, states, namer, recording)
+        for states in seen.values()
+        if states[-1].kind != CREW or _serves(process, states, namer)
+    ]
 
 
-def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> PoolUse:
+def _serves(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> bool:
+    """Whether these threads work for requests: others that have more to do than they can are a batch."""
+    moments = member_moments(process, {tid for one in states for tid in one.tids})
+    return Share(sum(1 for one in moments if namer.route(one.stack)), len(moments)).low >= MOST_LOOKS
+
+
+def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer, recording: Recording) -> PoolUse:
     last = states[-1]
     full = sum(1 for one in states if one.busy >= one.size > 0 and one.queued > 0)
-    moments = member_moments(process, {tid for one in states for tid in one.tids})
+    tids = {tid for one in states for tid in one.tids}
+    apart = [one for one in recording.processes if one.pid in tids and one is not process]
+    met = [(process, namer, member_moments(process, tids))]
+    met += [(one, Namer(one), member_moments(one, {one.pid})) for one in apart]
+    moments = [moment for _, _, found in met for moment in found]
     of = len(moments)
     waiters = _waiting_tasks(process, last)
-    holders = group(moments, namer, last.tids[0] if last.tids else 0, of, by_line=True)
+    first = last.tids[0] if last.tids else 0
+    places = [
+        site
+        for one, its, found in met
+        for site in group(found, its, first if one is process else one.pid, of, by_line=True)
+    ]
+    holders = merged(places) if apart else tuple(places)
     return PoolUse(
         pid=process.pid,
         pool=last,

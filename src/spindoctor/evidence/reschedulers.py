@@ -11,6 +11,7 @@ from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook
@@ -112,8 +113,10 @@ def _identity(callback: Callback) -> Identity:
 def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Share, running: Share) -> Rescheduler:
     states = [task for look in process.task_looks for task in look.tasks if task.address == callback.task]
     stack = _place(process, states, callback)
+    culprit_frame = user_frame(stack)
+    function = culprit_frame.function if culprit_frame else callback.function
     thread = next((one for one in process.threads if one.loop and one.loop == callback.loop), None)
-    name = f"task {states[-1].name} ({states[-1].coroutine})" if states else callback.function
+    name = f"task {states[-1].name} ({states[-1].coroutine})" if states else function
     return Rescheduler(
         pid=process.pid,
         tid=thread.tid if thread else process.pid,
@@ -146,7 +149,17 @@ def _place(process: ProcessRecording, states: Iterable[Task], callback: Callback
 def _running(process: ProcessRecording, callback: Callback) -> Iterable[Stack]:
     for sample in process.samples:
         for loop in sample.loops:
-            mine = loop.task == callback.task if callback.task else callback.holder and loop.holder == callback.holder
             look = next((one for one in sample.threads if one.tid == loop.tid), None)
-            if mine and look and user_frame(look.stack[: loop.depth]):
+            if look and _is_inside(loop, look.stack, callback) and user_frame(look.stack[: loop.depth]):
                 yield look.stack[: loop.depth]
+
+
+def _is_inside(loop: LoopLook, stack: Stack, callback: Callback) -> bool:
+    """Whether this look met the task or callback; one of a library's that belongs to no object is told by its code."""
+    if callback.task:
+        return loop.task == callback.task
+    if callback.holder:
+        return loop.holder == callback.holder
+    first = stack[loop.depth - 1] if 0 < loop.depth <= len(stack) else None
+    is_same = first is not None and (first.function, first.file) == (callback.function, callback.file)
+    return is_same and loop.task is None and not is_user(Frame(callback.function, callback.file, callback.line))

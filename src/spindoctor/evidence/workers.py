@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spindoctor.evidence import other_loops
-from spindoctor.evidence.members import call_s, computes, member_moments
+from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.evidence.standoffs import standoffs
 from spindoctor.model.facts import PoolUse, Site
@@ -75,7 +75,8 @@ def _worker(process: ProcessRecording, address: str, inodes: set[int]) -> _Worke
             seen[look.tid] += 1
             routed[look.tid] += bool(look.stack) and namer.route(look.stack) is not None
     tids = {tid for tid in seen if routed[tid] >= HALF * seen[tid]}
-    if not tids and (any(routed.values()) or _has_client(process, address)) and _is_away(process):
+    is_alone = not any(count for tid, count in routed.items() if tid != process.pid)
+    if not tids and is_alone and (routed[process.pid] or _has_client(process, address)) and _is_away(process):
         tids = {process.pid}
     return _Worker(process, frozenset(tids), tuple(member_moments(process, tids))) if tids else None
 
@@ -118,7 +119,7 @@ def _use(recording: Recording, address: str, inodes: set[int], workers: Sequence
     counts = [sum(n for inode, n in look.waiting if inode in inodes) for look in recording.queue_looks]
     moments = [moment for one in workers for moment in one.moments]
     members = sum(len(one.tids) for one in workers)
-    holders = _merged([site for one in workers for site in _sites(one, len(moments))])
+    holders = merged([site for one in workers for site in _sites(one, len(moments))])
     return PoolUse(
         pid=workers[0].process.pid,
         pool=Pool(min(inodes), "workers", address, members, members, counts[-1]),
@@ -135,20 +136,3 @@ def _use(recording: Recording, address: str, inodes: set[int], workers: Sequence
 def _sites(worker: _Worker, of: int) -> Iterator[Site]:
     namer = Namer(worker.process)
     yield from group(worker.moments, namer, min(worker.tids), of, by_line=True)
-
-
-def _merged(sites: Sequence[Site]) -> tuple[Site, ...]:
-    """One site for each line, whichever process stands there."""
-    lines: dict[tuple[str | None, int | None], list[Site]] = {}
-    for site in sites:
-        lines.setdefault((site.culprit.file, site.culprit.line), []).append(site)
-    merged = [
-        replace(
-            max(same, key=lambda one: one.share.count),
-            share=Share(sum(one.share.count for one in same), same[0].share.of),
-            episodes=sum(one.episodes for one in same),
-            longest_s=max(one.longest_s for one in same),
-        )
-        for same in lines.values()
-    ]
-    return tuple(sorted(merged, key=lambda one: one.share.count, reverse=True))

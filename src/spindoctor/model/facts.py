@@ -351,6 +351,7 @@ class Load:
     to accept them.
     `standing` is the number of requests in progress where none of all that were seen moved during the look, else 0.
     `newborn` are children that began during the look and that nobody looked at.
+    `stands` are the lines at which threads slept within requests for a second and more.
     """
 
     requests: float
@@ -362,6 +363,7 @@ class Load:
     queued: int = 0
     standing: int = 0
     newborn: tuple[Neighbour, ...] = ()
+    stands: tuple[Site, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

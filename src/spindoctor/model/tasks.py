@@ -92,10 +92,10 @@ class Scope:
 class Pool:
     """A pool of which a caller can have to wait for a member: executor threads, limiter tokens, connections.
 
-    `kind` is "executor", "limiter", "semaphore" or "connections" (as evidence also "workers": those of a server, which
-    `name` gives the address of, with the connections that nobody accepts queued). `busy` of `size` members are in
-    use and `queued` callers wait. `tids` are kernel ids of the member threads. `is_default` marks the loop's own
-    executor.
+    `kind` is "executor", "limiter", "semaphore", "connections", "job pool" (of `multiprocessing`) or "crew" (a server's
+    threads with one queue of work). As evidence also "workers": those of a server, which `name` gives the address of,
+    with the connections that nobody accepts queued. `busy` of `size` members are in use and `queued` callers wait.
+    `tids` are kernel ids of the member threads, or processes. `is_default` marks the loop's own executor.
     `waiters` are the tasks that await work of this pool, running or among the first queued; None where that cannot be
     read.
     """

@@ -20,6 +20,7 @@ from spindoctor.model.locks import SHARED_LOCK, Party, Wait
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.job_pools import pool_awaited
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.semaphores import SHARED, is_mutex
 
@@ -187,6 +188,8 @@ class LockReader:
         """A thread that waits for the end of another one, or for a future."""
         if _name(one.frames[0]) in JOINS:
             return self._join(one, scene)
+        if (pool := pool_awaited(self._interpreter, one.frames)) is not None:
+            return _in_pool(one, pool, scene)
         for raw in one.frames[1:INNER_FRAMES]:
             if _name(raw) in RESULTS and raw.frame.file.endswith(FUTURES_FILE):
                 future = self._interpreter.locals(raw).get("self")
@@ -294,6 +297,15 @@ class Hold:
     party: Party
     frame: Frame
     is_at_entry: bool
+
+
+def _in_pool(one: Sleeper, address: int, scene: Scene) -> Wait | None:
+    """A wait for a result of a pool of threads: any of its members would do."""
+    pool = next((pool for pool in scene.pools if pool.address == address), None)
+    if pool is None or not set(pool.tids) <= scene.stacks.keys():
+        return None
+    members = tuple(Party(tid=tid) for tid in pool.tids)
+    return Wait(Party(tid=one.tid), "pool", address, pool.name, members, has_limit=one.has_limit)
 
 
 def _name(raw: RawFrame) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from spindoctor.cpython.pthreads import kernel_ids
 from spindoctor.probe.interpreter import Interpreter, ThreadState
 from spindoctor.probe.threads import read_native_ids
 
@@ -52,7 +54,7 @@ class Roster:
         """
         before = set(self.states)
         tids = read_native_ids(self._interpreter.pid)
-        threads = self._interpreter.threads()
+        threads = self._with_kernel_ids(self._interpreter.threads(), tids)
         there = {*tids.values(), *ran}
         self.states = {tids[one.native_id]: one.address for one in threads if one.native_id in tids}
         self.names |= {
@@ -66,6 +68,23 @@ class Roster:
         self._known |= {*self.states, *(native & self._newly_native)}
         self._newly_native = native
         return self.states.keys() - before
+
+    def _with_kernel_ids(self, threads: Sequence[ThreadState], tids: Mapping[int, int]) -> Sequence[ThreadState]:
+        """The threads; one whose kernel id nobody keeps, or kept from before a fork, with what the C library says.
+
+        Before 3.11 only `threading` keeps it: not for threads made without it, nor where another library has put ids of
+        its own in the place of the threads'.
+        """
+        if all(one.native_id in tids for one in threads):
+            return threads
+        told = kernel_ids(self._interpreter.reader, [one.pthread_id for one in threads], tids)
+        return [self._with_kernel_id(one, told.get(one.pthread_id), tids) for one in threads]
+
+    def _with_kernel_id(self, one: ThreadState, told: int | None, tids: Mapping[int, int]) -> ThreadState:
+        if told is None or one.native_id in tids:
+            return one
+        name = MAIN_THREAD if tids[told] == self._interpreter.pid else None
+        return replace(one, native_id=told, python_name=one.python_name or name)
 
     def _adopt_forked(self, threads: Sequence[ThreadState], there: Collection[int]) -> None:
         """The one thread of a forked child may keep the id that it had in its parent (before 3.11)."""

@@ -13,7 +13,9 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.sample import LoopLook
 from spindoctor.model.tasks import Callback, Pool, Route, Scope, Task, TaskLook
 from spindoctor.probe.callbacks import CallbackReader
+from spindoctor.probe.crews import CrewReader
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.job_pools import JobPoolReader
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pools import PoolReader, Worker
 from spindoctor.probe.requests import RouteFinder
@@ -41,6 +43,8 @@ class TaskReader:
         self._book = TaskBook(interpreter, self._routes)
         self._scopes = ScopeReader(interpreter, self._book.describe)
         self._pools = PoolReader(interpreter)
+        self._crews = CrewReader(interpreter)
+        self._job_pools = JobPoolReader(interpreter)
         self._asked: dict[int, tuple[RawStack, Route | None]] = {}
 
     def look(
@@ -111,7 +115,8 @@ class TaskReader:
         running = {loop.tid for loop in loops}
         workers = [Worker(tid, stack.frames) for tid, stack in stacks.items() if tid not in running]
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
-        return executors + self._pools.limiters(self._book.chains.values(), workers)
+        limiters = self._pools.limiters(self._book.chains.values(), workers)
+        return [*executors, *limiters, *self._crews.read(workers), *self._job_pools.read(workers)]
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
         """The requests that threads work for, by the frames at or inside the one that knows the request.

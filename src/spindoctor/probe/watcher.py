@@ -142,6 +142,7 @@ class ProcessWatch:
         """Bring the looks at threads that have not run up to date: those that ran or had the GIL a look ago."""
         for tid in self._runners.ended.intersection(self._last.looks):
             del self._last.looks[tid]
+            self._last.stacks.pop(tid, None)
         self._roster.forget(self._runners.ended)
         holder = self._roster.tids.get(gil.holder, 0)
         for tid in {*self._last.fickle, holder} - fresh.keys():

@@ -2,7 +2,8 @@
 
 ## What we saw
 The service worked during the look (it used CPU, or requests were in progress), and no mechanism was found that burns
-CPU or holds requests up.
+CPU or holds requests up. Where requests of threads slept at one line for a second and more, that line is named: what
+they wait for there could not be told.
 
 ## Why it hurts
 It does not. This is said as information, with what was looked at.
@@ -11,10 +12,10 @@ It does not. This is said as information, with what was looked at.
 If it was slow a moment ago, look again while it is slow. If it is slow all the same, what it waits for lies outside.
 
 ## False alarms
-A mechanism that did not happen to show during these seconds. Where every request in progress stood at one await all the
-time, nothing is said: whether they hang or wait by right cannot be told. Requests that are kept in a shape nobody knows
-are not counted: then the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request
-showed.
+Requests that wait for seconds by right, such as long polls, are named like those that hang. A mechanism that did not
+happen to show during these seconds. Where every request in progress stood at one await all the time, nothing is said:
+whether they hang or wait by right cannot be told. Requests that are kept in a shape nobody knows are not counted: then
+the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request showed.
 
 ## Missed alarms
 A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well. A thread
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 from spindoctor.model.burning import BusyThread, BusyThreads, blamed
 from spindoctor.model.counting import count
-from spindoctor.model.facts import Load, Others
+from spindoctor.model.facts import Load, Others, Site
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
@@ -135,11 +136,12 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
     unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
     cleared = sum(isinstance(outcome, Clear) for outcome in others.outcomes.values())
     return Finding(
-        claim=f"{_head(burning)}: {_seen(load)}; {cleared} mechanisms looked for and not found",
+        claim=f"{_head(burning, load)}: {_seen(load)}; {cleared} mechanisms looked for and not found",
         severity="info",
-        confidence="medium" if unsure or burning else "high",
+        confidence="medium" if unsure or burning or load.stands else "high",
         cost=Cost(),
-        culprit=Culprit(),
+        culprit=load.stands[0].culprit if load.stands else Culprit(),
+        culprits=tuple(one.culprit for one in load.stands[1:]),
         evidence=(
             Figure("cores", "CPU of the whole service", round(load.cores, 2), "cores", "/proc/PID/task/TID/stat"),
             Figure(
@@ -154,9 +156,13 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
                 "/proc/PID/net",
             ),
             Figure("active", "looks in which a thread ran", str(load.active_looks), "", "/proc/PID/task/TID/schedstat"),
+            *(
+                Figure(f"stands_{number}", f"looks at requests, at {_place(one)}", str(one.share), "", "stacks")
+                for number, one in enumerate(load.stands)
+            ),
         ),
         against=tuple(f"{slug} could not be judged" for slug in unsure),
-        explains="that these seconds show no cause inside the service",
+        explains="that these seconds show no cause inside the service" if not load.stands else "where requests wait",
         would_change="a look while it is slow",
     )
 
@@ -175,7 +181,14 @@ def _seen(load: Load) -> str:
     )
 
 
-def _head(burning: list[BusyThread]) -> str:
+def _place(site: Site) -> str:
+    return f"{site.culprit.function}:{site.culprit.line}"
+
+
+def _head(burning: list[BusyThread], load: Load) -> str:
+    if load.stands:
+        long = ", ".join(f"{_place(one)} (up to {one.longest_s:.1f} s)" for one in load.stands)
+        return f"no fault was found, but requests wait at {long} for something that could not be told"
     if burning:
         return f"no fault was found, but {_names(burning)}; whether by right is for you to say"
     return "no sign of anything wrong while it worked"

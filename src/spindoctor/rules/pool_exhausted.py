@@ -8,7 +8,8 @@ in its queue. The members themselves mostly wait: for a slow server, a lock, a s
 Whoever needs a member waits for one to come free, often much longer than its own work takes. CPU and event loop look
 healthy meanwhile.
 
-A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them.
+A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them,
+or requests in a queue that the server keeps for its threads.
 
 ## What to do
 Give what holds the members a timeout. Give slow calls an executor of their own, so that quick ones (and name look-ups)
@@ -58,6 +59,13 @@ WORKERS = "workers"
 """The kind of pool whose members are a server's, and whose callers are connections that nobody accepts."""
 
 
+CREW = "crew"
+"""The kind whose members are a server's threads, and whose callers are requests that it has accepted."""
+
+MAY_BE_FULL = frozenset({CREW, "job pool"})
+"""A server that is busy has a short queue all the time, and so has a pool that is made to measure for a machine."""
+
+
 def check(pools: Pools) -> Outcome:
     """Found for each pool that was full with callers queued."""
     if pools.looks < MIN_LOOKS:
@@ -75,6 +83,8 @@ def check(pools: Pools) -> Outcome:
 def _name(use: PoolUse) -> str:
     if use.pool.kind == WORKERS:
         return f"the server at {use.pool.name}"
+    if use.pool.kind == CREW:
+        return f"the server's threads ({use.pool.name}) of {use.pid}"
     default = "the loop's default " if use.pool.is_default else ""
     return f"{default}{use.pool.kind} {use.pool.name}".strip() + f" of {use.pid}"
 
@@ -188,6 +198,8 @@ def _workers(use: PoolUse) -> str:
 
 
 def _queuers(use: PoolUse) -> str:
+    if use.pool.kind == CREW:
+        return "requests"
     return "pieces of a batch" if use.is_batch else "callers"
 
 
@@ -196,6 +208,8 @@ def _severity(use: PoolUse) -> Severity:
     if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
     is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S
+    if not is_long and use.pool.kind in MAY_BE_FULL:
+        return "info"
     return "critical" if is_long and not computes else "warning"
 
 

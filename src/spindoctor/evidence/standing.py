@@ -1,0 +1,56 @@
+"""Where the requests of threads stood for long: what is left to say where nothing tells what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from spindoctor.evidence.members import member_moments
+from spindoctor.evidence.origin import once_each
+from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.model.facts import Site
+from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
+from spindoctor.model.recording import ProcessRecording, Recording
+
+LONG_S = 1.0
+"""A second is where a user's flow of thought breaks (Nielsen 1993, Usability Engineering, chapter 5)."""
+
+MIN_PART = 0.2
+"""Of all looks at requests, lower bound: where a fifth of them stand somebody will ask what for."""
+
+MOST_SITES = 3
+
+TIMEOUT = 3
+"""Which argument of futex(2) points to the time at which a wait ends."""
+
+
+def standing(recording: Recording) -> tuple[Site, ...]:
+    """The lines at which threads slept within requests for a second and more, the most frequent first."""
+    found = [site for process in recording.processes if process.routes for site in _of_process(process)]
+    return tuple(sorted(found, key=lambda one: one.share.ratio, reverse=True)[:MOST_SITES])
+
+
+def _of_process(process: ProcessRecording) -> Iterator[Site]:
+    loops = {use.tid for use in process.threads if use.loop is not None}
+    tids = {look.tid for sample in process.samples for look in sample.threads} - loops
+    namer = Namer(process)
+    met = member_moments(process, tids)
+    routes = once_each((one.stack for one in met), namer.route)
+    requests = [one for one, route in zip(met, routes, strict=True) if route]
+    asleep = [_as_one_wait(one) for one in requests if one.look.call]
+    for site in group(asleep, namer, 0, len(requests), by_line=True):
+        if site.longest_s >= LONG_S and site.share.low >= MIN_PART and _is_users(site):
+            yield site
+
+
+def _as_one_wait(moment: Moment) -> Moment:
+    """A wait with a timeout that is renewed when it passes is one wait: it ran in between, and had nothing to do."""
+    call = moment.look.call
+    renewed = call is not None and call.name == "futex" and len(call.arguments) > TIMEOUT and call.arguments[TIMEOUT]
+    return replace(moment, stay=(moment.look.tid, moment.stack)) if renewed else moment
+
+
+def _is_users(site: Site) -> bool:
+    """Threads of a server that wait for the next request may still know the one before."""
+    return is_user(Frame("", site.culprit.file or "", 0))

@@ -1,0 +1,77 @@
+"""Pools of `multiprocessing`, of processes or of threads, found through the callers who wait for a result of theirs.
+
+Sources: Lib/multiprocessing/pool.py; a result keeps its pool until it is there, and a pool its members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.errors import Misread
+from spindoctor.model.tasks import Pool
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.pools import Worker
+
+KIND = "job pool"
+FILE = "multiprocessing/pool.py"
+WAITS = frozenset({"wait", "get"})
+INNER_FRAMES = 4
+"""From the condition through the event and the result's `wait` to its `get`."""
+
+
+class JobPoolReader:
+    """Reads such pools in one interpreter."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        """Look through this interpreter."""
+        self._interpreter = interpreter
+        self._objects = interpreter.objects
+        self._asked: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
+
+    def read(self, workers: Iterable[Worker]) -> list[Pool]:
+        """Every pool for whose results threads wait; one works for as many callers at a time as it has members."""
+        callers: dict[int, int] = {}
+        asked, self._asked = self._asked, {}
+        for worker in workers:
+            known = asked.get(worker.tid)
+            if known is None or known[0] is not worker.frames:
+                known = (worker.frames, pool_awaited(self._interpreter, worker.frames))
+            self._asked[worker.tid] = known
+            if known[1]:
+                callers[known[1]] = callers.get(known[1], 0) + 1
+        return [pool for address, count in callers.items() if (pool := self._pool(address, count))]
+
+    def _pool(self, address: int, callers: int) -> Pool | None:
+        try:
+            names = self._objects.attributes(address)
+            size = self._objects.value(names["_processes"])
+            members = [self._member(one) for one in self._objects.items(names["_pool"])]
+        except (Misread, LookupError):
+            return None
+        if not isinstance(size, int) or size < 1:
+            return None
+        tids = tuple(one for one in members if one)
+        busy = min(size, callers)
+        return Pool(address, KIND, self._objects.type_name(address), size, busy, callers - busy, tids, waiters=())
+
+    def _member(self, address: int) -> int | None:
+        """The kernel id of a member: of a thread, or of a process and its first thread."""
+        names = self._objects.attributes(address)
+        started = names.get("_popen")
+        kept = self._objects.attributes(started).get("pid") if started and "_native_id" not in names else None
+        value = self._objects.value(names.get("_native_id") or kept or 0, depth=0)
+        return value if isinstance(value, int) else None
+
+
+def pool_awaited(interpreter: Interpreter, frames: Sequence[RawFrame]) -> int | None:
+    """The pool for whose result this stack waits; None for any other stack, and once the result is there."""
+    for raw in frames[:INNER_FRAMES]:
+        if raw.frame.file.endswith(FILE) and raw.frame.function.rpartition(".")[2] in WAITS:
+            try:
+                result = interpreter.locals(raw).get("self")
+                pool = interpreter.objects.attributes(result).get("_pool") if result else None
+                return pool if pool and "_processes" in interpreter.objects.attributes(pool) else None
+            except Misread:
+                return None
+    return None
