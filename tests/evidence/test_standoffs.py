@@ -122,6 +122,16 @@ def test_an_owner_that_does_not_exist_makes_an_orphan() -> None:
     assert [one.kind for one in found(of(replace(lock(RED), is_orphaned=True)))] == ["orphan"]
 
 
+def test_of_several_who_wait_for_one_orphan_the_first_to_come_stands_for_all() -> None:
+    """The blue thread came two looks after the red one."""
+    red, blue = (replace(lock(one), is_orphaned=True) for one in (RED, BLUE))
+    looks = task_looks(*[{"waits": (red,)}] * 2, *[{"waits": (blue, red)}] * 3)
+
+    (one,) = found(recording(one_process(task_looks=looks)))
+
+    assert (one.kind, one.seen, one.members[0].name) == ("orphan", Share(5, 5), f"thread {RED.tid}")
+
+
 def test_a_lock_without_a_holder_is_an_orphan_only_in_a_forked_child_with_one_thread() -> None:
     waits = (lock(MAIN),)
     alone = one_process(
@@ -156,6 +166,21 @@ def test_waiters_are_counted_by_lock_and_timed_by_their_looks() -> None:
     assert [(one.function, one.line) for one in use.sites] == [("move", 101), ("move", 102)]
     assert use.holder
     assert use.holder.line == 103
+
+
+def test_locks_made_anew_for_each_round_at_one_place_count_as_one_and_those_of_the_same_moment_do_not() -> None:
+    """Two locks, each in two of four looks: in turn they make four of four; side by side they are two."""
+    ask = user("catalogue", 20)
+    samples = thread_samples(*[[ThreadLook(one.tid or 0, (ask,), call=FUTEX) for one in (RED, BLUE)]] * 100)
+    first, second = (lock(RED), lock(BLUE)), (lock(RED, target=2), lock(BLUE, target=2))
+    both = (lock(RED), lock(BLUE, target=2))
+    in_turn = one_process(
+        task_looks=task_looks(*({"waits": one} for one in (first, first, second, second))), samples=samples
+    )
+    at_once = one_process(task_looks=task_looks(*({"waits": one} for one in (both, both))), samples=samples)
+
+    assert [(one.queued, one.waiters) for one in uses(recording(in_turn))] == [(Share(4, 4), 2.0)]
+    assert [one.queued for one in uses(recording(at_once))] == [Share(2, 2), Share(2, 2)]
 
 
 def test_a_wait_for_a_task_lock_lasts_from_its_first_look_to_its_last() -> None:

@@ -27,6 +27,10 @@ SLACK = 3072  # bytes copied beyond the top of the chunk: calls made between two
 MAX_CHUNK = 1 << 18
 MAX_CALLERS = 4096
 CHUNKS_SINCE, CFRAME_SINCE, DIRECT_SINCE, ENTRY_FRAMES_SINCE = 11, 11, 13, 12
+SHIM = "__init__"
+"""The "file" of `_Py_InitCleanup` (Python/specialize.c, 3.13+): the interpreter's own frame between a call of a class
+and its `__init__`, code that nobody wrote."""
+
 BOTTOMS = frozenset({"<module>", "_bootstrap", "Thread._bootstrap"})
 
 
@@ -192,8 +196,8 @@ class Stacks:
             else:
                 words = self._elsewhere(frame, chunks, lone, used)
             owner = words[3]
-            if owner not in self._entry_owners:
-                frames.append(self._resolve(frame, words))
+            if owner not in self._entry_owners and (raw := self._resolve(frame, words)).frame.file != SHIM:
+                frames.append(raw)
             previous = words[1]
             if owner == OWNED_BY_GENERATOR:
                 previous, is_spliced = self._caller(frame, previous, is_spliced=is_spliced)

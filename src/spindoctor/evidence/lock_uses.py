@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.parties import stack_of
 from spindoctor.evidence.shared_locks import shared_lock_uses
 from spindoctor.evidence.sites import Moment, Namer, stays
 from spindoctor.evidence.standoffs import standoffs
-from spindoctor.model.frames import Stack
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
@@ -20,6 +22,9 @@ from spindoctor.model.waiting import LockUse, LockUses, Standoffs
 
 MOST_SITES = 4
 LOCKS = frozenset({"lock", "task lock"})
+
+ALONE = 0.9
+"""At the moment of a change both the old one and the new one may be waited for."""
 
 Seen = tuple[TaskLook, Wait]
 
@@ -43,7 +48,23 @@ def _of_process(process: ProcessRecording) -> list[LockUse]:
         for wait in look.waits:
             if wait.kind in LOCKS:
                 seen.setdefault(wait.target, []).append((look, wait))
-    return [_use(process, found) for found in seen.values()]
+    return [_use(process, found) for found in _in_turn(process, list(seen.values()))]
+
+
+def _in_turn(process: ProcessRecording, locks: Sequence[list[Seen]]) -> list[list[Seen]]:
+    """Locks that are waited for at one place, one at a time, count as one: it is made anew for each round."""
+    places: dict[tuple[str, str, Frame | None], list[list[Seen]]] = {}
+    for found in locks:
+        look, wait = found[0]
+        place = user_frame(_at(process, wait.waiter, look))
+        places.setdefault((wait.kind, wait.type_name, place), []).append(found)
+    merged: list[list[Seen]] = []
+    for (_, _, place), group in places.items():
+        at_once = Counter(at_s for found in group for at_s in {look.at_s for look, _ in found})
+        alone = sum(count == 1 for count in at_once.values())
+        is_one = place is not None and len(group) > 1 and alone >= ALONE * len(at_once)
+        merged += [sorted(itertools.chain(*group), key=lambda one: one[0].at_s)] if is_one else group
+    return merged
 
 
 def _use(process: ProcessRecording, found: Sequence[Seen]) -> LockUse:

@@ -120,13 +120,19 @@ def _pools(look: TaskLook) -> list[Found]:
 
 
 def _orphans(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
-    """Locks whose owner is no thread of this process, or that nobody here can have: a fork left us one thread."""
+    """Locks whose owner is no thread of this process, or that nobody here can have: a fork left us one thread.
+
+    Of several who wait for the same one the first to come stands for all.
+    """
     threads = len(process.samples[-1].threads) if process.samples else 0
-    return [
-        ("orphan", frozenset({wait.waiter}), (wait,))
+    waits = [
+        wait
         for wait in look.waits
         if wait.is_orphaned or (wait.kind == "lock" and not wait.holders and is_forked and threads == 1)
     ]
+    waits.sort(key=lambda one: _lasted(process.task_looks, (one,)), reverse=True)
+    first = {wait.target: wait for wait in reversed(waits)}
+    return [("orphan", frozenset({wait.waiter}), (wait,)) for wait in first.values()]
 
 
 def _is_forked(recording: Recording, pid: int) -> bool:

@@ -26,7 +26,8 @@ class Wait:
     (of tasks), "join" (the end of a thread), "future" (a result that one thread has to bring), "pool" (a result that is
     still queued in a pool: any of the holders would do), "shared lock" (of several processes).
     `holders` are those that have it, `held_at` the frame in which the first of them does. `is_orphaned`: it names an
-    owner that is no thread of this process. `has_limit`: the wait ends by itself.
+    owner that is no thread of this process, or was copied by a fork while a thread of the parent had it.
+    `has_limit`: the wait ends by itself.
     """
 
     waiter: Party

@@ -9,6 +9,7 @@ from spindoctor.errors import Gone
 from spindoctor.model.locks import SharedLook
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.recording import QueueLook
+from spindoctor.probe.copies import CopiedLocks
 from spindoctor.probe.descriptors import DescriptorTable
 from spindoctor.probe.pipes import PipeReader, Watched
 from spindoctor.probe.queues import QueueReader
@@ -23,6 +24,7 @@ class AmongProcesses:
         self._pipes = PipeReader()
         self._locks = SharedLockReader()
         self._queues = QueueReader()
+        self._copies = CopiedLocks()
         self.pipe_looks: list[PipeLook] = []
         self.shared_looks: list[SharedLook] = []
 
@@ -38,6 +40,13 @@ class AmongProcesses:
             self.pipe_looks += [pipes] if pipes else []
             self.shared_looks += [locks] if locks else []
         self._queues.look(at_s)
+
+    def copied_locks(self, watched: Sequence[Watched]) -> Mapping[int, set[int]]:
+        """By process, the addresses of locks that a fork copied while another thread had them."""
+        try:
+            return self._copies.look(watched)
+        except Gone:
+            return {}
 
     def begin(self, at_s: float, tables: Mapping[int, DescriptorTable]) -> None:
         """Follow the queues of the listening sockets among these descriptors."""

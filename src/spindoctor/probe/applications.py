@@ -8,6 +8,7 @@ Sources: the "Core metadata" and "Entry points" specifications (PyPA), `python -
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 import sys
@@ -18,6 +19,7 @@ from spindoctor.model.origin import INSTALLED, is_library
 from spindoctor.model.process import Process
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.launchers import launched
 from spindoctor.probe.packages import normalise, parse_info_name
 from spindoctor.probe.root import TargetRoot
 
@@ -47,8 +49,12 @@ class OwnCode:
     ) -> None:
         """Of the process behind `interpreter`; `started` says how it, or the service as a whole, was started."""
         self._is_user = is_user
-        root, installed = TargetRoot(interpreter.pid), installed_modules(imported.tops())
-        self.beginnings = next((own for one in started if (own := own_folders(root, one.command, installed))), ())
+        root, tops, started = TargetRoot(interpreter.pid), imported.tops(), tuple(started)
+        main = next(tops)
+        names = _launched(root, posixpath.join(started[0].cwd or "/", main[1]))
+        installed = installed_modules(tops if names else itertools.chain((main,), tops))
+        by_command = (own for one in started if (own := own_folders(root, one.command, installed)))
+        self.beginnings = _without_required(root, names, installed) if names else next(by_command, ())
         interpreter.take_as_own(self.beginnings)
 
     def has(self, file: str) -> bool:
@@ -77,6 +83,18 @@ def own_folders(root: TargetRoot, command: Sequence[str], installed: Mapping[str
         return ()
     launcher, words = _started(root, command)
     named = [name for name in words if name in installed and name != launcher] or [launcher]
+    return _without_required(root, named, installed)
+
+
+def _launched(root: TargetRoot, file: str) -> tuple[str, ...]:
+    """The packages that a script of the user's starts; console scripts are asked for theirs by the command."""
+    is_script = bool(posixpath.basename(file)) and not is_library(file) and not SCRIPT.search(file)
+    read = root.read_file(file, MOST_SCRIPT_BYTES) if is_script else None
+    return launched(read[0].decode("utf-8", "replace")) if read else ()
+
+
+def _without_required(root: TargetRoot, named: Iterable[str], installed: Mapping[str, str]) -> tuple[str, ...]:
+    """The folders (and files) of those of the named modules that are installed and that no distribution asks for."""
     found = [name for name in dict.fromkeys(named) if name in installed]
     wanted = _required(root, {posixpath.dirname(installed[name].rstrip("/")) for name in found}) if found else set()
     return tuple(installed[name] for name in found if normalise(name) not in wanted)

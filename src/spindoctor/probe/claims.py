@@ -30,6 +30,9 @@ TAKEN = re.compile(r"^_*\w*(conn|member|holder|used|in_use|acquired|busy|checked
 OVERFLOW = re.compile(r"^_*(max_?)?overflow$")
 """A queue whose owner may go beyond its size hands out members that come back, not news."""
 
+STACKS = frozenset({"LifoQueue"})
+"""Queues that give out first what came back last: right for members that are kept warm, never for news."""
+
 BOUNDS = ("_bound_value", "_initial_value", "maxsize", "_maxsize")
 ENTRIES = frozenset({"__aenter__", "__enter__"})
 TELLING = frozenset({"_value", "_getters", "not_empty"})
@@ -113,7 +116,14 @@ class ClaimReader:
         size = self._number(self._objects.attributes(queue.target), BOUNDS)
         if size and any(map(OVERFLOW.match, names)):
             return Claim(queue.party, queue.target, "pool", name, size, size - self._objects.length(queue.target))
+        made = self._taken(names)
+        if size and made is not None and made >= size and self._hands_out(queue, name):
+            return Claim(queue.party, queue.target, "pool", name, size, size - self._objects.length(queue.target))
         return Claim(queue.party, queue.target, "queue", name)
+
+    def _hands_out(self, queue: Claim, owner: str) -> bool:
+        """Whether what comes out of a queue is a pool's member: it goes on top again, or its owner is called a pool."""
+        return queue.name in STACKS or "pool" in owner.lower()
 
     def _taken(self, names: Waiting) -> int | None:
         """The largest of the numbers that may say how many members there are."""
