@@ -19,7 +19,6 @@ from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
 from spindoctor.probe.among import AmongProcesses
 from spindoctor.probe.closeup import CloseUp
-from spindoctor.probe.copies import with_copied
 from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
 from spindoctor.probe.family import read_stats
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
@@ -181,17 +180,8 @@ class Recorder:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
         if not self._extras.is_profile:
-            self._look_among(now_s)
+            self._among.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
         return time.thread_time() - before_s
-
-    def _look_among(self, now_s: float) -> None:
-        """Look at what stands between the processes, and note which locks of one the fork that made it copied."""
-        watched = [watch.watched() for watch in self._watches if not watch.ended]
-        self._among.look(now_s, watched)
-        copied = self._among.copied_locks(watched)
-        for watch in self._watches:
-            if watch.task_looks and watch.pid in copied:
-                watch.task_looks[-1] = with_copied(watch.task_looks[-1], copied[watch.pid])
 
     def _follow(self) -> None:
         """Share the CPU of the thread that is hottest now."""

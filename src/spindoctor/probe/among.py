@@ -39,14 +39,8 @@ class AmongProcesses:
             pipes, locks = self._pipes.look(at_s, watched), self._locks.look(at_s, watched)
             self.pipe_looks += [pipes] if pipes else []
             self.shared_looks += [locks] if locks else []
+            self._copies.mark(watched)
         self._queues.look(at_s)
-
-    def copied_locks(self, watched: Sequence[Watched]) -> Mapping[int, set[int]]:
-        """By process, the addresses of locks that a fork copied while another thread had them."""
-        try:
-            return self._copies.look(watched)
-        except Gone:
-            return {}
 
     def begin(self, at_s: float, tables: Mapping[int, DescriptorTable]) -> None:
         """Follow the queues of the listening sockets among these descriptors."""

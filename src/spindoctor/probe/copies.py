@@ -28,6 +28,13 @@ class CopiedLocks:
         self._found: dict[int, set[int]] = {}
         self._parents: dict[int, int] = {}
 
+    def mark(self, watched: Sequence[Watched]) -> None:
+        """Mark in the last slow look at each process the waits for locks that nobody there can release."""
+        found = self.look(watched)
+        for one in watched:
+            if one.task_looks and one.pid in found:
+                one.task_looks[-1] = with_copied(one.task_looks[-1], found[one.pid])
+
     def look(self, watched: Sequence[Watched]) -> Mapping[int, set[int]]:
         """By process, the addresses of the locks in it that nobody there can release."""
         by_pid = {one.pid: one for one in watched}

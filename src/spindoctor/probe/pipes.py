@@ -54,7 +54,7 @@ class Watched:
     stacks: Mapping[int, tuple[RawFrame, ...]]
     chains: Mapping[int, tuple[RawFrame, ...]]
     roster: Roster
-    task_looks: Sequence[TaskLook]
+    task_looks: list[TaskLook]
 
     @property
     def waits(self) -> tuple[Wait, ...]:
