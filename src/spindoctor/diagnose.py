@@ -39,13 +39,15 @@ def rank(outcomes: dict[str, Outcome], rules: Iterable[Rule] = ()) -> tuple[str,
     """The slugs that were found, what costs most first; information last.
 
     A mechanism that explains others comes before them, where it accounts for at least half of their CPU, or speaks of
-    the same task.
+    the same task, or of the same line where that is asked for.
     """
     found = {slug: outcome.findings for slug, outcome in outcomes.items() if isinstance(outcome, Found)}
     order = sorted(found, key=lambda slug: min(_weight(finding) for finding in found[slug]))
     for rule in rules:
         follow = [slug for slug in rule.explains if slug in found and rule.slug in found]
         explained = [order.index(slug) for slug in follow if _explains(found[rule.slug], found[slug])]
+        there = [slug for slug in rule.explains_there if slug in found and rule.slug in found]
+        explained += [order.index(slug) for slug in there if _is_there(found[rule.slug], found[slug])]
         if explained and min(explained) < order.index(rule.slug):
             order.remove(rule.slug)
             order.insert(min(explained), rule.slug)
@@ -61,6 +63,18 @@ def _explains(special: tuple[Finding, ...], general: tuple[Finding, ...]) -> boo
         for one in special
         for other in general
     )
+
+
+def _is_there(special: tuple[Finding, ...], general: tuple[Finding, ...]) -> bool:
+    """Whether a fault that was found stands at the very line that another one blames."""
+    places = {
+        (place.pid, place.file, place.line)
+        for one in special
+        if one.severity != "info"
+        for place in (one.culprit, *one.culprits)
+        if place.line
+    }
+    return any((one.culprit.pid, one.culprit.file, one.culprit.line) in places for one in general)
 
 
 def _same_task(one: Finding, other: Finding) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from spindoctor.evidence.members import member_moments
@@ -35,20 +35,35 @@ def _of_process(process: ProcessRecording) -> Iterator[Site]:
     loops = {use.tid for use in process.threads if use.loop is not None}
     tids = {look.tid for sample in process.samples for look in sample.threads} - loops
     namer = Namer(process)
-    met = member_moments(process, tids)
+    met = _as_waits(member_moments(process, tids))
     routes = once_each((one.stack for one in met), namer.route)
     requests = [one for one, route in zip(met, routes, strict=True) if route]
-    asleep = [_as_one_wait(one) for one in requests if one.look.call]
+    asleep = [one for one in requests if one.look.call]
     for site in group(asleep, namer, 0, len(requests), by_line=True):
         if site.longest_s >= LONG_S and site.share.low >= MIN_PART and _is_users(site):
             yield site
 
 
-def _as_one_wait(moment: Moment) -> Moment:
-    """A wait with a timeout that is renewed when it passes is one wait: it ran in between, and had nothing to do."""
+def _as_waits(moments: Sequence[Moment]) -> list[Moment]:
+    """A wait with a timeout that is renewed when it passes is one wait: it ran in between, and had nothing to do.
+
+    It is one as long as look after look finds the thread there.
+    """
+    found: list[Moment] = []
+    for number, moment in enumerate(moments):
+        before = moments[number - 1] if number else None
+        is_renewed = before is not None and _is_renewed(moment) and _is_renewed(before) and _is_same(before, moment)
+        found.append(replace(moment, stay=found[-1].stay) if is_renewed else moment)
+    return found
+
+
+def _is_renewed(moment: Moment) -> bool:
     call = moment.look.call
-    renewed = call is not None and call.name == "futex" and len(call.arguments) > TIMEOUT and call.arguments[TIMEOUT]
-    return replace(moment, stay=(moment.look.tid, moment.stack)) if renewed else moment
+    return call is not None and call.name == "futex" and len(call.arguments) > TIMEOUT and bool(call.arguments[TIMEOUT])
+
+
+def _is_same(one: Moment, other: Moment) -> bool:
+    return one.look.tid == other.look.tid and one.stack == other.stack
 
 
 def _is_users(site: Site) -> bool:

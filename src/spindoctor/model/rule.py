@@ -30,7 +30,8 @@ class Rule:
     `needs` are the kinds of evidence that `check` takes, in order; where one is `Missing` the answer
     is `Unsure`, where one is `Absent` it is `Clear`.
     `page` is the rule's own documentation (its module's docstring, Markdown). `explains` are the mechanisms that are
-    this one seen from outside: where both are found in one process, this one is read first.
+    this one seen from outside: where both are found in one process, this one is read first. `explains_there` are those
+    that it explains only where both blame the same line.
     """
 
     slug: str
@@ -39,6 +40,7 @@ class Rule:
     check: Callable[..., Outcome]
     page: str
     explains: tuple[str, ...] = ()
+    explains_there: tuple[str, ...] = ()
 
     def judge(self, facts: dict[type, Any]) -> Outcome:
         """The rule's answer to `facts`, a fact or a `Missing` for each kind of evidence."""

@@ -148,4 +148,5 @@ RULE = Rule(
     needs=(Standoffs,),
     check=check,
     page=__doc__,
+    explains_there=("pool-exhausted",),
 )

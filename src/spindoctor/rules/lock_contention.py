@@ -125,4 +125,5 @@ RULE = Rule(
     needs=(LockUses,),
     check=check,
     page=__doc__,
+    explains_there=("pool-exhausted",),
 )
