@@ -197,3 +197,11 @@ def test_not_yet_on_the_way_to_a_refusal_is_not_what_fails() -> None:
     found = storm([on_cpu(SENDING)] * 4, [*waits, failure(3, CONNECT, SENDING)])
 
     assert (found.kind, found.answers) == ("ConnectionRefusedError", False)
+
+
+def test_a_wait_that_its_time_out_ended_is_no_failure() -> None:
+    """On its way to TimeoutError it is a CancelledError, which was met more often."""
+    ended = [failure(n, SENDING, kind="asyncio.exceptions.CancelledError") for n in range(3)]
+
+    assert storm([on_cpu(SENDING)] * 4, [*ended, failure(3, SENDING, kind="TimeoutError")]).answers
+    assert storm([on_cpu(SENDING)] * 3, ended).answers

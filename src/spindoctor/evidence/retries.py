@@ -31,6 +31,9 @@ where the call that fails is native, it takes all the time."""
 
 SLEEPS = frozenset({"clock_nanosleep", "nanosleep"})
 LOG_FILES = ("/logging/__init__.py", "/traceback.py", "/logging/handlers.py")
+ENDED = frozenset({"CancelledError", "GeneratorExit"})
+"""How a wait is ended from outside, as by its time-out: no operation failed."""
+
 MOST_LOOPS = 3
 
 
@@ -191,7 +194,7 @@ def _outermost(failed: Sequence[_Failed]) -> _Failed:
 
 def _is_answer(one: _Failed) -> bool:
     """Whether the exception says "not yet": a connection that is not there at once raises one on its way to failing."""
-    return one.failure.kind.rpartition(".")[2] in NOTHING_YET
+    return one.failure.kind.rpartition(".")[2] in NOTHING_YET | ENDED
 
 
 def _other_kinds(failed: Sequence[_Failed], chosen: _Failed) -> tuple[str, ...]:
