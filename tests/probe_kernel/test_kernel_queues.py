@@ -53,12 +53,25 @@ def test_connections_that_wait_are_counted_look_after_look(ends: ExitStack) -> N
     ]
 
 
-def test_a_queue_that_was_empty_is_not_asked_again(ends: ExitStack) -> None:
+def test_a_queue_that_was_empty_at_first_is_asked_again(ends: ExitStack) -> None:
+    server = listen(ends, waiting=0)
+    reader = begun(ends, server)
+    ends.enter_context(socket.create_connection(server.getsockname()))
+
+    reader.look(1.7)
+
+    assert [one.waiting for one in reader.looks] == [((inode(server), 0),), ((inode(server), 1),)]
+
+
+def test_an_empty_queue_that_only_the_tables_tell_of_is_not_asked_again(
+    ends: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues.SocketDiagnosis, "ask", lambda _self, _one: None)
     reader = begun(ends, listen(ends, waiting=0))
 
     reader.look(1.7)
 
-    assert reader.looks == []
+    assert [one.at_s for one in reader.looks] == [1.5]
 
 
 def test_a_unix_socket_tells_too(ends: ExitStack, tmp_path: os.PathLike[str]) -> None:
