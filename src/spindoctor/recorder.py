@@ -25,7 +25,7 @@ from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.packages import read_packages
-from spindoctor.probe.silence import read_silences
+from spindoctor.probe.silence import Silence, read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
 from spindoctor.probe.vantage import Vantage, moment
@@ -324,34 +324,33 @@ def _interruptible(recorder: Recorder) -> Iterator[None]:
 
 def _with_silences(pid: int, table: DescriptorTable) -> DescriptorTable:
     """The descriptors, with how long each TCP connection has been silent."""
-    silences = read_silences(pid, {one.inode for one in table.descriptors if one.socket})
-    joined = tuple(
-        replace(one, socket=replace(one.socket, sent_ago_s=silence[0], received_ago_s=silence[1]))
-        if one.socket and (silence := silences.get(one.inode))
-        else one
-        for one in table.descriptors
-    )
-    return replace(table, descriptors=joined)
+
+    def first(socket: Socket, told: Silence) -> Socket:
+        return replace(socket, sent_ago_s=told.sent_s, received_ago_s=told.received_s, arrived=told.arrived)
+
+    return _told(pid, table, first)
 
 
 def _with_stays(pid: int, table: DescriptorTable, passed_s: float) -> DescriptorTable:
-    """The descriptors, with the time that has passed at those connections over which nothing went since."""
+    """The descriptors, with what has come in at each connection since, or for how long nothing went over it."""
+
+    def later(socket: Socket, told: Silence) -> Socket:
+        ages = zip((socket.sent_ago_s, socket.received_ago_s), told[:2], strict=True)
+        stays = all(old is not None and new >= old + passed_s - BOTH_READINGS_S for old, new in ages)
+        arrived = None if socket.arrived is None or told.arrived is None else told.arrived - socket.arrived
+        return replace(socket, stayed_s=passed_s if stays else 0.0, arrived=arrived)
+
+    return _told(pid, table, later)
+
+
+def _told(pid: int, table: DescriptorTable, tell: Callable[[Socket, Silence], Socket]) -> DescriptorTable:
+    """The descriptors, each TCP connection with what the kernel tells of it now."""
     silences = read_silences(pid, {one.inode for one in table.descriptors if one.socket})
-    stayed = {
-        one.inode: replace(one.socket, stayed_s=passed_s)
+    joined = (
+        replace(one, socket=tell(one.socket, told)) if one.socket and (told := silences.get(one.inode)) else one
         for one in table.descriptors
-        if one.socket and _is_still_silent(one.socket, silences.get(one.inode), passed_s)
-    }
-    return replace(
-        table, descriptors=tuple(replace(one, socket=stayed.get(one.inode, one.socket)) for one in table.descriptors)
     )
-
-
-def _is_still_silent(socket: Socket, silence: tuple[float, float] | None, passed_s: float) -> bool:
-    ages = (socket.sent_ago_s, socket.received_ago_s)
-    return silence is not None and all(
-        old is not None and new >= old + passed_s - BOTH_READINGS_S for old, new in zip(ages, silence, strict=True)
-    )
+    return replace(table, descriptors=tuple(joined))
 
 
 def _birth(child: Neighbour) -> str:

@@ -13,7 +13,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.rule import Absent
-from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.sample import Beneath, SystemCall, ThreadLook
 from spindoctor.model.share import Share
 
 START, GOES_ROUND, POLL, DISPATCH = user("<module>", 9), library("main_loop"), library("do_poll"), library("dispatch")
@@ -115,3 +115,38 @@ def test_a_loop_beside_the_main_thread_is_told_by_where_it_waits() -> None:
 
 def test_asyncio_loops_are_not_told_twice() -> None:
     assert isinstance(loops(recording(service(POLLING, BLOCKED, loop=0xA0))), Absent)
+
+
+def beneath(held: int, clock: int | None = None) -> ThreadLook:
+    return replace(COMPUTES, beneath=Beneath(held, clock))
+
+
+def test_what_lies_beneath_the_users_code_is_the_same_for_as_long_as_one_run_lasts() -> None:
+    """Two runs of 12 looks, 10 ms each, on a loop that reads no clock: both are longer than 0.1 s."""
+    loop = only_loop(service(*[beneath(7)] * 12, POLLING, *[beneath(8)] * 12))
+
+    assert (loop.held, loop.one_callback, loop.turns) == (Share(24, 25), Share(12, 25), None)
+
+
+def test_short_runs_of_a_loop_without_a_clock_are_not_taken_for_long_ones() -> None:
+    assert only_loop(service(*[look for n in range(8) for look in [beneath(n)] * 3])).held == Share(0, 24)
+
+
+def test_a_clock_that_is_read_in_each_turn_tells_runs_of_three_looks() -> None:
+    """Ten turns of three looks: 30 ms each. What is held is the same where memory is used again."""
+    loop = only_loop(service(*[look for n in range(10) for look in [beneath(7, n)] * 3]))
+
+    assert (loop.held, loop.one_callback, loop.turns) == (Share(30, 30), Share(3, 30), 9)
+
+
+def test_a_timeout_that_never_changes_is_no_clock() -> None:
+    assert only_loop(service(*[beneath(n, 60) for n in range(20)])).turns is None
+
+
+def test_a_torn_stack_does_not_hide_the_loop() -> None:
+    """A generator between two steps shows without its callers."""
+    torn = ThreadLook(PID, (library("encode"),), ran_ns=TEN_MS)
+
+    loop = only_loop(service(*[COMPUTES] * 9, torn, *[COMPUTES] * 9))
+
+    assert loop.computing == Share(18, 18)

@@ -26,8 +26,8 @@ from spindoctor.probe.machine import (
     MachineReading,
     machine,
     parse_cpu_ticks,
-    parse_failed_connects,
     parse_meminfo,
+    parse_tcp_counters,
     read_machine,
 )
 from spindoctor.probe.proc import TICK_S
@@ -223,12 +223,11 @@ def test_a_real_quota_throttles_a_busy_process(start: Start) -> None:
     assert (found.throttled_s or 0) > 0.05
 
 
-def test_failed_connections_are_counted_by_name() -> None:
+def test_connections_are_counted_by_name() -> None:
     text = "Ip: Forwarding\nIp: 1\nTcp: RtoMin ActiveOpens AttemptFails\nTcp: 200 9 7\nUdp: InDatagrams\nUdp: 3\n"
 
-    assert parse_failed_connects(text) == 7
-    assert parse_failed_connects("Tcp: RtoMin\n") is None
-    assert parse_failed_connects("") is None
+    assert parse_tcp_counters(text) == {"RtoMin": 200, "ActiveOpens": 9, "AttemptFails": 7}
+    assert parse_tcp_counters("Tcp: RtoMin\n") == parse_tcp_counters("") == {}
 
 
 def test_connections_that_failed_meanwhile_are_the_difference() -> None:

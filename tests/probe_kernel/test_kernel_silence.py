@@ -10,26 +10,26 @@ import struct
 from spindoctor.probe.silence import parse_message, parse_messages, read_silences
 
 
-def message(inode: int, sent_ms: int, received_ms: int, acknowledged: int = 9, received: int = 9) -> bytes:
+def message(inode: int, sent_ms: int, received_ms: int, done: tuple[int, int] = (9, 9), more: bytes = b"") -> bytes:
     """A socket as the kernel tells of it: the fixed part, another attribute, then tcp_info."""
     fixed = bytes(68) + struct.pack("<I", inode)
-    info = (
-        bytes(44)
-        + struct.pack("<III", sent_ms, 0, received_ms)
-        + bytes(64)
-        + struct.pack("<QQ", acknowledged, received)
-    )
+    info = bytes(44) + struct.pack("<III", sent_ms, 0, received_ms) + bytes(64) + struct.pack("<QQ", *done) + more
     other = struct.pack("<HH", 5, 8) + bytes(4)
     return fixed + other + struct.pack("<HH", len(info) + 4, 2) + info
 
 
 def test_both_directions_come_in_seconds() -> None:
-    assert parse_message(message(77, 4200, 9000)) == (77, (4.2, 9.0))
+    assert parse_message(message(77, 4200, 9000)) == (77, (4.2, 9.0, None))
 
 
 def test_a_direction_in_which_nothing_ever_went_is_silent_for_ever() -> None:
     """What opens a connection counts as one acknowledged byte."""
-    assert parse_message(message(77, 4200, 9000, acknowledged=1, received=0)) == (77, (math.inf, math.inf))
+    assert parse_message(message(77, 4200, 9000, done=(1, 0))) == (77, (math.inf, math.inf, None))
+
+
+def test_segments_that_brought_data_are_counted_where_the_kernel_keeps_them() -> None:
+    """tcp_info since Linux 4.6: four words lie between the bytes received and their segments."""
+    assert parse_message(message(77, 1, 2, more=struct.pack("<IIIII", 5, 6, 0, 1, 42))) == (77, (0.001, 0.002, 42))
 
 
 def test_a_socket_without_figures_and_a_cut_message_tell_nothing() -> None:

@@ -7,6 +7,7 @@ user's code from there. As long as the user's code runs or waits, nobody else on
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from spindoctor.model.frames import Frame, Stack
@@ -19,18 +20,40 @@ EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 MIN_CONNECTIONS = 4
 """A client of a broker keeps up to three, and may well wait for each message in turn; a server listens."""
 
+MIN_TURNS = 10
+"""Readings of a clock by the function that goes round: a time-out that never changes is none."""
+
+MOST_TORN = 0.2
+"""Of the looks at a busy thread, up to 3.11."""
+
 LISTENS, CONNECTED = "LISTEN", "ESTABLISHED"
 
 
-def looks(process: ProcessRecording, use: ThreadUse) -> list[tuple[float, LoopLook, ThreadLook]]:
+Look = tuple[float, LoopLook, ThreadLook]
+"""When, where the loop stood, and what its thread did."""
+
+
+def looks(process: ProcessRecording, use: ThreadUse) -> list[Look]:
     """Each look at a thread, as one at an event loop; none where it runs no loop, or asyncio's."""
     if not _is_its_own(process, use) or not _serves_many(process, use.loop_epoll):
         return []
-    seen = [(sample.at_s, look) for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    every = [(sample.at_s, look) for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    seen = _rooted(every)
     goes_round = _goes_round([look.stack for _, look in seen if look.is_complete and look.stack])
     if not goes_round:
         return []
-    return [(at_s, _look(look, goes_round, number), look) for number, (at_s, look) in enumerate(seen, start=1)]
+    clocks = {look.beneath.clock for _, look in seen if look.beneath and look.beneath.clock is not None}
+    turns = len(clocks) >= MIN_TURNS
+    return [(at_s, _look(look, goes_round, number, turns=turns), look) for number, (at_s, look) in enumerate(seen, 1)]
+
+
+def _rooted(seen: list[tuple[float, ThreadLook]]) -> list[tuple[float, ThreadLook]]:
+    """The looks whose stacks begin where nearly all do: the others were torn, as of a generator between two steps."""
+    roots = Counter(look.stack[-1].function for _, look in seen if look.stack)
+    root, count = roots.most_common(1)[0] if roots else ("", 0)
+    if count < (1 - MOST_TORN) * sum(roots.values()):
+        return seen
+    return [(at_s, look) for at_s, look in seen if not look.stack or look.stack[-1].function == root]
 
 
 def _is_its_own(process: ProcessRecording, use: ThreadUse) -> bool:
@@ -81,15 +104,18 @@ def _common(stacks: Sequence[Stack]) -> Iterator[Frame]:
         yield level[0]
 
 
-def _look(look: ThreadLook, goes_round: int, number: int) -> LoopLook:
-    """Inside a callback where the user's code is on the stack; `number` keeps each look apart, since turns do not show.
+def _look(look: ThreadLook, goes_round: int, number: int, *, turns: bool) -> LoopLook:
+    """Inside a callback where the user's code is on the stack; `number` keeps looks apart of which nothing more shows.
 
     What the library does between callbacks cannot be told from what it does for them.
     """
     called = look.stack[: max(0, len(look.stack) - goes_round)]
     depth = len(called) if any(map(is_user, called)) else 0
     polls = not depth and look.call is not None and look.call.name in EPOLL_WAITS
-    return LoopLook(look.tid, 0, polls=polls, callback=number, depth=depth)
+    if not depth or look.beneath is None:
+        return LoopLook(look.tid, 0, polls=polls, callback=number, depth=depth)
+    turn = look.beneath.clock if turns else None
+    return LoopLook(look.tid, 0, turn=turn, callback=look.beneath.held, depth=depth)
 
 
 def name(stacks: Sequence[Stack]) -> str:

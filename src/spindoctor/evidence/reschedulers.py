@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from spindoctor.evidence.circles import LOOP_FILE, circles
 from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.other_circles import other_circles
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.frames import Frame, Stack
@@ -42,7 +43,7 @@ def reschedulers(recording: Recording) -> Reschedulers | Missing:
     return Reschedulers(
         tuple(ranked),
         looks=max((one.seen.of for one in entries), default=_looks(looked)),
-        circles=tuple(circle for process in looked for circle in circles(process)),
+        circles=tuple(one for process in looked for one in (*circles(process), *other_circles(recording, process))),
     )
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.handlers import BusyOne, Seen, handler_of, own_stack, registration, seen_of
 from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.other_circles import called_most
 from spindoctor.evidence.sites import Namer
 from spindoctor.evidence.wakeups import HUNG_UP, UNKNOWN, judge
 from spindoctor.model.frames import Stack
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.process import EpollEntry
-from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.spinning import Spin, Spins, Wakeup
@@ -73,7 +74,7 @@ def _spin(recording: Recording, busy: BusyOne) -> Spin:
         waits=Share(sum(1 for timeout in timeouts if timeout), len(timeouts)),
         timeout_s=timeouts[-1] if timeouts else None,
         wakeups=tuple(_wakeups(recording, busy)),
-        place=_place(hot, namer, use.tid),
+        place=_place(process, use, hot, namer),
         accepts=Share(len(accepting), len(running)),
         around_accept=Share(_around(running, accepting), len(running)),
         logs=Share(sum(1 for one in running if _logs(one[0].stack)), len(running)),
@@ -126,11 +127,13 @@ def _from_accept(stack: Stack) -> Stack:
     return stack[outermost : outermost + 1]
 
 
-def _place(hot: Sequence[PollLook], namer: Namer, tid: int) -> Culprit | None:
-    """Where the selector is called."""
+def _place(process: ProcessRecording, use: ThreadUse, hot: Sequence[PollLook], namer: Namer) -> Culprit | None:
+    """Where the selector is called; in an event loop of no known kind what that calls in nearly every turn."""
+    if called := called_most(process, use):
+        return namer.culprit(called, use.tid)
     callers = Counter(one.stack[one.poll.depth :] for one in hot if one.poll and len(one.stack) > one.poll.depth)
     most = next(iter(callers.most_common(1)), None)
-    return namer.culprit(most[0], tid) if most else None
+    return namer.culprit(most[0], use.tid) if most else None
 
 
 def _wakeups(recording: Recording, busy: BusyOne) -> Iterable[Wakeup]:

@@ -260,6 +260,10 @@ class Circle:
     share: Share
     incoming: Share
     serving: Share
+    is_other: bool = False
+    """Of a loop that is none of asyncio's: the members are functions of the user's that it calls."""
+    arrivals_per_s: float | None = None
+    """Segments with data that came in from outside, of such a loop (None: something may come that nobody counts)."""
 
 
 @dataclass(frozen=True, slots=True)

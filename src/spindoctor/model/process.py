@@ -90,6 +90,8 @@ class Machine:
     """What the cgroup with the smallest memory limit uses (None: no limit)."""
     failed_connects: int | None = None
     """TCP connections of the hot process's network namespace that failed before they were there."""
+    opened_connects: int | None = None
+    """TCP connections that were begun or accepted in that namespace."""
     neighbours: tuple[Neighbour, ...] = ()
     """The busiest processes that are none of the family's; as far as they show."""
     newborn: tuple[Neighbour, ...] = ()
@@ -115,6 +117,8 @@ class Socket:
     sent_ago_s: float | None = None
     received_ago_s: float | None = None
     stayed_s: float = 0.0
+    arrived: int | None = None
+    """Segments with data that a TCP connection received in the second half of the look (None: not told)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,17 @@ class SystemCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Beneath:
+    """What the functions between a program's start and the code that they call hold: equal while one call runs.
+
+    `held` changes with the objects in their variables, `clock` with the floats of the outermost (None: they have none).
+    """
+
+    held: int
+    clock: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadLook:
     """One thread in one look.
 
@@ -25,6 +36,7 @@ class ThreadLook:
     is the GIL's own. `is_complete` is False for a stack that does not end at the thread's first function.
     `route` is the request that it works for, where that was asked for in every look.
     `instruction` is where in its code the innermost frame stands (None: no frame, or not read in this look).
+    `beneath` tells one call of a loop from the next, where the loop is of no known kind.
     """
 
     tid: int
@@ -36,6 +48,7 @@ class ThreadLook:
     is_complete: bool = True
     instruction: int | None = None
     route: Route | None = None
+    beneath: Beneath | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,14 @@ class MachineReading:
     memory: tuple[tuple[str, int], ...] = ()
     load_1min: float | None = None
     failed_connects: int | None = None
+    opened_connects: int | None = None
 
 
 def read_machine(pid: int) -> MachineReading:
     """One reading for a process; about 200 us. A process that has ended leaves only the machine's own figures."""
     cores = os.cpu_count() or 1
     load = try_text("/proc/loadavg").split()
+    tcp = parse_tcp_counters(try_text(f"/proc/{pid}/net/snmp"))
     return MachineReading(
         at_s=time.monotonic(),
         affinity_cores=_affinity(pid, cores),
@@ -50,7 +52,8 @@ def read_machine(pid: int) -> MachineReading:
         memory_stall_s=parse_stall(try_text("/proc/pressure/memory")),
         memory=tuple(parse_meminfo(try_text("/proc/meminfo")).items()),
         load_1min=float(load[0]) if load else None,
-        failed_connects=parse_failed_connects(try_text(f"/proc/{pid}/net/snmp")),
+        failed_connects=tcp.get("AttemptFails"),
+        opened_connects=tcp["ActiveOpens"] + tcp["PassiveOpens"] if "PassiveOpens" in tcp else None,
     )
 
 
@@ -67,12 +70,11 @@ def parse_cpu_ticks(text: str) -> tuple[int, ...]:
     return tuple(int(one) for one in line[1:]) if line and line[0] == "cpu" else ()
 
 
-def parse_failed_connects(text: str) -> int | None:
-    """TCP connections that failed before they were there, in one network namespace since it began (RFC 2012)."""
+def parse_tcp_counters(text: str) -> dict[str, int]:
+    """What one network namespace counts of its TCP connections since it began, by the names of RFC 2012."""
     rows = [line.split()[1:] for line in text.splitlines() if line.startswith("Tcp:")]
     names, values = rows if len(rows) == 2 else ((), ())  # noqa: PLR2004 - a line of names, one of values
-    told = dict(zip(names, values, strict=False)).get("AttemptFails")
-    return int(told) if told else None
+    return {name: int(value) for name, value in zip(names, values, strict=False)}
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
@@ -108,6 +110,7 @@ def machine(before: MachineReading, after: MachineReading) -> Machine:
         memory_limit_bytes=bound.memory_limit_bytes,
         memory_used_bytes=bound.memory_used_bytes,
         failed_connects=_more(before.failed_connects, after.failed_connects),
+        opened_connects=_more(before.opened_connects, after.opened_connects),
         swap_used_bytes=memory["SwapTotal"] - memory["SwapFree"] if "SwapFree" in memory else None,
     )
 

@@ -10,6 +10,7 @@ import math
 import socket
 import struct
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from spindoctor.probe.proc import read_link
 from spindoctor.probe.sockdiag import (
@@ -22,8 +23,17 @@ from spindoctor.probe.sockdiag import (
     attributes,
 )
 
-Silence = tuple[float, float]
-"""Seconds since data was sent, and since data was received; infinite where that never happened."""
+
+class Silence(NamedTuple):
+    """Seconds since data was sent, and since data was received; infinite where that never happened.
+
+    `arrived` counts the segments with data that came in since the connection began (None: the kernel does not say).
+    """
+
+    sent_s: float
+    received_s: float
+    arrived: int | None = None
+
 
 REQUEST_ALL = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -32,6 +42,8 @@ _AGES = struct.Struct("<I4xI")  # tcpi_last_data_sent, tcpi_last_ack_sent (never
 _AGES_AT = 44
 _BYTES_DONE = struct.Struct("<QQ")  # tcpi_bytes_acked, tcpi_bytes_received (Linux 4.1)
 _BYTES_DONE_AT = 120
+_ARRIVED = struct.Struct("<I")  # tcpi_data_segs_in (Linux 4.6)
+_ARRIVED_AT = 152
 _SYN = 1
 """What opens a connection counts as one byte."""
 
@@ -94,6 +106,7 @@ def _silence(info: bytes) -> Silence:
     sent_ms, received_ms = _AGES.unpack_from(info, _AGES_AT)
     sent_s, received_s = sent_ms / 1000, received_ms / 1000
     if len(info) < _BYTES_DONE_AT + _BYTES_DONE.size:
-        return sent_s, received_s
+        return Silence(sent_s, received_s)
     acknowledged, received = _BYTES_DONE.unpack_from(info, _BYTES_DONE_AT)
-    return (math.inf if acknowledged <= _SYN else sent_s), (received_s if received else math.inf)
+    arrived = _ARRIVED.unpack_from(info, _ARRIVED_AT)[0] if len(info) >= _ARRIVED_AT + _ARRIVED.size else None
+    return Silence(math.inf if acknowledged <= _SYN else sent_s, received_s if received else math.inf, arrived)

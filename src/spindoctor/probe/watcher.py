@@ -37,6 +37,7 @@ from spindoctor.probe.processes import ProcessCounters
 from spindoctor.probe.reactors import epoll_of, may_wait
 from spindoctor.probe.root import is_own_root
 from spindoctor.probe.roster import Roster
+from spindoctor.probe.rounds import RoundWatch
 from spindoctor.probe.runners import Runners
 from spindoctor.probe.settings import Path, SettingsReader
 from spindoctor.probe.tasks import TaskReader
@@ -72,6 +73,7 @@ class ProcessWatch:
         self._roster = Roster(self.interpreter)
         self._loops: dict[int, LoopWatch] = {}
         self._hub = HubWatch(self.interpreter)
+        self._rounds = RoundWatch(self.interpreter, is_user)
         self._tasks = TaskReader(self.interpreter)
         self._hot = HotWatch(self.interpreter)
         self._tasks_seen_at = -1
@@ -193,6 +195,7 @@ class ProcessWatch:
             is_complete=stack.is_complete,
             instruction=stack.frames[0].instruction if stack.frames else None,
             route=self._tasks.route(stack) if self._extras.asks_routes and stack.frames else None,
+            beneath=None if self._extras.is_profile or tid in self._loops else self._rounds.look(tid, stack.frames),
         )
 
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:

@@ -21,6 +21,9 @@ that gives way between long pieces of work spends its time in the work and not i
 ## Missed alarms
 On a loop written in C that is not libuv's the queue cannot be read: a storm of plain callbacks shows only through the
 one that runs.
+On a loop that is none of asyncio's (Trio's, Twisted's) a storm is told by how little comes in from outside while the
+same few functions of the user's run: beside a hundred requests a second, or what comes through pipes, UDP or Unix
+sockets, it is left alone.
 Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
 they look like honest work.
 """
@@ -78,6 +81,24 @@ MIN_CIRCLE = 0.75
 MAX_INCOMING = 0.05
 """A loop that serves its sockets is met in their callbacks in a tenth of the looks."""
 
+MAX_ARRIVALS_PER_S = 60
+"""For each core: a request that takes 17 ms in steps that are all short waits for several answers, a segment each."""
+
+MAX_IDLE_ARRIVALS_PER_S = 100
+"""The same where most of the time no function of the user's is at work: 10 ms of a library's own for every segment."""
+
+MOSTLY_TURNING = 0.5
+"""Lower bound: the library's own work is the greater part."""
+
+MIN_OTHER_TURNING = 0.3
+"""Pieces of work handed on in memory leave a sixth of the time to the loop's own work, empty steps near half."""
+
+MIN_NEW_TURNS = 0.85
+"""Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same."""
+
+MAX_HELD = 0.1
+"""A loop that is held for long now and then is awake for that."""
+
 MAX_SERVING = 0.5
 """Where the callbacks of sockets cannot be told (a loop written in C), steps that work for requests are work."""
 
@@ -103,7 +124,18 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
             f"{open_one.name} steps on without waiting and was running or queued in {open_one.seen}, which is too few "
             "to tell whether it keeps the loop awake: look for longer (--seconds)"
         )
+    if dark := next((loop for loop in awake if _is_dark(loop, reschedulers)), None):
+        return Unsure(
+            f"the loop of {dark.thread} of {dark.pid} never sleeps though next to nothing comes in, and who keeps it "
+            "awake did not show: look for longer (--seconds)"
+        )
     return Clear(_looked_at(loops))
+
+
+def _is_dark(loop: Loop, reschedulers: Reschedulers) -> bool:
+    """Whether a loop of another kind turns for nothing, and too few looks met a function of the user's."""
+    mine = [one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)]
+    return not _works(loop) and any(_is_awake_for_itself(one, loop) for one in mine)
 
 
 def _open(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
@@ -117,7 +149,8 @@ def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
         return None
     circle = next((one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
     alone = _finding(loop, _of(loop, reschedulers))
-    return alone or (_in_circle(loop, circle) if circle and _is_closed(circle, loop) else None)
+    closed = circle and (_fills(circle, loop) if circle.is_other else _is_closed(circle, loop))
+    return alone or (_in_circle(loop, circle) if circle and closed else None)
 
 
 def _works(loop: Loop) -> bool:
@@ -131,6 +164,23 @@ def _is_closed(circle: Circle, loop: Loop) -> bool:
     serves = not loop.ready.of and circle.serving.ratio > MAX_SERVING
     works = loop.spinning.ratio < MIN_TURNING
     return circle.share.of >= MIN_STEPS and circle.share.low >= MIN_CIRCLE and not (from_outside or serves or works)
+
+
+def _fills(circle: Circle, loop: Loop) -> bool:
+    """Whether a loop of another kind calls these few again and again while next to nothing comes in."""
+    return bool(circle.members) and circle.share.low >= MIN_CIRCLE and _is_awake_for_itself(circle, loop)
+
+
+def _is_awake_for_itself(circle: Circle, loop: Loop) -> bool:
+    most = MAX_IDLE_ARRIVALS_PER_S if loop.spinning.low >= MOSTLY_TURNING else MAX_ARRIVALS_PER_S
+    is_quiet = circle.arrivals_per_s is not None and circle.arrivals_per_s <= most * loop.cores
+    is_empty = loop.held.ratio < MAX_HELD and loop.spinning.ratio >= MIN_OTHER_TURNING
+    return circle.is_other and is_quiet and is_empty and _turns_fast(circle, loop)
+
+
+def _turns_fast(circle: Circle, loop: Loop) -> bool:
+    """Whether nearly each look that met a function of the user's met it in another turn."""
+    return loop.turns is not None and loop.turns >= MIN_NEW_TURNS * (circle.share.of - 1)
 
 
 def _system_share(loop: Loop) -> float:
@@ -220,13 +270,7 @@ def _in_circle(loop: Loop, circle: Circle) -> Finding:
         culprits=tuple(one for one in circle.members if one is not _first(circle)),
         evidence=(
             Figure("steps", f"looks inside a callback that were inside {names}", str(circle.share), "", "stacks"),
-            Figure(
-                "incoming",
-                "looks inside a callback of another kind, such as a socket's",
-                str(circle.incoming),
-                "",
-                "stacks",
-            ),
+            _incoming(circle),
             Figure(
                 "system_share", "of the loop's CPU in system calls", round(_system_share(loop), 2), "", "/proc/PID/stat"
             ),
@@ -241,6 +285,14 @@ def _in_circle(loop: Loop, circle: Circle) -> Finding:
         explains="the core that is burned, and a little delay for everything else on this loop",
         would_change="a second look in which other tasks run and these are missing",
     )
+
+
+def _incoming(circle: Circle) -> Figure:
+    if circle.arrivals_per_s is not None:
+        what = "segments with data that came in, and those of new connections"
+        return Figure("arrivals", what, round(circle.arrivals_per_s, 1), "a second", "sock_diag, net/snmp")
+    what = "looks inside a callback of another kind, such as a socket's"
+    return Figure("incoming", what, str(circle.incoming), "", "stacks")
 
 
 def _first(circle: Circle) -> Culprit:

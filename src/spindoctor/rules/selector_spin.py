@@ -66,6 +66,10 @@ MIN_POLLS = 10
 MIN_POLL_SHARE = 0.3
 """Lower bound of the looks that show a selector call, for a thread to be said to live around one."""
 
+MIN_SURE, MIN_SURE_POLL_SHARE = 0.8, 0.1
+"""The same where twenty answers on end have the descriptor: a loop that does more for each event than to call somebody
+spends less of its time in the selector. In a loop that is busy by right it is a twentieth."""
+
 
 def check(spins: Spins, epolls: SharedEpolls, others: Others) -> Outcome:
     """Found for each restless thread whose selector reports a descriptor that nobody attends to."""
@@ -95,7 +99,7 @@ def _never_sleeps(one: Spin) -> bool:
 
 def _keeps_awake(spin: Spin, one: Wakeup) -> bool:
     """In every answer, and nothing is taken; or, where no answer shows, ready in what is asked all the time."""
-    is_told = one.seen.low >= MIN_SEEN and _gives_time(spin)
+    is_told = one.seen.low >= MIN_SEEN and (_gives_time(spin) or _surely_wakes(spin, one))
     turns = spin.is_blind and spin.stays.ratio < MOST_STAYS
     is_there = is_told or (not one.seen.of and one.is_ready and (turns or _gives_time(spin)))
     accepts = one.is_listening and spin.accepts.count > 0
@@ -110,6 +114,11 @@ def _is_never_given_time(one: Spin) -> bool:
 def _gives_time(one: Spin) -> bool:
     """Whether the thread lives around a selector that is given time to wait."""
     return one.waits.of >= MIN_POLLS and one.waits.ratio >= MIN_WAITS and one.polls.low >= MIN_POLL_SHARE
+
+
+def _surely_wakes(spin: Spin, one: Wakeup) -> bool:
+    waits = spin.waits.of >= MIN_POLLS and spin.waits.ratio >= MIN_WAITS
+    return waits and one.seen.low >= MIN_SURE and spin.polls.low >= MIN_SURE_POLL_SHARE
 
 
 def _open(one: Spin) -> str | None:
