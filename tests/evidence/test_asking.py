@@ -94,6 +94,35 @@ def test_a_call_whose_result_nobody_looks_at_is_work() -> None:
     assert (found.asks, found.works) == (Share(1, 4), Share(3, 4))
 
 
+@pytest.mark.parametrize(
+    ("line", "asks", "works"),
+    [
+        ("    while clock() < end: digest.update(data)", 0, 4),
+        ("    while clock() < end: total += weigh(data)", 0, 4),
+        ("    while not stop.is_set(): pass", 4, 0),
+        ("    while not stop.is_set(): time.sleep(0)", 4, 0),
+        ("    while not inbox.qsize(): tries += 1", 4, 0),
+        ("    while True: check(); digest.update(data)", 0, 4),
+    ],
+)
+def test_a_loop_on_one_line_asks_only_where_its_body_does_nothing(line: str, asks: int, works: int) -> None:
+    found = told(f"def run():\n{line}", at(11, 11, 11, 11))
+
+    assert (found.asks.count, found.works.count) == (asks, works)
+
+
+@pytest.mark.parametrize("text", ["    sum(i * i for i in numbers)", "    while True: sum(i * i for i in numbers)"])
+def test_going_through_a_generator_expression_is_work(text: str) -> None:
+    """Its frame stands above the line that calls for it, and is no function whose own lines could be read."""
+    loop = text if "while" in text else f"    while True:\n    {text}"
+    place = 11 + ("while" not in text)
+    stacks: list[Stack] = [(user("run.<locals>.<genexpr>", place), user("run", place))] * 3
+
+    found = told(f"def run():\n{loop}", [*stacks, (user("run", place),)])
+
+    assert (found.asks.count, found.works.count) == (0, 3)
+
+
 def test_a_failure_that_says_not_yet_is_a_question() -> None:
     """The handler was met in 3 of 10 looks, and what follows the attempt never."""
     stacks = at(*[13] * 7, 14, 14, 15)

@@ -317,7 +317,7 @@ class _Reading:
                 self._try(statement)
             elif isinstance(statement, _Compound):
                 self._mark(range(statement.lineno, max(statement.lineno + 1, statement.body[0].lineno)), statement)
-                self.read(statement.body)
+                self.read([one for one in statement.body if not _is_beside(one, statement)])
                 self.read(getattr(statement, "orelse", []))
             elif isinstance(statement, ast.Match):
                 self._mark(range(statement.lineno, statement.cases[0].body[0].lineno), statement)
@@ -329,7 +329,7 @@ class _Reading:
     def _mark(self, lines: Iterable[int], statement: ast.stmt) -> None:
         step = _step(statement, self.tested)
         for line in lines:
-            self.steps.setdefault(line, step)
+            self.steps[line] = max(step, self.steps.get(line, step), key=_BUSIEST_LAST.index)
 
     def _try(self, statement: ast.Try) -> None:
         self.read(statement.body)
@@ -349,7 +349,15 @@ class _Reading:
         return sum(self.seen.get(line, 0) if isinstance(self.seen, Mapping) else line in self.seen for line in lines)
 
 
+_BUSIEST_LAST = (Step.PASSES, Step.FAILS, Step.ASKS, Step.RETURNS, Step.CALLS, Step.WORKS)
+"""Of several statements on one line a look cannot tell which it met: the line counts as what is least like asking."""
+
 _FAILING = frozenset({Step.WORKS, Step.CALLS, Step.ASKS})
+
+
+def _is_beside(statement: ast.stmt, condition: ast.stmt) -> bool:
+    """Whether it stands on the line of an `if`: who only asks gets the answer that does not lead to it."""
+    return isinstance(condition, ast.If) and statement.lineno == condition.lineno
 
 
 def _step(statement: ast.stmt, tested: set[str]) -> Step:  # noqa: PLR0911 - one answer for each kind of statement

@@ -51,6 +51,9 @@ WORD = re.compile(r"[A-Za-z][a-z]*")
 CAN_CALL = re.compile(r"[(\[+*/%@&|^<>~-]|\b(for|import|from|with|in|del|is|yield|await)\b|=")
 """A line without a call, an operator or a loop over something cannot stand in native code."""
 
+COMPREHENSION = re.compile(r"<(genexpr|listcomp|setcomp|dictcomp)>$")
+"""The frame of a loop that is part of an expression: to go through it is work that the line itself does."""
+
 MOST_SAME = 0.95
 """One look of twenty may be torn, or belong to something else that the thread does now and then."""
 
@@ -182,7 +185,8 @@ class _Told:
 
     def _innermost(self, frame: Frame, step: Step, anatomy: Anatomy | None) -> Step:
         if step is Step.CALLS:
-            return Step.PASSES if (frame.file, frame.line) in self._enters else Step.WORKS
+            is_entered = (frame.file, frame.line) in self._enters and not COMPREHENSION.search(frame.function)
+            return Step.PASSES if is_entered else Step.WORKS
         if step is Step.ASKS and anatomy is not None:
             native = anatomy.calls(frame.line) - self._python
             return step if all(name in HARMLESS or _is_question(name) for name in native) else Step.WORKS
