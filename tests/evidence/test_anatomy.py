@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spindoctor.evidence.anatomy import Step, anatomies, attempt_around, counted, handled
+from spindoctor.evidence.anatomy import Step, anatomies, counted, handled
+from spindoctor.evidence.attempts import attempt_around
 from spindoctor.model.recording import SourceWindow
 
 STDLIB = Path(sysconfig.get_path("stdlib"))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 from recordings import library, user
 
-from spindoctor.evidence.anatomy import anatomies, attempt_around, find
+from spindoctor.evidence.anatomy import anatomies, find
 from spindoctor.evidence.asking import Asking, asking, circle_of
+from spindoctor.evidence.attempts import attempt_around
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import Held, HotLook
 from spindoctor.model.recording import SourceWindow

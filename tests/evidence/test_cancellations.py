@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from recordings import (
     PID,
     callback,
@@ -21,7 +22,7 @@ from recordings import (
 
 from spindoctor.evidence.cancellation import cancellations
 from spindoctor.model.facts import Cancellations
-from spindoctor.model.recording import Candidate, ThreadUse
+from spindoctor.model.recording import Candidate, SourceWindow, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Scope, Task
@@ -76,6 +77,72 @@ def test_a_task_that_swallows_is_held_at_the_line_where_it_waits() -> None:
 
     assert (held.cancels, held.requests, held.is_done) == (30_000, 30_100, False)
     assert (held.stuck, held.library) == (STUCK, library("sleep"))
+
+
+SOURCE = (
+    "async def stubborn(feed):",
+    "    while True:",
+    "        try:",
+    "            await take(feed)",
+    "        except BaseException:",
+    "            continue",
+)
+
+
+def functions(*lines: str) -> tuple[SourceWindow, ...]:
+    return (SourceWindow("/srv/app.py", 10, 10, lines), SourceWindow("/srv/app.py", 30, 30, ("async def take(feed):",)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("BaseException", "BaseException", 13),
+        (" BaseException", "", 13),
+        ("BaseException", "(OSError, asyncio.CancelledError) as error", 13),
+        ("BaseException", "Exception", 31),
+        ("continue", "raise", 31),
+    ],
+)
+def test_of_a_chain_the_place_is_where_the_cancellation_is_caught(old: str, new: str, line: int) -> None:
+    """Not the innermost line of user code, through which it only passes."""
+    chain = (library("get"), user("take", 31), user("stubborn", 13), user("main", 50))
+    seen = [{"scopes": (scope(task(7, *chain, requests=count)),)} for count in (0, 9_000, 18_000)]
+
+    held = told(*seen, functions=functions(*(one.replace(old, new) for one in SOURCE))).loops[0].tasks[0]
+
+    assert held.stuck is not None
+    assert held.stuck.line == line
+
+
+def test_what_is_suppressed_is_caught_too() -> None:
+    text = ("async def stubborn(feed):", "    with contextlib.suppress(BaseException):", "        await take(feed)")
+    seen = [{"scopes": (scope(task(7, user("take", 31), user("stubborn", 12), requests=n)),)} for n in (0, 9_000)]
+
+    held = told(*seen, functions=functions(*text)).loops[0].tasks[0]
+
+    assert held.stuck == user("stubborn", 12)
+
+
+def test_the_outer_part_of_a_chain_counts_only_where_no_look_shows_more() -> None:
+    """A task that runs shows no more than its outermost function; it ran in three of four looks."""
+    chains = [(user("main", 50),)] * 3 + [(library("get"), STUCK, user("main", 50))]
+    seen = [{"scopes": (scope(task(7, *chain, requests=n * 9_000)),)} for n, chain in enumerate(chains)]
+
+    assert told(*seen).loops[0].tasks[0].stuck == STUCK
+
+
+def test_who_runs_beside_a_task_that_is_cancelled_for_ever_is_named() -> None:
+    """Without a scope: task 8 is met queued in each of three looks, task 9 once."""
+    tasks = (task(8, user("nag", 40), requests=0), task(9, user("other", 41), requests=0))
+    looks = [
+        {
+            "tasks": (task(7, STUCK, requests=count), *tasks),
+            "callbacks": (callback("step", of_task=8), *([callback("step", of_task=9)] if not count else [])),
+        }
+        for count in (0, 25_000, 50_000)
+    ]
+
+    assert [one.address for one in told(*looks).loops[0].related] == [8]
 
 
 def test_a_line_that_no_chain_shows_is_taken_from_the_stacks_of_the_running_task() -> None:

@@ -30,10 +30,6 @@ PAUSES = frozenset({"sleep", "wait", "acquire", "release", "sched_yield", "join"
 """Calls that give way; where they really wait, the thread is asleep and burns nothing."""
 
 
-ENDLESS = frozenset({"count", "repeat", "cycle", "iter"})
-"""What a `for` goes through without end (itertools; `iter(function, sentinel)`)."""
-
-
 class Step(Enum):
     """What one line does."""
 
@@ -58,7 +54,7 @@ class Anatomy:
     def loops(self) -> list[Loop]:
         """Its loops, the innermost of those around one line first."""
         found = [one for one in own_nodes(self.node) if isinstance(one, Loop)]
-        return sorted(found, key=_extent)
+        return sorted(found, key=length)
 
     def loop_around(self, lines: Mapping[int, int]) -> Loop | None:
         """The innermost loop that holds nearly all of these looks (lines with their counts)."""
@@ -82,12 +78,12 @@ class Anatomy:
         """The last parts of the names of all that is called on a line; of `if a(): b()` only the condition's."""
         nodes = [one for one in own_nodes(self.node) if getattr(one, "lineno", 0) == line]
         inside = {id(n) for one in nodes if isinstance(one, _Compound) for child in one.body for n in ast.walk(child)}
-        return {_name(one.func) for one in nodes if isinstance(one, ast.Call) and id(one) not in inside}
+        return {last_name(one.func) for one in nodes if isinstance(one, ast.Call) and id(one) not in inside}
 
     def tries(self, line: int) -> list[ast.Try]:
         """The `try` statements around a line, the innermost first."""
         found = [one for one in own_nodes(self.node) if isinstance(one, ast.Try) and line in extent(one)]
-        return sorted(found, key=_extent)
+        return sorted(found, key=length)
 
 
 def anatomies(windows: Iterable[SourceWindow]) -> dict[str, list[Anatomy]]:
@@ -108,7 +104,7 @@ def find(known: Mapping[str, Sequence[Anatomy]], file: str, line: int) -> Anatom
 def handled(statement: ast.Try) -> set[str]:
     """The last parts of the names of the exceptions that a `try` statement catches."""
     kinds = [one.type for one in statement.handlers if one.type]
-    return {_name(item) for kind in kinds for item in (kind.elts if isinstance(kind, ast.Tuple) else [kind])}
+    return {last_name(item) for kind in kinds for item in (kind.elts if isinstance(kind, ast.Tuple) else [kind])}
 
 
 def _parse(window: SourceWindow) -> Anatomy | None:
@@ -138,93 +134,9 @@ def extent(node: ast.AST) -> range:
     return range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", None) or 0) + 1)
 
 
-def _extent(node: ast.AST) -> int:
+def length(node: ast.AST) -> int:
+    """How many lines a statement has."""
     return len(extent(node))
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """An endless loop with a `try` in it that swallows what fails.
-
-    `body` are the lines that are tried, `after` those that only run where nothing failed.
-    """
-
-    file: str
-    loop: Loop
-    tried: ast.stmt
-    body: range
-    after: frozenset[int]
-
-    @property
-    def lines(self) -> range:
-        """The lines of the whole loop."""
-        return extent(self.loop)
-
-    @property
-    def handlers(self) -> set[int]:
-        """The lines that catch, and what they do then."""
-        return {line for handler in getattr(self.tried, "handlers", ()) for line in extent(handler)}
-
-    def is_elsewhere(self, line: int) -> bool:
-        """Whether a line of the loop is neither the attempt, its handler nor the way back to it."""
-        return line not in extent(self.tried) and line != self.loop.lineno and line not in self.after
-
-
-def attempt_around(known: Mapping[str, Sequence[Anatomy]], file: str, line: int) -> Attempt | None:
-    """The innermost endless loop in which what fails at this line is swallowed; None where there is none."""
-    anatomy = find(known, file, line)
-    for loop in anatomy.loops if anatomy else ():
-        if line not in extent(loop) or not _is_endless(loop):
-            continue
-        for tried in sorted(_tries(loop), key=_extent):
-            body = range(tried.body[0].lineno, (tried.body[-1].end_lineno or 0) + 1)
-            if line in body and _swallows(tried):
-                return Attempt(file, loop, tried, body, frozenset(_after(loop, tried, line)))
-    return None
-
-
-def _is_endless(loop: Loop) -> bool:
-    """A `for` ends with what it goes through, unless that is endless."""
-    return isinstance(loop, ast.While) or (isinstance(loop.iter, ast.Call) and _name(loop.iter.func) in ENDLESS)
-
-
-def _tries(loop: Loop) -> list[ast.Try | ast.With]:
-    found = (one for one in own_nodes(loop) if isinstance(one, ast.Try | ast.With))
-    return [one for one in found if isinstance(one, ast.Try) or _suppresses(one)]
-
-
-def _suppresses(node: ast.With) -> bool:
-    calls = (item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call))
-    return any(_name(call.func) == "suppress" for call in calls)
-
-
-def _swallows(tried: ast.Try | ast.With) -> bool:
-    """Whether a handler goes on instead of leaving the loop."""
-    if isinstance(tried, ast.With):
-        return True
-    ways_out = ast.Raise | ast.Return | ast.Break
-    return any(not isinstance(handler.body[-1], ways_out) for handler in tried.handlers)
-
-
-def _after(loop: Loop, tried: ast.Try | ast.With, line: int) -> set[int]:
-    """The lines that run only where the line that fails did not: the rest of the `try`, and what handlers skip."""
-    later = [one for one in tried.body if one.lineno > line]
-    if isinstance(tried, ast.Try):
-        later += tried.orelse
-        leaves = ast.Continue | ast.Raise | ast.Return | ast.Break
-        if tried.handlers and all(isinstance(handler.body[-1], leaves) for handler in tried.handlers):
-            later += _behind(loop, tried)
-    return {number for one in later for number in extent(one)}
-
-
-def _behind(loop: Loop, tried: ast.stmt) -> list[ast.stmt]:
-    """The statements that follow one in its own block."""
-    for node in [loop, *own_nodes(loop)]:
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(node, name, [])
-            if isinstance(block, list) and tried in block:
-                return block[block.index(tried) + 1 :]
-    return []
 
 
 def counted(loop: Loop) -> set[str]:
@@ -235,7 +147,7 @@ def counted(loop: Loop) -> set[str]:
         if isinstance(node, ast.AugAssign):
             (counts if _is_count(node) else others).update(_targets(node))
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            clocks = any(_name(one.func) in CLOCKS for one in ast.walk(node.value) if isinstance(one, ast.Call))
+            clocks = any(last_name(one.func) in CLOCKS for one in ast.walk(node.value) if isinstance(one, ast.Call))
             (counts if clocks else others).update(_targets(node))
             tested -= set(_targets(node)) if clocks else set()
     return counts - others - tested
@@ -290,14 +202,15 @@ def _bound(target: ast.AST) -> list[str]:
         return [name for item in target.elts for name in _bound(item)]
     if isinstance(target, ast.Subscript | ast.Starred):
         return _bound(target.value)
-    return [_name(target)]
+    return [last_name(target)]
 
 
 def _names(node: ast.AST) -> set[str]:
-    return {_name(one) for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)}
+    return {last_name(one) for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)}
 
 
-def _name(node: ast.AST) -> str:
+def last_name(node: ast.AST) -> str:
+    """The last part of a dotted name; empty for anything else."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
@@ -389,7 +302,7 @@ def _expression(value: ast.expr) -> Step:
     if isinstance(value, ast.Constant):
         return Step.PASSES
     if isinstance(value, ast.Call):
-        return Step.ASKS if _name(value.func) in PAUSES else Step.CALLS
+        return Step.ASKS if last_name(value.func) in PAUSES else Step.CALLS
     return Step.WORKS
 
 
@@ -399,5 +312,5 @@ def _assignment(statement: ast.Assign | ast.AnnAssign, tested: set[str]) -> Step
         return Step.PASSES
     if tested.intersection(_targets(statement)):
         return Step.ASKS
-    called = {_name(one.func) for one in ast.walk(value) if isinstance(one, ast.Call)}
+    called = {last_name(one.func) for one in ast.walk(value) if isinstance(one, ast.Call)}
     return Step.PASSES if called and called <= CLOCKS else Step.WORKS

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from spindoctor.evidence.anatomy import anatomies
+from spindoctor.evidence.attempts import swallows
 from spindoctor.evidence.origin import library_frame, user_frame
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask
 from spindoctor.model.frames import Stack
+from spindoctor.model.origin import is_user
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
@@ -18,6 +21,9 @@ MANY_CANCELS_PER_S = 50
 
 SCOPE_SHAPES = ("yield-in-scope", "scope-entered-by-hand", "yield-in-managed-scope")
 """Shapes of source that can leave a scope open, the likeliest first; in a managed one it is mostly right."""
+
+CANCELLATIONS = frozenset({"BaseException", "CancelledError"})
+"""What a handler has to name, if it names anything, to catch a cancellation (asyncio, since Python 3.8)."""
 
 MET_AGAIN = 3
 """A short-lived task that is cancelled once is met on its way at most once."""
@@ -115,8 +121,25 @@ def _task_loop(process: ProcessRecording, held: HeldTask) -> CancelLoop:
     tid, thread = _loop_thread(process, [held.task])
     callback, seen = _who_keeps_running(process, held)
     return CancelLoop(
-        pid=process.pid, tid=tid, thread=thread, scope=None, callback=callback, seen=seen, tasks=(held,), host=held.task
+        pid=process.pid,
+        tid=tid,
+        thread=thread,
+        scope=None,
+        callback=callback,
+        seen=seen,
+        tasks=(held,),
+        host=held.task,
+        related=tuple(_restless_beside(process, held.task)),
     )
+
+
+def _restless_beside(process: ProcessRecording, held: Task) -> list[Task]:
+    """The other task that was running or queued most, again and again: by all that shows it may be what cancels."""
+    looks = process.task_looks
+    met = Counter(task for look in looks for task in {one.task for one in look.callbacks if one.task})
+    others = [(task, count) for task, count in met.most_common() if task != held.address and count >= MET_AGAIN]
+    known = _latest(task for look in looks for task in look.tasks)
+    return [task for task in known if others and task.address == others[0][0]]
 
 
 def _who_keeps_running(process: ProcessRecording, held: HeldTask) -> tuple[str, Share]:
@@ -166,13 +189,15 @@ def _held(process: ProcessRecording, task: Task, states: Sequence[Task]) -> Held
     chain = _usual_chain(states)
     if not user_frame(chain) and not task.is_done:
         chain = _seen_running(process, task.address) or chain
+    known = anatomies(process.functions)
+    catches = (one for one in chain if is_user(one) and swallows(known, one.file, one.line, CANCELLATIONS))
     return HeldTask(
         task=task,
         cancels=counts[-1] - counts[0] if counts else None,
         requests=counts[-1] if counts else None,
         is_done=task.is_done,
         on_its_way=_on_its_way(task, states),
-        stuck=user_frame(chain),
+        stuck=next(catches, None) or user_frame(chain),
         library=library_frame(chain) if chain else None,
     )
 
@@ -184,11 +209,20 @@ def _on_its_way(task: Task, states: Sequence[Task]) -> Share:
 
 
 def _usual_chain(states: Iterable[Task]) -> Stack:
-    """The await chain seen most, one with a line of user code before one without."""
-    chains = Counter(one.chain for one in states if one.chain)
+    """The await chain seen most, one with a line of user code before one without.
+
+    While a task runs, only the outermost part of its chain can be read: that counts only where no look shows more.
+    """
+    seen = Counter(one.chain for one in states if one.chain)
+    chains = Counter({chain: count for chain, count in seen.items() if not any(_is_part(chain, one) for one in seen)})
     with_user = [(count, chain) for chain, count in chains.items() if user_frame(chain)]
     best = max(with_user, default=None, key=lambda one: one[0])
     return best[1] if best else next(iter(dict(chains.most_common(1))), ())
+
+
+def _is_part(chain: Stack, other: Stack) -> bool:
+    """Whether a chain is the outer part of another one; at the same line, since the rest is what is awaited there."""
+    return len(chain) < len(other) and other[len(other) - len(chain) :] == chain
 
 
 def _seen_running(process: ProcessRecording, task: int) -> Stack:

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spindoctor.evidence.anatomy import Attempt, anatomies, attempt_around, counted
+from spindoctor.evidence.anatomy import anatomies, counted
 from spindoctor.evidence.asking import NOTHING_YET, Known, is_counter
+from spindoctor.evidence.attempts import Attempt, attempt_around
 from spindoctor.evidence.refusals import refusals
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.frames import Frame, Stack

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from spindoctor.model.frames import Frame
 from spindoctor.model.recording import Candidate, ProcessRecording, SourceWindow
+from spindoctor.model.tasks import Task, TaskLook
 from spindoctor.probe.sources import SourceReader
 
 MOST_WINDOWS = 120
@@ -52,12 +53,18 @@ def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[Source
 
 
 def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
-    """The whole functions in which threads that burn CPU were seen, or through which their exceptions came."""
+    """The whole functions in which threads that burn CPU were seen, their exceptions and cancelled tasks passed."""
     places = Counter(frame for look in seen.hot_looks for frame in look.stack)
     places.update(frame for failure in seen.failures for frame in failure.places)
+    places.update(frame for look in seen.task_looks for task in _cancelled(look) for frame in task.chain)
     known: set[tuple[str, str, int]] = set()
     for frame, _ in places.most_common(MOST_WINDOWS):
         window = sources.function(frame.file, frame.function, frame.line)
         if window and (frame.file, frame.function, window.first_line) not in known:
             known.add((frame.file, frame.function, window.first_line))
             yield window
+
+
+def _cancelled(look: TaskLook) -> Iterator[Task]:
+    yield from (task for scope in look.scopes if scope.is_cancelled for task in scope.tasks)
+    yield from (task for task in look.tasks if task.must_cancel or task.cancel_requests)

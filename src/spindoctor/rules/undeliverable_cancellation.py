@@ -152,7 +152,9 @@ def _candidates(one: CancelLoop) -> tuple[Culprit, ...]:
 
 def _others(one: CancelLoop) -> tuple[Culprit, ...]:
     tasks = [(held.task, "kept in the same scope") for held in one.tasks[1:]]
-    tasks += [(task, "sibling: in the same scope, or waits for the task that is") for task in one.related]
+    sibling = "sibling: in the same scope, or waits for the task that is"
+    beside = "runs beside it all the time, and may be what cancels it"
+    tasks += [(task, sibling if one.scope else beside) for task in one.related]
     places = [(task, note, next(iter(task.chain), None) or task.defined) for task, note in tasks]
     return tuple(
         Culprit(
@@ -170,9 +172,9 @@ def _others(one: CancelLoop) -> tuple[Culprit, ...]:
 
 
 def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figure, ...]:
-    state = "done" if held.is_done else "pending"
+    state, where = "done" if held.is_done else "pending", " in the scope" if one.scope else ""
     figures = [
-        Figure("held_task_state", f"state of task {held.task.name} in the scope", state, "", "task object"),
+        Figure("held_task_state", f"state of task {held.task.name}{where}", state, "", "task object"),
         Figure(
             "on_its_way", "slow looks with a cancellation on its way to it", str(held.on_its_way), "", "task object"
         ),
