@@ -89,6 +89,10 @@ def test_what_stands_behind_a_condition_is_work_where_it_is_met() -> None:
     assert told(GUARDED, at(11, 12, 13, 13)).works == Share(2, 4)
 
 
+def test_the_different_ways_are_counted() -> None:
+    assert told(GUARDED, at(11, 12, 12, 12)).ways == Share(2, 4)
+
+
 def test_a_call_whose_result_nobody_looks_at_is_work() -> None:
     found = told(WORKING, at(11, 12, 12, 12))
 

@@ -68,6 +68,7 @@ class Asking:
 
     repeats: Share = NO_LOOKS
     turns: int = 0
+    ways: Share = NO_LOOKS
     asks: Share = NO_LOOKS
     works: Share = NO_LOOKS
     asked: tuple[str, ...] = ()
@@ -106,6 +107,7 @@ def asking(stacks: Sequence[Stack], hot: Sequence[HotLook], caught: Sequence[str
     return Asking(
         repeats=_repeats(hot, circle.depth, counted(circle.loop)),
         turns=sum(1 for one, two in itertools.pairwise(circle.stacks) if one != two),
+        ways=Share(len(set(circle.stacks)), len(circle.stacks)),
         asks=Share(steps.count(Step.ASKS), len(steps)),
         works=Share(sum(step not in {Step.ASKS, Step.PASSES} for step in steps), len(steps)),
         asked=tuple(word for word, _ in asked.most_common(4)) or ("a bare condition",),

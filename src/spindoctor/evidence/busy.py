@@ -103,6 +103,7 @@ def _thread(  # noqa: PLR0913, PLR0917 - all that is known of the process, and t
         calls_there=_calls_there(still, lines),
         repeats=asks.repeats,
         turns=asks.turns,
+        ways=asks.ways,
         asks=asks.asks,
         works=asks.works,
         asked=asks.asked,

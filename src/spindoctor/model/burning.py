@@ -36,8 +36,8 @@ class BusyThread:
 
     Of the looks at what its frames hold, `repeats` are those in which all hold what they have held before. Of the looks
     on the CPU inside the loop that it goes round in, `asks` are those at a question, `works` those at work (the rest
-    passes), and `turns` counts those in which the stack stood elsewhere than in the look before; without looks where
-    no loop is known. `asked` says what is asked. `caught` counts exceptions by type.
+    passes), `turns` counts those in which the stack stood elsewhere than in the look before, and `ways` the different
+    stacks among them; without looks where no loop is known. `asked` says what is asked. `caught` counts exceptions by type.
     """
 
     pid: int
@@ -61,6 +61,7 @@ class BusyThread:
     calls_there: bool = True
     repeats: Share = NO_LOOKS
     turns: int = 0
+    ways: Share = NO_LOOKS
     asks: Share = NO_LOOKS
     works: Share = NO_LOOKS
     asked: tuple[str, ...] = ()

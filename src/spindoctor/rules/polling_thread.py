@@ -4,7 +4,7 @@
 A thread used, or queued for, half a core or more and hardly slept (or napped a thousand times a second). It went round
 in one loop, and at the lines of that loop, and of the functions that it calls, it was met only where something is
 asked: a condition, a variable that a condition looks at, a call that failed with "not yet" (`queue.Empty`,
-`BlockingIOError`). What would be done if the answer were another was not reached. And next to nothing that its code
+`BlockingIOError`). The same few stacks came back. What would be done if the answer were another was not reached. And next to nothing that its code
 can see changed.
 
 ## Why it hurts
@@ -65,6 +65,10 @@ MAX_WORKS = 0.1
 MIN_TURNS = 5
 """The stack stood elsewhere five times: it goes round."""
 
+MOST_WAYS = 0.4
+"""Different stacks, of the looks at it: one question leads the same few ways (a third, at most, of 43 pollers'); what a
+library is asked to do, such as to run the next test, leads another way nearly each time (half and more)."""
+
 MOST_STILL = 0.97
 """Several instructions of one line are a circle too; a single one is a native call (`native-hot`)."""
 
@@ -121,7 +125,7 @@ def _waits(one: Spin) -> bool:
 
 def _polls(one: BusyThread) -> bool:
     turns = one.turns >= MIN_TURNS or one.still.ratio <= MOST_STILL or one.system_share >= TURNS_IN_KERNEL
-    asks = one.asks.low >= MIN_ASKS and one.works.ratio <= MAX_WORKS
+    asks = one.asks.low >= MIN_ASKS and one.works.ratio <= MAX_WORKS and one.ways.ratio <= MOST_WAYS
     needed = MIN_REPEATS_ASKING if one.asks.low >= MOSTLY_ASKS else MIN_REPEATS
     return turns and asks and one.repeats.low >= needed
 
@@ -160,6 +164,7 @@ def _evidence(one: BusyThread, asked: str) -> tuple[Figure, ...]:
         Figure("asks", "looks at a question, of those in its loop", str(one.asks), "", "stacks and source"),
         Figure("works", "looks at work", str(one.works), "", "stacks and source"),
         Figure("asked", "what it calls or stands at", asked, "", "stacks and source"),
+        Figure("ways", "different stacks among these looks", str(one.ways), "", "stacks"),
         Figure("turns", "times that the stack stood elsewhere than before", one.turns, "times", "stacks"),
         Figure("system", "share of its CPU in system calls", round(one.system_share, 2), "", "/proc/PID/task/TID/stat"),
         Figure("asleep", "looks in which it slept", str(one.asleep), "", "/proc/PID/task/TID/syscall"),
