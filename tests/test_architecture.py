@@ -21,7 +21,7 @@ ALLOWED = {
     "store": {"model", "errors"},
     "probe": {"model", "errors", "cpython"},
     "rules": {"model", "knowledge"},
-    "diagnose": {"model", "rules", "knowledge"},
+    "judging": {"model", "rules", "knowledge"},
     "shapes": {"model"},
     "redact": {"model"},
     "tui": {"model", "report", "errors"},
@@ -30,7 +30,7 @@ ALLOWED = {
 
 WIRING = {"session", "recorder", "live", "cli", "__main__", "__init__"}
 
-PURE = {"model", "cpython", "evidence", "rules", "diagnose", "report", "shapes", "redact"}
+PURE = {"model", "cpython", "evidence", "rules", "judging", "report", "shapes", "redact"}
 IMPURE_MODULES = {"os", "time", "socket", "subprocess", "pathlib", "shutil", "tempfile", "threading", "random"}
 IMPURE_CALLS = {"print", "open", "input", "exit"}
 

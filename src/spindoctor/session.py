@@ -55,9 +55,9 @@ def _silent(share: float, what: str) -> None:
 
 def diagnose(recording: Recording) -> Report:
     """Judge a recording by all rules. Needs nothing but the recording."""
-    from spindoctor.diagnose import judge, rank, withdraw  # noqa: PLC0415
     from spindoctor.evidence import gather  # noqa: PLC0415
     from spindoctor.evidence.suspects import suspects  # noqa: PLC0415
+    from spindoctor.judging import judge, rank, withdraw  # noqa: PLC0415
     from spindoctor.rules import ALL_RULES  # noqa: PLC0415
 
     packages = {one.pid: dict(one.packages) for one in recording.processes}

@@ -4,8 +4,8 @@
 A thread used, or queued for, half a core or more and hardly slept (or napped a thousand times a second). It went round
 in one loop, and at the lines of that loop, and of the functions that it calls, it was met only where something is
 asked: a condition, a variable that a condition looks at, a call that failed with "not yet" (`queue.Empty`,
-`BlockingIOError`). The same few stacks came back. What would be done if the answer were another was not reached. And next to nothing that its code
-can see changed.
+`BlockingIOError`). The same few stacks came back. What would be done if the answer were another was not reached. And
+next to nothing that its code can see changed.
 
 ## Why it hurts
 A core is gone for nothing. Inside a Python process it also holds the GIL most of the time, so every other thread waits

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from spindoctor.diagnose import judge, rank, withdraw
+import pkgutil
+
+import spindoctor
+from spindoctor.judging import judge, rank, withdraw
 from spindoctor.model.burning import BusyThreads
 from spindoctor.model.facts import Load, Loops, Others, Pools
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
@@ -178,3 +181,9 @@ def _at(line: int, severity: Severity = "warning") -> Found:
 
 def _by_task(task: str, cores: float) -> Found:
     return Found((Finding("it is so", "critical", "high", Cost(cores=cores), Culprit(pid=100, task=task)),))
+
+
+def test_the_front_door_stays_a_function_after_it_was_used() -> None:
+    """A module of the same name would take the function's place in the package as soon as it is imported."""
+    for module in pkgutil.iter_modules(spindoctor.__path__):
+        assert module.name not in spindoctor.__all__
