@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from spindoctor.diagnose import judge, rank
 from spindoctor.evidence import BUILDERS, gather
 from spindoctor.evidence.suspects import suspects
+from spindoctor.judging import judge, rank
 from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Clear, Found, Unsure
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Machine, Process, Socket, Target

@@ -24,8 +24,8 @@ from recordings import (
     user,
 )
 
-from spindoctor.diagnose import judge, rank
 from spindoctor.evidence import gather
+from spindoctor.judging import judge, rank
 from spindoctor.model.outcome import Finding, Found, Outcome
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording, ThreadUse

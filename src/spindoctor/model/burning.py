@@ -36,7 +36,7 @@ class BusyThread:
 
     Of the looks at what its frames hold, `repeats` are those in which all hold what they have held before. Of the looks
     on the CPU inside the loop that it goes round in, `asks` are those at a question, `works` those at work (the rest
-    passes); `turns` counts those in which the stack stood elsewhere than in the look before, `ways` the different stacks.
+    passes); `turns` counts those in which the stack stood elsewhere than in the look before, `ways` different stacks.
     All without looks where no loop is known. `asked` says what is asked. `caught` counts exceptions by type.
     """
 
