@@ -13,6 +13,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.probe.crews import CrewReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.job_pools import JobPoolReader
+from spindoctor.probe.locks import may_name_whom
 from spindoctor.probe.pools import Worker
 
 SERVER, QUEUE, CONDITION, BACKLOG, RESULT, POOL, MEMBERS = range(0x100, 0x800, 0x100)
@@ -135,3 +136,15 @@ def test_a_result_that_is_there_keeps_no_pool() -> None:
     get = raw("ApplyResult.get", "/lib/multiprocessing/pool.py", RESULT)
 
     assert JobPoolReader(target(known)).read([Worker(7, (get, BEGIN))]) == []
+
+
+def test_a_thread_that_waits_for_a_result_of_a_job_pool_names_who_is_to_bring_it() -> None:
+    """Other waits of `threading` for a sign name nobody, and are asked once."""
+    signs = [raw("Condition.wait", "/lib/threading.py", 0), raw("Event.wait", "/lib/threading.py", 0)]
+    result = [
+        raw("ApplyResult.wait", "/lib/multiprocessing/pool.py", RESULT),
+        raw("ApplyResult.get", "pool.py", RESULT),
+    ]
+
+    assert may_name_whom([*signs, *result])
+    assert not may_name_whom([*signs, raw("work", "/srv/app.py", 0)])

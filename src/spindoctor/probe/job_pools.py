@@ -64,10 +64,15 @@ class JobPoolReader:
         return value if isinstance(value, int) else None
 
 
+def is_wait(raw: RawFrame) -> bool:
+    """Whether a frame is that of a result's `get` or `wait`."""
+    return raw.frame.file.endswith(FILE) and raw.frame.function.rpartition(".")[2] in WAITS
+
+
 def pool_awaited(interpreter: Interpreter, frames: Sequence[RawFrame]) -> int | None:
     """The pool for whose result this stack waits; None for any other stack, and once the result is there."""
     for raw in frames[:INNER_FRAMES]:
-        if raw.frame.file.endswith(FILE) and raw.frame.function.rpartition(".")[2] in WAITS:
+        if is_wait(raw):
             try:
                 result = interpreter.locals(raw).get("self")
                 pool = interpreter.objects.attributes(result).get("_pool") if result else None

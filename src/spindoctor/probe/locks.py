@@ -20,7 +20,8 @@ from spindoctor.model.locks import SHARED_LOCK, Party, Wait
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.job_pools import pool_awaited
+from spindoctor.probe.job_pools import INNER_FRAMES as RESULT_FRAMES
+from spindoctor.probe.job_pools import is_wait, pool_awaited
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.semaphores import SHARED, is_mutex
 
@@ -107,7 +108,7 @@ class LockReader:
                 return None
             if not _waits_for_a_sign(one.frames):
                 return self._lock(one, scene)
-            if not _may_name_whom(one.frames):
+            if not may_name_whom(one.frames):
                 self._idle[one.tid] = one.frames
                 return None
             return self._sign(one, scene)
@@ -325,9 +326,10 @@ def _waits_for_a_sign(frames: Sequence[RawFrame]) -> bool:
     return frames[0].frame.file.endswith(SIGNALS_FILES) and not _enters(frames[0])
 
 
-def _may_name_whom(frames: Sequence[RawFrame]) -> bool:
+def may_name_whom(frames: Sequence[RawFrame]) -> bool:
     """Whether a thread that waits for a sign stands in a function that names who is to give it."""
-    return _name(frames[0]) in JOINS or any(_name(raw) in RESULTS for raw in frames[1:INNER_FRAMES])
+    names_one = _name(frames[0]) in JOINS or any(_name(raw) in RESULTS for raw in frames[1:INNER_FRAMES])
+    return names_one or any(map(is_wait, frames[:RESULT_FRAMES]))
 
 
 def _with_holders(wait: Wait, held: Sequence[Hold], waiters: Collection[Party]) -> Wait:
