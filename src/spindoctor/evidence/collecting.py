@@ -26,8 +26,10 @@ def collecting(recording: Recording) -> Collectors | Missing:
 
 
 def _of_process(process: ProcessRecording, seconds: float) -> list[Collector]:
-    looks = looks_by_thread(process.samples)
-    found = (_of_thread(process, use, looks.get(use.tid, ()), seconds) for use in process.threads)
+    during = (sample for sample in process.samples if sample.is_collecting)
+    suspects = {look.tid for sample in during for look in sample.threads if look.has_gil}
+    looks = looks_by_thread(process.samples) if suspects else {}
+    found = (_of_thread(process, use, looks[use.tid], seconds) for use in process.threads if use.tid in suspects)
     return [one for one in found if one]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spindoctor.evidence.cpu import running_moments
-from spindoctor.evidence.sites import Namer, group, looks_by_thread
+from spindoctor.evidence.sites import Namer, group
 from spindoctor.model.facts import Gil, GilThread, GilUse, Site
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
@@ -27,7 +27,10 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
     waits = [sum(1 for look in sample.threads if look.waits_for_gil) for sample in process.samples]
     switches = process.samples[-1].gil_switches - process.samples[0].gil_switches
     namer = Namer(process)
-    looks = {tid: [look for _, look in met] for tid, met in looks_by_thread(process.samples).items()}
+    looks: dict[int, list[ThreadLook]] = {}
+    for sample in process.samples:
+        for look in sample.threads:
+            looks.setdefault(look.tid, []).append(look)
     threads = [_thread(process, use, looks.get(use.tid, []), seconds, namer) for use in process.threads]
     return Gil(
         pid=process.pid,
