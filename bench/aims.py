@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from figures import Paired, Spread, paired, ratio, spread
-from runs import OURS, Run
+from runs import OURS, STACKS, Run
 
 HELP = "help"
 CURVE = ("threads-1", "threads-10", "threads-100", "threads-1000", "tasks-10", "tasks-100", "tasks-1000", "tasks-10000")
@@ -57,15 +57,20 @@ def _pythons(runs: Iterable[Run], workload: str, reader: str) -> list[str]:
 
 def _cheaper(runs: Sequence[Run]) -> list[Aim]:
     found = []
-    for peer, most, wanted in (
-        ("py-spy", MOST_OF_PY_SPY, "at most 1/20 of py-spy's"),
-        ("profiling.sampling", MOST_OF_SAMPLING, "at most 1/2 of profiling.sampling's"),
+    for mine, peer, most, wanted in (
+        (OURS, "py-spy", MOST_OF_PY_SPY, "at most 1/20 of py-spy's"),
+        (STACKS, "py-spy", MOST_OF_PY_SPY, "at most 1/20 of py-spy's"),
+        (OURS, "profiling.sampling", MOST_OF_SAMPLING, "at most 1/2 of profiling.sampling's"),
+        (STACKS, "profiling.sampling", MOST_OF_SAMPLING, "at most 1/2 of profiling.sampling's"),
     ):
         for python in _pythons(runs, "founding", peer):
-            ours, theirs = (spread(one.cores for one in of(runs, "founding", python, name)) for name in (OURS, peer))
+            ours, theirs = (spread(one.cores for one in of(runs, "founding", python, name)) for name in (mine, peer))
+            if mine != OURS and ours is None:
+                continue
             share = ratio(ours, theirs)
             told = f"{100 * _middle(ours):.2f} % to {100 * _middle(theirs):.2f} %: {share:.3f}" if share else ""
-            what = f"own CPU at 100 looks a second, founding shape, Python {python}"
+            reads = "" if mine == OURS else f"{mine}, "
+            what = f"own CPU at 100 looks a second, {reads}founding shape, Python {python}"
             found.append(Aim(what, wanted, told, None if share is None else share <= most))
     return found
 

@@ -23,8 +23,9 @@ the others.
 - Measured at commit {commits}.
 - Readers: {versions}.
 
-The readers do not do the same work: spindoctor also reads tasks, locks, pools and descriptors, judges them and gives a
-verdict; the others write stacks to a file. py-spy stops the target for each look, the others do not.
+The readers do not do the same work: `spindoctor diagnose` also reads tasks, locks, pools and descriptors, judges them
+and gives a verdict; the others write stacks to a file, and so does `spindoctor record`, with tasks and requests in
+them. py-spy stops the target for each look, the others do not.
 """
 WORDS = """## What the columns say
 

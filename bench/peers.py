@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import debian_root
 from pythons import Interpreter
-from runs import ASKED_HZ, OURS
+from runs import ASKED_HZ, OURS, STACKS
 
 FAMILY = "workers-16"
 """The workload in which readers are asked to look at children too."""
@@ -100,6 +100,13 @@ def recorded_looks(said: str, output: Path) -> tuple[float | None, int | None]:
     return (torn + missed) / max(1, recording.looks + missed), moments
 
 
+def stacks_looks(said: str, output: Path) -> tuple[float | None, int | None]:
+    """`298 looks in 3.0 s; wrote ...`; folded stacks do not tell which looks failed."""
+    del output
+    found = re.search(r"(\d+) looks? in ", said)
+    return None, int(found[1]) if found else None
+
+
 def py_spy_looks(said: str, output: Path) -> tuple[float | None, int | None]:
     """`Samples: 291 Errors: 3`, which counts threads that run, so its looks are not told."""
     del output
@@ -135,6 +142,11 @@ def no_share(output: Path) -> None:
 def _spindoctor(asked: Asked) -> list[str]:
     program = [sys.executable, "-m", "spindoctor", "diagnose", str(asked.pid), "--json", "-q"]
     return [*program, "--seconds", str(asked.seconds), "--rate", str(ASKED_HZ), "--save", str(asked.output)]
+
+
+def _stacks(asked: Asked) -> list[str]:
+    program = [sys.executable, "-m", "spindoctor", "record", str(asked.pid), "--format", "folded"]
+    return [*program, "--seconds", str(asked.seconds), "--rate", str(ASKED_HZ), "-o", str(asked.output)]
 
 
 def _py_spy(asked: Asked) -> list[str]:
@@ -224,6 +236,7 @@ PEERS_BY_NAME = {
     one.name: one
     for one in (
         Peer(OURS, _spindoctor, recorded_share, recorded_looks, frozenset({0, 1})),
+        Peer(STACKS, _stacks, folded_share, stacks_looks),
         Peer("py-spy", _py_spy, folded_share, py_spy_looks, version=lambda _: _says_version(tool("py-spy"))),
         Peer(
             "profiling.sampling", _sampling, folded_share, sampling_looks, version=_sampling_version, runs_inside=True

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 OURS = "spindoctor"
+STACKS = "spindoctor record"
+"""Our own reader of stacks, which judges nothing: what the others do, it does."""
+
 ASKED_HZ = 100
 """Looks a second that every reader is asked for."""
 
