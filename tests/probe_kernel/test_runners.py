@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from spindoctor.probe import runners
-from spindoctor.probe.runners import AWAKE_LOOKS, SWEEP_S, Runners
+from spindoctor.probe.runners import AWAKE_LOOKS, FIRST_LOOKS, SWEEP_S, Runners
 
 MAIN, SLEEPER = 10, 11
 
@@ -101,3 +101,19 @@ def test_a_thread_that_has_ended_is_named(watched: tuple[Runners, FakeClock]) ->
     found.look(NOW_S + SWEEP_S)
 
     assert found.ended == {SLEEPER}
+
+
+def test_who_is_there_at_the_beginning_and_sleeps_is_asked_for_a_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two sweeps; a thousand threads that wait would each be asked at every look."""
+    monkeypatch.setattr(runners, "ThreadClock", FakeClock)
+    found = Runners(1)
+    clock = found._clock
+    assert isinstance(clock, FakeClock)
+
+    for number in range(AWAKE_LOOKS):
+        found.look(number / 100)
+        found._due_s = 10.0
+        clock.run(MAIN, 5)
+
+    asked = [SLEEPER in tids for tids in clock.asked]
+    assert asked == [True] * (1 + FIRST_LOOKS) + [False] * (AWAKE_LOOKS - 1 - FIRST_LOOKS)

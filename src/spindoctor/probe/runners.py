@@ -80,7 +80,7 @@ class Runners:
 
     def _sweep(self, at_s: float) -> dict[int, int]:
         began_s = time.thread_time()
-        looks = 0 if self._clocks else AWAKE_LOOKS - FIRST_LOOKS
+        looks = 0 if self._clocks else AWAKE_LOOKS - FIRST_LOOKS + 1
         clocks = self._clock.look()
         self.ended = frozenset(self._clocks.keys() - clocks.keys())
         for tid in self.ended:
