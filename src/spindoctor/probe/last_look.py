@@ -28,6 +28,10 @@ class LastLook:
         """The frames of every thread that is there, innermost first."""
         return {tid: stack.frames for tid, stack in self.stacks.items() if tid in self.looks}
 
+    def there(self) -> dict[int, RawStack]:
+        """The stack of every thread that is there: those that have ended are kept for what is read at the end."""
+        return {tid: stack for tid, stack in self.stacks.items() if tid in self.looks}
+
     def running(self) -> dict[int, tuple[RawFrame, ...]]:
         """The frames of the threads that ran since the look before."""
         return {tid: self.stacks[tid].frames for tid, look in self.fresh.items() if look.ran_ns}

@@ -144,7 +144,6 @@ class ProcessWatch:
         """Bring the looks at threads that have not run up to date: those that ran or had the GIL a look ago."""
         for tid in self._runners.ended.intersection(self._last.looks):
             del self._last.looks[tid]
-            self._last.stacks.pop(tid, None)
         self._roster.forget(self._runners.ended)
         holder = self._roster.tids.get(gil.holder, 0)
         for tid in {*self._last.fickle, holder} - fresh.keys():
@@ -232,7 +231,7 @@ class ProcessWatch:
                 if self._extras.is_profile:
                     self.task_looks.append(self._tasks.look_at_chains(at_s, looks))
                     return
-                look = self._tasks.look(at_s, loops, self._last.stacks, looks, self._last.holders)
+                look = self._tasks.look(at_s, loops, self._last.there(), looks, self._last.holders)
                 self.task_looks.append(self._with_waits(look, loops))
                 self._last.holders = {}
                 self._overdue()
