@@ -105,7 +105,7 @@ Tasks, each below what awaits it, the outermost call first
           await beat()
   + Task-2: beat
     stands above already: more than one task awaits it
-  and 2 tasks that were not read: they had ended, or there are too many
+  and 2 more tasks, not read: ended meanwhile, or there are too many
 
 also in this service: pid 4243 (--family shows all)
 note: one process could not be read

@@ -6,6 +6,9 @@ import sys
 
 from spindoctor import __version__
 
+INTERRUPTED = 130
+"""`ExitCode.INTERRUPTED`, before it can be imported."""
+
 
 def main() -> None:
     """The `spindoctor` command. Always exits, with one of `ExitCode`."""
@@ -13,6 +16,10 @@ def main() -> None:
     if arguments == ["--version"]:
         sys.stdout.write(f"spindoctor {__version__}\n")
         sys.exit(0)
-    from spindoctor.cli.endings import run  # noqa: PLC0415 - what a version costs is the interpreter's start alone
+    try:
+        from spindoctor.cli.endings import run  # noqa: PLC0415 - what a version costs is the interpreter's start alone
 
-    sys.exit(run(arguments))
+        code = run(arguments)
+    except KeyboardInterrupt:  # while our own modules are loaded: there is nothing yet to write or to end
+        code = INTERRUPTED
+    sys.exit(code)

@@ -114,7 +114,7 @@ class _View:
             self._tree(tree, 0)
         if told < self._process.task_count:
             left = self._process.task_count - told
-            words = f"and {count(left, 'task')} that were not read: they had ended, or there are too many"
+            words = f"and {count(left, 'more task', 'more tasks')}, not read: ended meanwhile, or there are too many"
             self._page.say(words, style="dim", indent=2)
 
     def _tree(self, tree: Tasks, depth: int) -> None:

@@ -12,7 +12,7 @@ from spindoctor.model.recording import Candidate
 from spindoctor.report.words import bounded, cores, moment, percent, seconds, sentence, shortened
 
 NOTHING_WRONG = "nothing-wrong"
-NO_LOAD = "no load: nothing to diagnose"
+NO_LOAD = ("no load: nothing to diagnose", "little load: nothing to diagnose")
 """What `nothing-wrong` answers for a service that had nothing to do: that is no sign of health."""
 
 PEGGED_CORES = 0.9
@@ -89,7 +89,7 @@ def _answer(report: Report) -> str:
 def _silence(report: Report) -> str:
     idle = report.outcomes.get(NOTHING_WRONG)
     if isinstance(idle, Unsure) and idle.why.startswith(NO_LOAD):
-        return NO_LOAD
+        return idle.why.partition(" (")[0]
     passed, lacking = len(cleared_rules(report)), len(unchecked(report))
     if not passed:
         return f"nothing could be checked, {count(lacking, 'check')} lacked evidence"

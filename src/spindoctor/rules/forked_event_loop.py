@@ -63,13 +63,13 @@ def _finding(one: SharedEpoll) -> Finding:
         claim=_claim(one, spins=spins),
         severity="critical" if spins else "warning",
         confidence="high",
-        cost=Cost(cores=one.spinner_cores if spins else 0.0, loop_share=1.0 if spins else 0.1),
+        cost=Cost(cores=one.spinner_cores if spins else 0.0, loop_share=1.0 if spins else 0.0),
         culprit=_culprit(one, spins=spins),
         culprits=_culprits(one),
         evidence=_evidence(one),
         against=() if spins else ("none of the processes is spinning at the moment",),
         fix=FIX,
-        now=("The spin ends when the process that owns the connection reads or closes it.",),
+        now=("The spin ends when the process that owns the connection reads or closes it.",) if spins else (),
         explains="the core burned by a process that has no request"
         if spins
         else "requests that can hang or be served late",
@@ -85,7 +85,7 @@ def _deaf(one: SharedEpoll) -> Finding:
         f"{', '.join(one.unserved)}; their event loops wait elsewhere, nobody accepts, {one.backlog} connections wait",
         severity="critical",
         confidence="high",
-        cost=Cost(loop_share=1.0, waiting=one.backlog),
+        cost=Cost(waiting=one.backlog),
         culprit=_culprit(one, spins=False),
         culprits=tuple(Culprit(pid=pid, note="holds the epoll and does not wait in it") for pid, _ in one.members[1:]),
         evidence=(
@@ -124,7 +124,9 @@ def _culprit(one: SharedEpoll, *, spins: bool) -> Culprit:
         function=listen.function if listen else None,
         file=listen.file if listen else None,
         line=listen.line if listen else None,
-        note="the line that makes the loop before the fork" if listen else "the source does not show where it forks",
+        note="the line that makes the loop before the fork"
+        if listen
+        else "no line of the source is known to make it before a fork",
     )
 
 

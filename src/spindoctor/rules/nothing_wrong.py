@@ -18,7 +18,8 @@ whether they hang or wait by right cannot be told. Requests that are kept in a s
 the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request showed.
 
 ## Missed alarms
-A service without load shows nothing: then the answer is "no load: nothing to diagnose", not that all is well. A thread
+A service without load shows nothing: then the answer is "no load: nothing to diagnose" (or "little load", where
+it is woken often and for next to nothing), not that all is well. A thread
 that burns a core by right is named, not judged.
 """
 
@@ -29,6 +30,9 @@ from spindoctor.model.counting import count
 from spindoctor.model.facts import Load, Others, Site
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
+
+TIMERS_WAKE = 0.2
+"""Servers without a client wake ten times a second for their timers, in one look of ten; more is somebody's work."""
 
 IDLE_CORES = 0.02
 """An idle event loop with a few timers stays below 2 % of a core."""
@@ -97,10 +101,15 @@ def _unusable(load: Load) -> str:
         )
     if load.cores < IDLE_CORES and not load.requests:
         return (
-            f"no load: nothing to diagnose ({load.cores:.3f} cores, no request in progress in the looks, "
-            f"connections: {_connections(load)}, tasks: {load.tasks}); look again while it is in use"
+            f"{_how_little(load)}: nothing to diagnose ({load.cores:.3f} cores, a thread ran in {load.active_looks}, "
+            f"no request in progress in the looks, connections: {_connections(load)}, tasks: {load.tasks}); look "
+            "again while it is in use"
         )
     return ""
+
+
+def _how_little(load: Load) -> str:
+    return "little load" if load.active_looks.ratio >= TIMERS_WAKE else "no load"
 
 
 def _signs(others: Others) -> str:
