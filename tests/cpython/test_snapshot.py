@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from spindoctor.cpython.memory import Copier, Range
+import pytest
+
+from spindoctor.cpython.memory import Copier, Image, Range
 from spindoctor.cpython.snapshot import EPOCH, Snapshot
 from spindoctor.errors import Unreadable
 from spindoctor.probe.memory import ProcessMemory
@@ -152,3 +154,15 @@ def test_nothing_can_be_asked_for() -> None:
         snapshot.take()
         assert (snapshot.read(4096, 0), snapshot.read_many([(4096, 0)])) == (b"", [b""])
         snapshot.drop()
+
+
+def test_an_address_that_no_program_has_is_never_copied() -> None:
+    snapshot = Snapshot(Image([(0x1000, bytes(8))]))
+    for _ in range(3):
+        snapshot.take()
+        with pytest.raises(Unreadable):
+            snapshot.read((1 << 64) + 8, 8)
+        with pytest.raises(Unreadable):
+            snapshot.read_many([((1 << 64) - 8, 8)])
+
+    assert snapshot.read(0x1000, 8) == bytes(8)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cases import image_blocks, interpreter_of, read_image
 
-from spindoctor.cpython.frames import OWNED_BY_GENERATOR
+from spindoctor.cpython.frames import OWNED_BY_GENERATOR, RawFrame
 from spindoctor.cpython.memory import Image, Range
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import Misread
@@ -19,11 +19,12 @@ VERSIONS = [f"3.{minor}" for minor in range(8, 16)]
 
 
 class Changing:
-    """An image in which words can be changed; counts how often it is read."""
+    """An image in which words can be changed, at once or when one of them has been read; counts its reads."""
 
     def __init__(self, recorded: dict[str, Any]) -> None:
         self._image = Image(image_blocks(recorded))
         self.words: dict[int, int] = {}
+        self.later: dict[int, int] = {}
         self.calls = 0
 
     def read(self, address: int, size: int) -> bytes:
@@ -33,7 +34,10 @@ class Changing:
     def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return each range as it is by now."""
         self.calls += 1
-        return [self._changed(address, self._image.read(address, size)) for address, size in ranges]
+        found = [self._changed(address, self._image.read(address, size)) for address, size in ranges]
+        if any(address <= place < address + size for place in self.later for address, size in ranges):
+            self.words |= self.later
+        return found
 
     def _changed(self, address: int, block: bytes) -> bytes:
         changed = bytearray(block)
@@ -55,6 +59,18 @@ def reader(recorded: dict[str, Any]) -> tuple[Interpreter, Changing, int]:
     interpreter = interpreter_of(recorded, memory)
     main = recorded["told"]["main"]
     return interpreter, memory, next(one.address for one in interpreter.threads() if one.pthread_id == main)
+
+
+def code_word(interpreter: Interpreter, frame: RawFrame) -> int:
+    """Where a frame keeps its code object."""
+    layout = interpreter.layout
+    is_modern = "interpreter_frame.executable" in layout
+    return frame.address + layout["interpreter_frame.executable" if is_modern else "frame_object.f_code"]
+
+
+def coroutine_place(stack: RawStack) -> int:
+    """The place of the innermost coroutine on a stack."""
+    return next(place for place, raw in enumerate(stack.frames) if raw.owner == OWNED_BY_GENERATOR)
 
 
 def caller_word(interpreter: Interpreter, stack: RawStack) -> int:
@@ -87,6 +103,33 @@ def test_a_generator_without_caller_gets_the_one_it_had(recorded: dict[str, Any]
     assert stack.frames == whole.frames
     assert stack.is_spliced
     assert stack.is_complete
+
+
+def test_a_generator_is_not_put_above_another_function_in_its_callers_frame(recorded: dict[str, Any]) -> None:
+    interpreter, memory, main = reader(recorded)
+    whole = interpreter.stack(main)
+    place = coroutine_place(whole)
+    memory.words[caller_word(interpreter, whole)] = 0
+    memory.words[code_word(interpreter, whole.frames[place + 1])] = whole.frames[-1].code
+
+    stack = interpreter.stack(main)
+
+    assert stack.frames == whole.frames[: place + 1]
+    assert not stack.is_complete
+    assert not stack.is_spliced
+
+
+def test_a_stack_ends_where_a_frame_was_another_functions_by_the_second_copy(recorded: dict[str, Any]) -> None:
+    whole = reader(recorded)
+    known = whole[0].stack(whole[2])
+    interpreter, memory, main = reader(recorded)
+    moved = known.frames[: coroutine_place(known) + 1]
+    memory.later = {code_word(interpreter, raw): known.frames[-1].code for raw in moved}
+
+    stack = interpreter.stack(main)
+
+    held = coroutine_place(known) if "interpreter_frame.previous" in interpreter.layout else 1  # before 3.11 no chunk
+    assert stack == RawStack(known.frames[:held], is_complete=False)
 
 
 def test_a_generator_whose_caller_was_never_seen_ends_an_incomplete_stack(recorded: dict[str, Any]) -> None:

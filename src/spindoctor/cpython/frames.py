@@ -72,13 +72,19 @@ def _interpreter_frame(layout: Layout) -> Callable[[bytes, int], tuple[int, int,
 
 def _heap_frame(layout: Layout) -> Callable[[bytes, int], tuple[int, int, int, int]]:
     back, code, generator, last = (layout[f"frame_object.{n}"] for n in ("f_back", "f_code", "f_gen", "f_lasti"))
+    has_state = "frame_object.f_state" in layout
+    state = layout["frame_object.f_state" if has_state else "frame_object.f_executing"]
+    executing = layout.constants["frame_state.executing"] if has_state else 1
     unit = WORDCODE_UNIT[layout.minor]
     words, number = struct.Struct("<Q").unpack_from, struct.Struct("<i").unpack_from
 
     def parse(buffer: bytes, position: int) -> tuple[int, int, int, int]:
-        owner = OWNED_BY_GENERATOR if words(buffer, position + generator)[0] else OWNED_BY_THREAD
+        previous = words(buffer, position + back)[0]
+        # a generator that has ended no longer has its frame: nobody calls it, and it does not run
+        is_left = not previous and buffer[position + state] != executing
+        owner = OWNED_BY_GENERATOR if is_left or words(buffer, position + generator)[0] else OWNED_BY_THREAD
         instruction = number(buffer, position + last)[0] * unit
-        return words(buffer, position + code)[0], words(buffer, position + back)[0], instruction, owner
+        return words(buffer, position + code)[0], previous, instruction, owner
 
     return parse
 

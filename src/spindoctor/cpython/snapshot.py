@@ -25,6 +25,9 @@ MAX_BYTES = 1 << 22
 MAX_RANGES = 900
 """Below IOV_MAX, 1024: a copy is one system call."""
 
+BEYOND = 1 << 63
+"""The kernel's half of the addresses begins here: what is asked for there was misread, and cannot be copied."""
+
 EPOCH = 64
 """Copies after which it is asked which ranges are still in use."""
 
@@ -142,14 +145,14 @@ class _Wishes:
 
     def want(self, ranges: Sequence[Range]) -> None:
         """Have these in the next copy."""
-        self._wanted.update(one for one in ranges if one[1])
+        self._wanted.update(one for one in ranges if one[1] and one[0] < BEYOND)
         self._is_stale = True
 
     def _learn(self, one: Range) -> None:
         """Copy this range next time if it was missed before: most of what is read once is never read again."""
         if one not in self._missed:
             self._missed.add(one)
-        elif one[1] <= MAX_RANGE and one not in self._wanted:
+        elif one[0] < BEYOND and one[1] <= MAX_RANGE and one not in self._wanted:
             self._wanted.add(one)
             self._is_stale = True
 
