@@ -27,6 +27,16 @@ print("ready", flush=True)
 asyncio.run(main())
 """
 
+HEADLESS = """
+import ctypes, signal, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
+print("ready", flush=True)
+signal.sigwait([signal.SIGUSR1])
+ctypes.CDLL(None).pthread_exit(None)
+"""
+"""Its first thread ends at a signal, and leaves another one."""
+
 
 @pytest.fixture
 def service() -> Iterator[subprocess.Popen[str]]:
@@ -62,6 +72,19 @@ def test_what_was_seen_before_the_end_is_reported(
     assert any("ended while it was looked at" in note for note in report["notes"])
     assert "What was seen until then follows" in remarks
     assert code in {0, 1}
+
+
+def test_a_first_thread_that_ends_alone_is_no_end_of_the_process() -> None:
+    with subprocess.Popen([sys.executable, "-c", HEADLESS], stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout
+            assert service.stdout.readline() == "ready\n"
+            _, out, remarks = looked_at(service, signal.SIGUSR1, 0.7)
+        finally:
+            service.kill()
+
+    assert any("The first thread of process" in note for note in json.loads(out)["notes"])
+    assert f"try: See which of its threads burns: top -H -p {service.pid}" in remarks
 
 
 def test_a_stopped_service_is_told_with_what_lets_it_go_on(service: subprocess.Popen[str]) -> None:

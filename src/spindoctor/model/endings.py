@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 _STOPPED = " is stopped and does nothing"
+_HEADLESS = "; others go on, and their memory can no longer be read"
 _REPLACED = " became another program (exec)"
 
 
 def ended(pid: int) -> str:
     """The process is no more."""
     return f"Process {pid} ended while it was looked at."
+
+
+def headless(pid: int) -> str:
+    """The first thread of the process is no more, others go on: the kernel shows neither its memory nor its files."""
+    return f"The first thread of process {pid} ended while it was looked at{_HEADLESS}."
 
 
 def followed(pid: int) -> str:
@@ -35,6 +41,8 @@ def advice(ending: str, pid: int) -> str:
     """The one thing that helps after an ending in the words above."""
     if tells_stop(ending):
         return f"kill -CONT {pid}; then look again: spindoctor diagnose {pid}"
+    if _HEADLESS in ending:
+        return f"See which of its threads burns: top -H -p {pid}"
     if _REPLACED in ending:
         return f"Look at what it is now: spindoctor diagnose {pid}"
     return "Run `spindoctor` to list the Python processes that run now, and look at its successor."

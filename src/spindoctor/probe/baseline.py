@@ -34,12 +34,23 @@ class Baseline:
         try:
             now = read_identity(self._pid)
         except Gone:
-            return endings.ended(self._pid)
+            return self._ended()
         if now == self._identity:
             return None
         if now[0] != self._identity[0]:
             return endings.followed(self._pid)
         return endings.replaced(self._pid)
+
+    def end(self) -> str:
+        """What became of a process whose memory cannot be read any more."""
+        return self.fate() or self._ended()
+
+    def _ended(self) -> str:
+        try:
+            has_others = len(read_threads(self._pid)) > 1
+        except Gone:
+            has_others = False
+        return endings.headless(self._pid) if has_others else endings.ended(self._pid)
 
     def used(self, names: Mapping[int, str]) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
         """What its threads, called by `names` where they have one, and the whole process used since.

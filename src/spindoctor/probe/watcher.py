@@ -101,7 +101,7 @@ class ProcessWatch:
             self._roster.clear()
             self.ended = self._baseline.fate()
         except Gone:
-            self.ended = self._baseline.fate() or endings.ended(self.pid)
+            self.ended = self._baseline.end()
 
     def _look(self, at_s: float) -> Sample:
         ran = self._runners.look(at_s)
@@ -239,7 +239,7 @@ class ProcessWatch:
         except Misread as misread:
             self.missed[f"tasks: {reason(misread)}"] += 1
         except Gone:
-            self.ended = self._baseline.fate() or endings.ended(self.pid)
+            self.ended = self._baseline.end()
 
     def _with_waits(self, look: TaskLook, loops: Sequence[LoopWatch]) -> TaskLook:
         """The slow look, with who waits for whom and at which connections."""
@@ -385,7 +385,7 @@ class ProcessWatch:
         try:
             return read()
         except Gone:
-            self.ended = self._baseline.fate() or endings.ended(self.pid)
+            self.ended = self._baseline.end()
             return None
 
 
