@@ -85,7 +85,7 @@ def _deaf(one: SharedEpoll) -> Finding:
         f"{', '.join(one.unserved)}; their event loops wait elsewhere, nobody accepts, {one.backlog} connections wait",
         severity="critical",
         confidence="high",
-        cost=Cost(waiting=one.backlog),
+        cost=Cost(loop_share=1.0, waiting=one.backlog),
         culprit=_culprit(one, spins=False),
         culprits=tuple(Culprit(pid=pid, note="holds the epoll and does not wait in it") for pid, _ in one.members[1:]),
         evidence=(

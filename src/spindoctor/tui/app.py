@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from rich.text import Text
@@ -126,11 +127,13 @@ class TopApp(App[None]):
         return self.board.sheet(self.view.name) if self.board else None
 
     def _draw(self) -> None:
-        """Show the moment as the view wants it; the cursor stays on its row, as far as that is still there."""
-        try:
-            table = self.screen_stack[0].query_one(DataTable)
-        except NoMatches:
-            return
+        """Show the moment as the view wants it."""
+        with suppress(*TAKEN_DOWN):
+            self._show_moment()
+
+    def _show_moment(self) -> None:
+        """The cursor stays on its row, as far as that is still there."""
+        table = self.screen_stack[0].query_one(DataTable)
         sheet = self._sheet
         if sheet is None or self.board is None:
             return
@@ -289,8 +292,12 @@ class TopApp(App[None]):
             self.call_from_thread(self._message, words)
 
     def _message(self, words: str) -> None:
-        self.screen_stack[0].query_one("#message", Static).update(Text(words))
+        with suppress(*TAKEN_DOWN):
+            self.screen_stack[0].query_one("#message", Static).update(Text(words))
 
+
+TAKEN_DOWN = (NoMatches, IndexError)
+"""How a screen shows that it is being left: its parts go one after the other, while a look may just have ended."""
 
 _OWN = frozenset({"show", "next", "sort", "turn", "freeze", "filter", "drill", "diagnose", "save", "help", "leave"})
 """Actions that belong to the table: other screens and the filter take their keys for themselves."""
