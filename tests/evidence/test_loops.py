@@ -62,7 +62,7 @@ def test_a_runnable_thread_without_a_cpu_neither_computes_nor_waits() -> None:
 def test_turns_are_changes_between_looks() -> None:
     loop = only_loop(at_loop(spinning(1.0), spinning(1.0), spinning(2.0), spinning(5.0)))
 
-    assert loop.turns == 2
+    assert (loop.turns, loop.turn_pairs) == (2, 3)
 
 
 def test_unreadable_turns_are_none() -> None:

@@ -103,6 +103,8 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
     held = _held(looks)
     whole = [look for look in looks if look.thread.is_complete]
     one = _one_callback(whole)
+    seen_turns = [look.loop.turn for look in looks if look.loop.turn is not None]
+    turns = list(itertools.pairwise(seen_turns))
     return Loop(
         pid=namer.pid,
         tid=use.tid,
@@ -124,7 +126,8 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         ready=Share(sum(1 for look in ready if look.loop.ready), len(ready)) if ready else NO_LOOKS,
         one_callback=Share(len(one), of),
         one_callback_s=one[-1].at_s - one[0].at_s if one else 0.0,
-        turns=_turns(looks),
+        turns=sum(1 for first, second in turns if first != second) if seen_turns else None,
+        turn_pairs=len(turns) if seen_turns else None,
         overdue_s=_overdue(looks),
         waits=group([look.moment() for look in waiting], namer, use.tid, of, by_line=True),
         holds=group([look.moment() for look in held], namer, use.tid, of),
@@ -192,11 +195,6 @@ def _is_script(callback: Stack) -> bool:
     return any(frame.function == "<module>" for frame in callback) and not any(
         frame.file.startswith(IMPORTS) for frame in callback
     )
-
-
-def _turns(looks: Sequence[_Seen]) -> int | None:
-    turns = [look.loop.turn for look in looks if look.loop.turn is not None]
-    return sum(1 for one, two in itertools.pairwise(turns) if one != two) if turns else None
 
 
 def _overdue(looks: Sequence[_Seen]) -> float | None:

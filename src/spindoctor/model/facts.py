@@ -40,7 +40,8 @@ class Loop:
     `waiting`: off the CPU inside a callback. `gil`: waiting for the GIL.
     `zero_polls` of `polls` looks inside the selector came with a timeout of zero; `ready` are looks with
     callbacks queued.
-    `turns` counts changes of the loop's turn between looks (None: not readable). `one_callback` is the share of looks
+    `turns` counts changes of the loop's turn between looks (None: not readable), of `turn_pairs` pairs of looks that
+    could be compared (None: of all). `one_callback` is the share of looks
     that the longest unbroken run of one callback fills, `one_callback_s` its span; `goes_on` where the last look is
     still inside it. `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
     nothing else waits for its turn.
@@ -74,6 +75,7 @@ class Loop:
     one_callback_site: Site | None = None
     goes_on: bool = False
     runs_script: bool = False
+    turn_pairs: int | None = None
 
     @property
     def cores(self) -> float:

@@ -183,7 +183,7 @@ class ProcessWatch:
         if not isinstance(stack, RawStack):
             self.missed["a stack changed while it was read"] += 1
             stack = RawStack((), is_complete=False)
-        self._last.stacks[tid] = stack
+        self._last.keep(tid, stack)
         return ThreadLook(
             tid=tid,
             stack=tuple(raw.frame for raw in stack.frames),
@@ -375,7 +375,7 @@ class ProcessWatch:
         if watch is None and (hub := self._hub.with_hub(use)):
             return hub
         if watch is None:
-            stack = self._last.stacks.get(use.tid) if is_worth_asking else None
+            stack = self._last.whole.get(use.tid) if is_worth_asking else None
             found = self._epoll(lambda: epoll_of(self.interpreter, stack.frames)) if stack else None
             return replace(use, loop_epoll=found)
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=self._epoll(watch.epoll_fd))

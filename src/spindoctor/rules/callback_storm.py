@@ -96,6 +96,9 @@ MIN_OTHER_TURNING = 0.3
 MIN_NEW_TURNS = 0.85
 """Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same."""
 
+MIN_READ = 0.5
+"""Variables of a thread that runs cannot be read in a good part of the looks; less than half of them say too little."""
+
 MAX_HELD = 0.1
 """A loop that is held for long now and then is awake for that."""
 
@@ -179,8 +182,9 @@ def _is_awake_for_itself(circle: Circle, loop: Loop) -> bool:
 
 
 def _turns_fast(circle: Circle, loop: Loop) -> bool:
-    """Whether nearly each look that met a function of the user's met it in another turn."""
-    return loop.turns is not None and loop.turns >= MIN_NEW_TURNS * (circle.share.of - 1)
+    """Whether nearly each look that met a function of the user's met it in another turn, as far as turns were read."""
+    pairs = loop.turn_pairs if loop.turn_pairs is not None else circle.share.of - 1
+    return loop.turns is not None and pairs >= MIN_READ * circle.share.of and loop.turns >= MIN_NEW_TURNS * pairs
 
 
 def _system_share(loop: Loop) -> float:
