@@ -6,11 +6,32 @@ from collections.abc import Mapping
 
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model import endings
+from spindoctor.model.process import Process
 from spindoctor.model.recording import ThreadUse
 from spindoctor.probe.identity import read_identity
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.processes import ProcessCounters, read_counters
+from spindoctor.probe.root import is_own_root
 from spindoctor.probe.threads import read_threads, thread_use
+
+
+def attach(process: Process) -> Interpreter:
+    """The interpreter of a process; its files have their places where they are ours, too.
+
+    Raises:
+        DoctorError: it cannot be read, or the process became another program meanwhile.
+    """
+    before = read_identity(process.pid)
+    try:
+        interpreter = Interpreter.attach(process.pid)
+    except DoctorError as error:
+        if read_identity(process.pid) != before:
+            words = endings.replaced(process.pid)
+            raise DoctorError(words, endings.advice(words, process.pid), error.exit_code) from error
+        raise
+    if is_own_root(process.pid):
+        interpreter.place_files(process.cwd)
+    return interpreter
 
 
 class Baseline:

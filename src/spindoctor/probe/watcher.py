@@ -22,20 +22,19 @@ from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import Route, TaskLook
 from spindoctor.probe.applications import OwnCode
-from spindoctor.probe.baseline import Baseline
+from spindoctor.probe.baseline import Baseline, attach
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.hubs import HubWatch
 from spindoctor.probe.identity import is_stopped, read_last_cpu
 from spindoctor.probe.imported import Imported
-from spindoctor.probe.interpreter import Gil, Interpreter
+from spindoctor.probe.interpreter import Gil
 from spindoctor.probe.last_look import LastLook
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pipes import Watched
 from spindoctor.probe.processes import ProcessCounters
 from spindoctor.probe.reactors import epoll_of, may_wait
-from spindoctor.probe.root import is_own_root
 from spindoctor.probe.roster import Roster
 from spindoctor.probe.rounds import RoundWatch
 from spindoctor.probe.runners import Runners
@@ -65,7 +64,7 @@ class ProcessWatch:
         self.process = process
         self.pid = process.pid
         self._extras = extras
-        self.interpreter = _attach(process)
+        self.interpreter = attach(process)
         self._runners = Runners(process.pid)
         self._calls = ThreadCalls(process.pid)
         self._baseline = Baseline(self.interpreter)
@@ -387,11 +386,3 @@ class ProcessWatch:
         except Gone:
             self.ended = self._baseline.end()
             return None
-
-
-def _attach(process: Process) -> Interpreter:
-    """The interpreter of a process; its files have their places where they are ours, too."""
-    interpreter = Interpreter.attach(process.pid)
-    if is_own_root(process.pid):
-        interpreter.place_files(process.cwd)
-    return interpreter
