@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from typing import Annotated
 
 import typer
 
+from spindoctor.cli.options import unknown
 from spindoctor.cli.streams import put, width
-from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.rule import Rule
 from spindoctor.report.page import Page
 from spindoctor.rules import ALL_RULES
@@ -63,6 +62,4 @@ def _rule(slug: str) -> Rule:
     for rule in ALL_RULES:
         if rule.slug == slug.strip().lower():
             return rule
-    alike = difflib.get_close_matches(slug.lower(), _slugs(), n=1)
-    hint = f"spindoctor explain {alike[0]}" if alike else "spindoctor explain, for a list"
-    raise DoctorError(f"there is no mechanism called {slug!r}", hint, ExitCode.USAGE)
+    raise unknown("mechanism", slug, _slugs(), "spindoctor explain", "spindoctor explain")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import typer
 
 import spindoctor
 from spindoctor import __version__
-from spindoctor.cli.options import offered, word_of, words_of
+from spindoctor.cli.options import offered, unknown, word_of, words_of
 from spindoctor.cpython.layout import SUPPORTED
 from spindoctor.errors import DoctorError, ExitCode
 
@@ -98,9 +97,7 @@ def _check(case: str) -> None:
     names = cases()
     known = {*names, *(name.partition("/")[0] for name in names)}
     if known and case not in known:
-        alike = difflib.get_close_matches(case, sorted(known), n=1)
-        hint = f"spindoctor lab run {alike[0]}" if alike else "spindoctor lab, for a list"
-        raise DoctorError(f"there is no case called {case!r}", hint, ExitCode.USAGE)
+        raise unknown("case", case, known, "spindoctor lab run", "spindoctor lab")
 
 
 def _run(arguments: list[str]) -> int:

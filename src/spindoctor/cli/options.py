@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 from spindoctor import session
 from spindoctor.cli.streams import Color
+from spindoctor.errors import DoctorError, ExitCode
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -73,6 +75,13 @@ def words_of(kind: type[Word]) -> str:
 def offered(kind: type[StrEnum]) -> Callable[[], list[str]]:
     """What offers the words to the shell."""
     return lambda: list(kind)
+
+
+def unknown(what: str, name: str, known: Iterable[str], command: str, listing: str) -> DoctorError:
+    """The usage error for a name that is none of those known, with the one that may be meant."""
+    alike = difflib.get_close_matches(name.lower(), sorted(known), n=1)
+    hint = f"{command} {alike[0]}" if alike else f"{listing}, for a list"
+    return DoctorError(f"there is no {what} called {name!r}", hint, ExitCode.USAGE)
 
 
 def pids(incomplete: str) -> list[tuple[str, str]]:

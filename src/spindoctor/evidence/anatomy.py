@@ -13,6 +13,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 
 from spindoctor.model.recording import SourceWindow
 
@@ -88,6 +89,12 @@ class Anatomy:
 
 def anatomies(windows: Iterable[SourceWindow]) -> dict[str, list[Anatomy]]:
     """The functions in these windows by their file; what does not parse is left out."""
+    return _parsed(tuple(windows))
+
+
+@lru_cache(maxsize=16)
+def _parsed(windows: tuple[SourceWindow, ...]) -> dict[str, list[Anatomy]]:
+    """Once for a process, however many of its threads and tasks are asked about; a service has few processes."""
     found: dict[str, list[Anatomy]] = {}
     for window in windows:
         if anatomy := _parse(window):

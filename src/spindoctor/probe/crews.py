@@ -29,7 +29,7 @@ MOST_STEPS = 3
 """From the function's frame to the queue: `self`, its server, the server's pool of threads, the queue."""
 
 MOST_OBJECTS = 60
-"""Reading the attributes of one takes some 0.05 ms, and each crew is asked once."""
+"""A bound for what has no end; each crew is asked once."""
 
 SEVERAL = 2
 """One thread with a queue of its own is a pipeline's stage; a second one shows that they share it."""

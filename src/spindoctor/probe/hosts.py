@@ -75,7 +75,7 @@ def survey(interval_s: float = INTERVAL_S, sleep: Callable[[float], None] = time
 
 
 def running() -> dict[int, str]:
-    """The Python processes of this host with the names of their programs, without measuring; takes some 10 ms."""
+    """The Python processes of this host with the names of their programs, without measuring what they use."""
     found, _ = find_pythons(read_stats(), set())
     return {pid: _name(one) for pid, one in without_us(found).items()}
 
