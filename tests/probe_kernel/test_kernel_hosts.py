@@ -215,6 +215,7 @@ def test_a_hint_is_given_for_any_pid() -> None:
 def test_a_machine_made_from_a_containers_image_is_no_container() -> None:
     assert is_on_disk("27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n")
     assert not is_on_disk("500 400 0:60 / / rw,relatime - overlay overlay rw,lowerdir=/a\n")
+    assert not is_on_disk("71 46 254:0 /var/lib/docker/vfs/dir/e18f / rw,relatime master:1 - ext4 /dev/vda rw\n")
     assert not is_on_disk("")
 
 

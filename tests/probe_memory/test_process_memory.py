@@ -112,6 +112,34 @@ def test_where_the_call_is_missing_the_file_is_read(monkeypatch: pytest.MonkeyPa
     assert memory.read(address, 4) == TEXT[:4]
 
 
+def refusing(*_: int) -> int:
+    ctypes.set_errno(errno.EPERM)
+    return -1
+
+
+def test_where_the_call_alone_is_filtered_the_file_is_read(monkeypatch: pytest.MonkeyPatch, address: int) -> None:
+    monkeypatch.setattr(room, "_process_vm_readv", lambda: refusing)
+
+    memory = open_memory(os.getpid(), address)
+
+    assert isinstance(memory, MemFile)
+    assert memory.read(address, 4) == TEXT[:4]
+
+
+@pytest.mark.parametrize("of_the_file", [Forbidden("no", "help"), Unreadable("no")])
+def test_where_both_ways_are_refused_the_calls_refusal_is_told(
+    monkeypatch: pytest.MonkeyPatch, address: int, of_the_file: Exception
+) -> None:
+    def closed(_pid: int) -> MemFile:
+        raise of_the_file
+
+    monkeypatch.setattr(room, "_process_vm_readv", lambda: refusing)
+    monkeypatch.setattr(room, "MemFile", closed)
+
+    with pytest.raises(Forbidden, match="does not let us read the memory"):
+        open_memory(os.getpid(), address)
+
+
 def test_an_image_gives_what_lies_within_a_block() -> None:
     image = Image([(4096, b"abcdef"), (8192, b"xyz")])
 

@@ -1,6 +1,7 @@
 """The memory of another process, read with process_vm_readv(2): many ranges in one system call, nothing stopped.
 
-Where the kernel offers no such call (some sandboxes filter it), /proc/PID/mem is read instead.
+Where that call fails or is filtered (seccomp profiles of containers refuse it to those without CAP_SYS_PTRACE, their
+own processes included), /proc/PID/mem is read instead: the kernel lets the same people do both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from itertools import chain
 from typing import NoReturn
 
 from spindoctor.cpython.memory import Copier, Memory, Range
-from spindoctor.errors import Unreadable
+from spindoctor.errors import Forbidden, Unreadable
 from spindoctor.probe.failures import forbidden, gone
 
 MAX_RANGES = 1024  # IOV_MAX: more are refused by the kernel (readv(2))
@@ -161,7 +162,7 @@ def open_memory(pid: int, address: int) -> Memory:
 
     Raises:
         Gone: there is no such process.
-        Forbidden: the kernel refuses; the hint names the command that helps here.
+        Forbidden: the kernel refuses both ways; the hint names the command that helps here.
 
     """
     memory = ProcessMemory(pid)
@@ -169,6 +170,17 @@ def open_memory(pid: int, address: int) -> Memory:
         memory.read(address, 8)
     except Unreadable:
         return MemFile(pid)
+    except Forbidden as refused:
+        return _mem_file(pid, address, refused)
+    return memory
+
+
+def _mem_file(pid: int, address: int, refused: Forbidden) -> MemFile:
+    try:
+        memory = MemFile(pid)
+        memory.read(address, 8)
+    except (Forbidden, Unreadable):
+        raise refused from None
     return memory
 
 

@@ -150,11 +150,15 @@ def find_container() -> str | None:
 
 
 def is_on_disk(mountinfo: str) -> bool:
-    """Whether the root directory lies on a disk of its own: a machine made from an image keeps the image's marks."""
+    """Whether the root directory is that of a disk: a machine made from an image keeps the image's marks.
+
+    A container's may be a folder of such a disk (Docker's storage drivers vfs and btrfs).
+    """
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         if before.split()[4:5] == ["/"]:
-            return after.split()[1:2] != [] and after.split()[1].startswith("/dev/")
+            is_device = after.split()[1:2] != [] and after.split()[1].startswith("/dev/")
+            return is_device and before.split()[3] == "/"
     return False
 
 
