@@ -83,3 +83,28 @@ def test_without_such_a_lock_there_is_nothing_to_tell() -> None:
     told = recording(process(ONE, *WANTS))
 
     assert (shared_lock_uses(told), shared_standoffs(told)) == ([], [])
+
+
+FILE = "file 77"
+
+
+def test_a_lock_of_a_file_that_never_changes_hands_stays() -> None:
+    (use,) = shared_lock_uses(seen(lock(ONE, TWO, name=FILE, holder=THREE)))
+
+    assert (use.stays, use.waiters) == (True, 2.0)
+
+
+def test_a_lock_of_a_file_that_somebody_got_who_had_waited_does_not_stay() -> None:
+    """In the second half of the looks the one has it for which it had waited in the first."""
+    told = seen(lock(ONE, TWO, name=FILE, holder=THREE))
+    later = tuple(SharedLook(one.at_s, (lock(TWO, name=FILE, holder=ONE),)) for one in told.shared_looks[2:])
+
+    (use,) = shared_lock_uses(replace(told, shared_looks=(*told.shared_looks[:2], *later)))
+
+    assert not use.stays
+
+
+def test_a_lock_that_is_no_file_s_is_judged_by_its_queue_alone() -> None:
+    (use,) = shared_lock_uses(seen(lock(ONE, TWO, holder=THREE)))
+
+    assert not use.stays

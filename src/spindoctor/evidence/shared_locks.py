@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
     sites = Counter(scene.culprit(member, at_s) for at_s, member in waiters)
     held = [(at_s, lock.holder) for at_s, lock in found if lock.holder]
     calls = sum((scene.calls(one, times) for one in holders), Counter[str]())
-    calls.pop("futex", None)
+    for waiting in ("futex", "flock", "fcntl"):
+        calls.pop(waiting, None)
     yield LockUse(
         pid=Counter(member.pid for _, member in waiters).most_common(1)[0][0],
         type_name=found[-1][1].type_name,
@@ -105,7 +107,14 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
         holder=Counter(scene.culprit(one, at_s) for at_s, one in held).most_common(1)[0][0] if held else None,
         holder_calls=tuple(call for call, _ in calls.most_common(3)),
         processes=tuple(sorted({member.pid for _, member in waiters})),
+        stays=name.startswith("file ") and not _moves([lock for _, lock in found]),
     )
+
+
+def _moves(locks: Sequence[SharedLock]) -> bool:
+    """Whether somebody got it who had waited, or another one had it."""
+    has_left = any(set(one.waiters) - set(other.waiters) for one, other in itertools.pairwise(locks))
+    return has_left or len({one.holder for one in locks}) > 1
 
 
 def _times(found: Sequence[tuple[float, SharedLock]], holder: Member) -> list[float]:

@@ -10,6 +10,10 @@ SHARED_LOCK = "shared lock"
 """A lock of several processes; who has it is no part of one process's waits."""
 
 
+FILE_LOCK = "file lock"
+"""How the type of a lock of a file begins; its path follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Party:
     """A thread by its kernel id, or a task by its address."""
@@ -52,9 +56,9 @@ class Member:
 class SharedLock:
     """A lock of several processes for which somebody waited at one moment.
 
-    `name` tells it from others: device, inode and place of its semaphore. `holder` is None where nobody is seen to have
-    it. `is_abandoned`: it is locked, every process that has it was read, and none holds it. `limited` are the waiters
-    whose wait ends by itself.
+    `name` tells it from others: device, inode and place of its semaphore, or the inode of a locked file. `holder` is
+    None where nobody is seen to have it. `is_abandoned`: it is locked, every process that has it was read, and none
+    holds it. `limited` are the waiters whose wait ends by itself.
     """
 
     name: str

@@ -56,7 +56,8 @@ class LockUse:
     `queued` are the slow looks in which somebody waited for it, `waiters` how many on average in these, `longest_s` the
     longest wait that was seen. `sites` are where they wait, `holder` where it is held most often, and `holder_calls`
     the system calls that a thread waits in meanwhile. `processes` are those of the waiters, where the
-    lock is one of several processes.
+    lock is one of several processes. `stays`: it is one of a file, and all the time the same one had it and nobody got
+    it, as where one of several is to lead and the others stand by.
     """
 
     pid: int
@@ -70,6 +71,7 @@ class LockUse:
     holder: Culprit | None = None
     holder_calls: tuple[str, ...] = ()
     processes: tuple[int, ...] = ()
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

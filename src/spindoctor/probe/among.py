@@ -11,6 +11,7 @@ from spindoctor.model.pipes import PipeLook
 from spindoctor.model.recording import QueueLook
 from spindoctor.probe.copies import CopiedLocks
 from spindoctor.probe.descriptors import DescriptorTable
+from spindoctor.probe.file_locks import FileLockReader
 from spindoctor.probe.pipes import PipeReader, Watched
 from spindoctor.probe.queues import QueueReader
 from spindoctor.probe.semaphores import SharedLockReader
@@ -23,6 +24,7 @@ class AmongProcesses:
         """Nothing is read yet."""
         self._pipes = PipeReader()
         self._locks = SharedLockReader()
+        self._file_locks = FileLockReader()
         self._queues = QueueReader()
         self._copies = CopiedLocks()
         self.pipe_looks: list[PipeLook] = []
@@ -36,9 +38,10 @@ class AmongProcesses:
     def look(self, at_s: float, watched: Sequence[Watched]) -> None:
         """Make one look at each; where nothing stands between the processes there is none to keep."""
         with contextlib.suppress(Gone):  # the next look tells which one
-            pipes, locks = self._pipes.look(at_s, watched), self._locks.look(at_s, watched)
+            pipes = self._pipes.look(at_s, watched)
             self.pipe_looks += [pipes] if pipes else []
-            self.shared_looks += [locks] if locks else []
+            locks = (*self._locks.look(at_s, watched), *self._file_locks.look(watched))
+            self.shared_looks += [SharedLook(at_s, locks)] if locks else []
             self._copies.mark(watched)
         self._queues.look(at_s)
 

@@ -42,7 +42,7 @@ class Holders:
         """The innermost frame with a variable that leads to this descriptor."""
         seen: set[int] = set()
         for raw in frames:
-            if any(self._leads_to(address, fd, DEPTH, seen) for address in self._values(raw)):
+            if self._is_named(raw, fd) or any(self._leads_to(one, fd, DEPTH, seen) for one in self._values(raw)):
                 return raw
         return None
 
@@ -57,6 +57,14 @@ class Holders:
             if leading:
                 return "self" not in leading
         return False
+
+    def _is_named(self, raw: RawFrame, fd: int) -> bool:
+        """Whether a variable whose name speaks of descriptors has the number itself."""
+        try:
+            variables = self._interpreter.locals(raw)
+            return any(self._is_number(one, fd) for name, one in variables.items() if _is_for_number(name))
+        except Misread:
+            return False
 
     def _values(self, raw: RawFrame) -> Iterator[int]:
         try:
@@ -82,11 +90,24 @@ class Holders:
             return self._leads_to(self._interpreter.reader.word(address + INNER_AT[kind]), fd, depth, seen)
         if kind in PLAIN or depth <= 0:
             return False
+        if kind in {"method", "generator"}:
+            return any(self._leads_to(one, fd, depth - 1, seen) for one in self._inner(kind, address))
         held = self._objects.attributes(address)
-        if any(self._is_number(value, fd) for name, value in held.items() if any(word in name for word in NUMBERS)):
+        if any(self._is_number(value, fd) for name, value in held.items() if _is_for_number(name)):
             return True
         return any(self._leads_to(value, fd, depth - 1, seen) for value in held.values())
+
+    def _inner(self, kind: str, address: int) -> list[int]:
+        """What a bound method is bound to, or what the frame of a generator has: a `with` block keeps either."""
+        if kind == "method":
+            holder = self._objects.function(address).holder
+            return [holder] if holder else []
+        return [one for raw in self._interpreter.coroutine_chain(address).frames for one in self._values(raw)]
 
     def _is_number(self, address: int, fd: int) -> bool:
         value = self._objects.value(address)
         return isinstance(value, int) and not isinstance(value, bool) and value == fd
+
+
+def _is_for_number(name: str) -> bool:
+    return any(word in name for word in NUMBERS)

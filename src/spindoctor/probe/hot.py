@@ -6,6 +6,7 @@ at every look: it is there for a moment only.
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from collections import Counter
@@ -29,7 +30,10 @@ LOOKS_PER_S = 25.0
 
 MOST_OWN_SHARE = 0.1
 HOT_SHARE = 0.15
-"""Below a seventh of a core a thread does not burn; one that naps for 50 us at a time gets no more than a fifth."""
+"""Below a seventh of a core a thread does not burn, unless it is restless."""
+
+RESTLESS_SHARE = 0.05
+"""One that naps for 150 us at a time gets a tenth of a core, but has run whenever it is looked at."""
 
 MOST_THREADS = 2
 MOST_FRAMES = 24
@@ -44,8 +48,12 @@ MOST_ITEMS = 32
 
 MOST_LOOKS = 2000
 MOST_FAILURES = 5000
+CLOCK = "a clock"
 CLOCK_S = 60.0
 """A float within a minute of now is a clock's reading: it grows whether or not anything is done."""
+
+TIME_LEFT = re.compile(r"(^|_)(remaining|timeout|time_?left|end_?time|deadline)$")
+"""What is left of a timeout when a wait begins is a clock's reading, too; under these names, in any library."""
 
 
 class HotWatch:
@@ -58,6 +66,8 @@ class HotWatch:
         self._failures = FailureReader(interpreter)
         self.failures: list[Failure] = []
         self._ran: Counter[int] = Counter()
+        self._ran_in: Counter[int] = Counter()
+        self._looks = 0
         self._hot: Sequence[int] = ()
         self._last_s = 0.0
         self._next_s = 1 / LOOKS_PER_S
@@ -77,18 +87,26 @@ class HotWatch:
         ran = {look.tid: look for look in threads if look.ran_ns}
         now = {tid: look.ran_ns for tid, look in ran.items() if look.call is None}
         self._ran.update({tid: look.ran_ns for tid, look in ran.items()})
+        self._ran_in.update(ran.keys())
+        self._looks += 1
         self._read_failures(at_s, {tid: states[tid] for tid in self._hot if tid in ran and tid in states})
         self._selectors.follow(at_s, {tid: stacks[tid].frames for tid in self._hot if tid in now and tid in stacks})
         if at_s < self._next_s or len(self.looks) >= MOST_LOOKS:
             return
-        enough = HOT_SHARE * (at_s - self._last_s) * 1e9
-        self._hot = [tid for tid, ran_ns in self._ran.most_common(MOST_THREADS) if ran_ns >= enough]
+        self._hot = [tid for tid, ran_ns in self._ran.most_common(MOST_THREADS) if ran_ns >= self._enough(at_s, tid)]
         self._ran.clear()
+        self._ran_in.clear()
+        self._looks = 0
         self._last_s, before_s = at_s, time.thread_time()
         hot = [tid for tid in self._hot if tid in now and tid in stacks]
         self.looks.extend(self._reader.look(at_s, tid, stacks[tid].frames) for tid in hot)
         took_s = time.thread_time() - before_s  # not what a crowded machine made us wait: nothing was read meanwhile
         self._next_s = at_s + max(1 / LOOKS_PER_S, took_s / MOST_OWN_SHARE)
+
+    def _enough(self, at_s: float, tid: int) -> float:
+        """The CPU from which on a thread is hot, in nanoseconds since the last time."""
+        share = RESTLESS_SHARE if self._ran_in[tid] == self._looks else HOT_SHARE
+        return share * (at_s - self._last_s) * 1e9
 
     def _read_failures(self, at_s: float, states: Mapping[int, int]) -> None:
         for tid, state in states.items():
@@ -168,6 +186,7 @@ class HotReader:
         try:
             simple = self._simple(address, caught)
             if simple is not None:
+                simple = CLOCK if TIME_LEFT.search(name) and _is_float(simple) else simple
                 mark = _mark(simple)
                 return Held(name, mark, mark)
             shape = self._attributes(address)
@@ -198,7 +217,7 @@ class HotReader:
     def _number(self, address: int) -> object:
         value = self._objects.value(address, 0)
         if isinstance(value, float) and min(abs(value - time.time()), abs(value - time.monotonic())) < CLOCK_S:
-            return "a clock"
+            return CLOCK
         return (value,)
 
     def _attributes(self, address: int) -> list[tuple[str, object]]:
@@ -218,6 +237,11 @@ class HotReader:
 
 def _is_installed(raw: RawFrame) -> bool:
     return any(part in raw.frame.file for part in INSTALLED)
+
+
+def _is_float(simple: object) -> bool:
+    """Whether a plain value, as `HotReader` tells it, is a float."""
+    return isinstance(simple, tuple) and len(simple) == 1 and isinstance(simple[0], float)
 
 
 def _mark(seen: object) -> int:

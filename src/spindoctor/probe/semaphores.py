@@ -17,7 +17,7 @@ from spindoctor.cpython.contexts import Contexts, of_frames
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
-from spindoctor.model.locks import SHARED_LOCK, Member, SharedLock, SharedLook, Wait
+from spindoctor.model.locks import SHARED_LOCK, Member, SharedLock, Wait
 from spindoctor.probe.pipes import Watched
 from spindoctor.probe.proc import find_pids, parse_stat, read_bytes
 
@@ -74,8 +74,8 @@ class SharedLockReader:
         self._places: dict[Key, set[int]] = {}
         self._owners: dict[Key, tuple[float, frozenset[int] | None]] = {}
 
-    def look(self, at_s: float, watched: Sequence[Watched]) -> SharedLook | None:
-        """One look; None where nobody waits for such a lock."""
+    def look(self, at_s: float, watched: Sequence[Watched]) -> tuple[SharedLock, ...]:
+        """Every such lock that anybody waits for."""
         waiting: dict[Key, list[tuple[Watched, Wait]]] = {}
         for one in watched:
             for wait in one.waits:
@@ -83,9 +83,7 @@ class SharedLockReader:
                 if key:
                     self._places.setdefault(key, set()).add(wait.target)
                     waiting.setdefault(key, []).append((one, wait))
-        if not waiting:
-            return None
-        return SharedLook(at_s, tuple(self._lock(at_s, key, found, watched) for key, found in waiting.items()))
+        return tuple(self._lock(at_s, key, found, watched) for key, found in waiting.items())
 
     def _lock(
         self, at_s: float, key: Key, found: Sequence[tuple[Watched, Wait]], watched: Sequence[Watched]

@@ -14,17 +14,19 @@ lock for each part instead of one for all.
 ## False alarms
 A lock that is waited for now and then is normal: it must be so in half of the slow looks, with two waiters on average
 or half a second of waiting for a holder that is known. Where nobody is seen to have the lock it is information only.
+So is a lock of a file that stays with one process for the whole look while no request waits for it: that is how one
+of several is chosen to lead.
 Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a lock that is held by whoever
 waits for the next connection, or for what comes through a pipe: such are the idle workers of a process pool.
 
 ## Missed alarms
-Locks of C libraries, of databases and of files. The holder is known where it holds the lock in a `with` block, or
+Locks of C libraries and of databases. The holder is known where it holds the lock in a `with` block, or
 where the lock is an `RLock` or one of `multiprocessing`.
 """
 
 from __future__ import annotations
 
-from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.waiting import LockUse, LockUses
 
@@ -78,7 +80,7 @@ def _finding(use: LockUse) -> Finding:
     does = f" while {_holder(use)}" if use.holder else NOBODY if _keeps_requests(use) else ""
     return Finding(
         claim=f"{use.waiters:.1f} {who} of {_processes(use)} wait for one {use.type_name} on average{at}{does}",
-        severity="warning" if use.holder or _keeps_requests(use) else "info",
+        severity=_severity(use),
         confidence="high" if use.holder else "medium",
         cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
         culprit=use.holder or (use.sites[0] if use.sites else Culprit(pid=use.pid)),
@@ -102,6 +104,13 @@ def _finding(use: LockUse) -> Finding:
     )
 
 
+def _severity(use: LockUse) -> Severity:
+    """A lock of a file that never changes hands may be how one of several is chosen to lead."""
+    if _keeps_requests(use):
+        return "warning"
+    return "warning" if use.holder and not use.stays else "info"
+
+
 def _keeps_requests(use: LockUse) -> bool:
     """Whether requests wait for long, whoever has it."""
     return use.longest_s >= LONG_FOR_NOBODY_S and any(site.route for site in use.sites)
@@ -115,6 +124,8 @@ def _holder(use: LockUse) -> str:
     if use.holder is None:
         return "not readable"
     calls = f", in {', '.join(use.holder_calls)}" if use.holder_calls else ""
+    if use.holder.function is None:
+        return f"process {use.holder.pid} has it"
     other = f" of process {use.holder.pid}" if use.processes else ""
     return f"{use.holder.function or 'somebody'}:{use.holder.line}{other} has it{calls}"
 

@@ -84,6 +84,9 @@ TURNS_IN_KERNEL = 0.2
 NAPS_PER_S = 1000.0
 """Woken a thousand times a second, a thread waits less than a millisecond each time: that is no waiting."""
 
+MIN_NAPPING_CORES = 0.05
+"""A queue that is asked with a timeout of 0.1 ms takes a tenth of a core; below half of that it is not worth a line."""
+
 
 def check(busy: BusyThreads, spins: Spins, others: Others) -> Outcome:
     """Found for each thread without a loop that burns CPU on a question."""
@@ -115,7 +118,8 @@ def _looked_at(burning: list[BusyThread]) -> str:
 
 def _burns(one: BusyThread) -> bool:
     never_waits = one.wanted_cores >= MIN_WANTED and one.asleep.ratio <= MAX_ASLEEP
-    return one.cores >= MIN_CORES and (never_waits or one.sleeps_per_s >= NAPS_PER_S)
+    naps = one.sleeps_per_s >= NAPS_PER_S
+    return one.cores >= (MIN_NAPPING_CORES if naps else MIN_CORES) and (never_waits or naps)
 
 
 def _waits(one: Spin) -> bool:
@@ -136,7 +140,7 @@ def _finding(one: BusyThread) -> Finding:
     return Finding(
         claim=f"{culprit.function or 'thread ' + one.name} asks again and again without waiting ({asked}): thread "
         f"{one.name} burns {one.cores:.2f} cores, and {_changes(one)}",
-        severity="critical",
+        severity="critical" if one.cores >= MIN_CORES else "warning",
         confidence="high" if one.caught or one.turns >= MIN_TURNS else "medium",
         cost=Cost(cores=one.cores),
         culprit=culprit,
