@@ -74,6 +74,24 @@ def test_a_wait_goes_on_for_as_long_as_the_connection_stays_silent() -> None:
     assert found.peers[0].ages_s == (1.6, 0.2)
 
 
+def test_a_thread_s_wait_goes_on_until_it_is_seen_to_have_run() -> None:
+    """Both asked 0.2 s before 0.5 s; the one slept on for three looks of ten milliseconds, the other ran after one."""
+    threads = [Conversation(Party(tid=tid), waits_at=fd) for tid, fd in ((7, 5), (8, 6))]
+    slept = {tid: ThreadLook(tid, (library("recv"), ASK), call=SystemCall("recvfrom", (tid,))) for tid in (7, 8)}
+    looks = [(slept[7], slept[8])] * 52 + [(slept[7], replace(slept[8], ran_ns=9)), (slept[7], slept[8])]
+    process = one_process(
+        task_looks=task_looks(*[{"conversations": tuple(threads)}] * 4),
+        descriptors=(opened(5, 0.2, 9.0), opened(6, 0.2, 2.5)),
+        descriptors_at_s=0.5,
+        samples=thread_samples(*looks),
+        routes=((ASK, GET),),
+    )
+
+    found = told(recording(process))
+
+    assert found.peers[0].ages_s == (0.23, 0.21)
+
+
 def test_a_peer_that_answered_last_is_waited_for_for_news() -> None:
     found = told(of([at(1, 5), at(2, 6)], [opened(5, 4.0, 3.9), opened(6, 9.0, 0.1)]))
 

@@ -128,3 +128,28 @@ def test_a_self_that_keeps_the_request_works_for_it() -> None:
 def test_a_request_that_is_not_filled_in_yet_hides_no_other() -> None:
     assert found({"request": Request()}, {"request": Request(method="GET", path="/a")}) == Route("GET", "/a")
     assert found({"self": Request()}, {"request": Request(method="GET", path="/a")}) == Route("GET", "/a")
+
+
+def handled(function: str, **held: object) -> Route | None:
+    """What is found in a handler's method of this name."""
+    frames = [SimpleNamespace(frame=Frame(name, "/srv/app.py", 1), held=one) for name, one in
+              (("ask", {}), (function, {"self": Request(**held)}))]  # fmt: skip
+    return RouteFinder(Memory()).find(frames)  # type: ignore[arg-type]
+
+
+def test_a_method_that_is_named_after_what_was_asked_for_has_the_request() -> None:
+    assert handled("Shop.do_GET", command="GET", path="/a?b=1") == Route("GET", "/a")
+
+
+@pytest.mark.parametrize(
+    ("function", "command", "path"),
+    [
+        ("Shop.handle_one_request", "GET", "/a"),
+        ("Shop.do_POST", "GET", "/a"),
+        ("Shop.do_work", "work", "/a"),
+        ("Shop.redo_GET", "GET", "/a"),
+        ("Shop.do_GET", "GET", "http://db/a"),
+    ],
+)
+def test_a_handler_elsewhere_may_keep_the_request_before(function: str, command: str, path: str) -> None:
+    assert handled(function, command=command, path=path) is None

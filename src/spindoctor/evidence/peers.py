@@ -123,7 +123,7 @@ def _asked(talk: Conversation, socket: Socket) -> bool | None:
 
 def _age_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
     if socket.sent_ago_s is not None and math.isfinite(socket.sent_ago_s) and socket.state != CONNECTING:
-        return socket.sent_ago_s + socket.stayed_s
+        return socket.sent_ago_s + max(socket.stayed_s, _goes_on_s(moment, talk))
     return max(0.0, moment.look.at_s - _since(moment, talk))
 
 
@@ -140,6 +140,20 @@ def _since(moment: Moment, talk: Conversation) -> float:
         if look.ran_ns:
             break
     return since
+
+
+def _goes_on_s(moment: Moment, talk: Conversation) -> float:
+    """For how long a thread was seen to sleep on in this wait after the connections had been read.
+
+    They are read once; requests that began together are all met at the beginning of their waits, or all at the end.
+    """
+    until = moment.look.at_s
+    for sample in (one for one in moment.process.samples if one.at_s > moment.look.at_s):
+        look = next((one for one in sample.threads if one.tid == talk.party.tid), None)
+        if look is None or look.ran_ns:
+            break
+        until = sample.at_s
+    return until - moment.look.at_s
 
 
 def _task_since(moment: Moment, talk: Conversation) -> float:

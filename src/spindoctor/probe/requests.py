@@ -2,7 +2,8 @@
 
 ASGI passes a `scope` dict (asgi.readthedocs.io, HTTP and WebSocket connection scope), WSGI an `environ` dict (PEP
 3333);
-frameworks outside both keep an object with a method and the target that was asked for.
+frameworks outside both keep an object with a method and the target that was asked for. The standard library's handlers
+call a method of theirs that is named after what was asked for (`do_GET`; Lib/http/server.py), with both in attributes.
 
 A request that is served names its target by the path alone; one that a client makes must name the host too (RFC 9112,
 section 3.2.1), and tells nothing of what the service was asked.
@@ -21,6 +22,9 @@ DICTS = ("scope", "environ")
 OBJECTS = ("request", "req", "self")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 """RFC 9110 section 9 and RFC 5789: what makes a `method` attribute that of a request."""
+
+HANDLES = "do_"
+"""How the names of such methods begin."""
 
 SCOPES = ("scope", "_scope", "environ")
 PATHS = ("path", "_path", "uri", "_rel_url", "raw_path", "raw_url")
@@ -68,9 +72,20 @@ class RouteFinder:
 
     def _at(self, raw: RawFrame, objects: Sequence[str] = OBJECTS) -> Route | None:
         try:
-            return self._in_locals(self._interpreter.some_locals(raw, (*DICTS, *objects)), objects)
+            names = self._interpreter.some_locals(raw, (*DICTS, *objects))
+            return self._in_handler(names, raw.frame.function) or self._in_locals(names, objects)
         except Misread:
             return None
+
+    def _in_handler(self, names: Mapping[str, int], function: str) -> Route | None:
+        """The request of a handler in its method for this verb: only there are its attributes not those of the last."""
+        before, handles, verb = function.rpartition(".")[2].partition(HANDLES)
+        if before or not handles or verb not in METHODS or "self" not in names:
+            return None
+        attributes = self._objects.attributes(names["self"])
+        where = self._text(attributes.get("path")) or ""
+        is_asked = self._text(attributes.get("command")) == verb and where.startswith("/")
+        return Route(verb, where.partition("?")[0], None) if is_asked else None
 
     def _in_locals(self, names: Mapping[str, int], objects: Sequence[str]) -> Route | None:
         for name in DICTS:

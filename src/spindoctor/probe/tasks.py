@@ -18,6 +18,7 @@ from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.job_pools import JobPoolReader
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pools import PoolReader, Worker
+from spindoctor.probe.process_pools import ProcessPoolReader
 from spindoctor.probe.requests import RouteFinder
 from spindoctor.probe.scopes import ScopeReader
 from spindoctor.probe.taskbook import TaskBook
@@ -45,6 +46,7 @@ class TaskReader:
         self._pools = PoolReader(interpreter)
         self._crews = CrewReader(interpreter)
         self._job_pools = JobPoolReader(interpreter)
+        self._process_pools = ProcessPoolReader(interpreter)
         self._asked: dict[int, tuple[RawStack, Route | None]] = {}
 
     def look(
@@ -116,7 +118,8 @@ class TaskReader:
         workers = [Worker(tid, stack.frames) for tid, stack in stacks.items() if tid not in running]
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
         limiters = self._pools.limiters(self._book.chains.values(), workers)
-        return [*executors, *limiters, *self._crews.read(workers), *self._job_pools.read(workers)]
+        of_processes = [*self._job_pools.read(workers), *self._process_pools.read(workers)]
+        return [*executors, *limiters, *self._crews.read(workers), *of_processes]
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
         """The requests that threads work for, by the frames at or inside the one that knows the request.

@@ -208,9 +208,15 @@ def _severity(use: PoolUse) -> Severity:
     if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
     is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S
-    if not is_long and use.pool.kind in MAY_BE_FULL:
+    if not is_long and (use.pool.kind in MAY_BE_FULL or _serves(use)):
         return "info"
     return "critical" if is_long and not computes else "warning"
+
+
+def _serves(use: PoolUse) -> bool:
+    """Whether an executor's threads are a server's own: they have requests in hand, and nobody awaits what they do."""
+    holder = use.holders[0].culprit if use.holders else None
+    return use.pool.kind == "executor" and not use.waiting_tasks and holder is not None and holder.route is not None
 
 
 def _evidence(use: PoolUse, places: Sequence[Site]) -> tuple[Figure, ...]:
