@@ -9,6 +9,7 @@ from recordings import library, one_process, recording, task, task_looks, thread
 from spindoctor.evidence.pools import pools
 from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording
 from spindoctor.model.sample import SystemCall, ThreadLook
@@ -117,3 +118,50 @@ def test_a_thread_of_a_library_asks_in_the_name_of_the_task_that_awaits_it() -> 
 
     assert (use.queued_most, use.holding, use.is_batch) == (2, 1, False)
     assert (use.holders[0].culprit.function, use.holders[0].culprit.line) == ("order", 21)
+
+
+def test_those_who_passed_the_place_that_asked_are_further_wherever_they_stand_now() -> None:
+    """The waiters stand in the pool's own method, two others in what the asking function has called."""
+    label, method = user("label", 22), user("Printers.take", 9)
+    waits = tuple(task(number, library("wait"), method, label, route=GET) for number in (1, 2))
+    works = tuple(task(number, library("sleep"), user("draw", 40), label, route=GET) for number in (3, 4))
+    asked = tuple(Claim(Party(task=number), 77, "queue", "Printers", by=label) for number in (1, 2))
+
+    (use,) = found(of((*waits, *works), asked))
+
+    assert (use.holding, use.pool.queued, use.holders[0].culprit.line, use.waiters[0].line) == (2, 2, 40, 9)
+
+
+def test_who_stands_in_a_method_of_another_s_is_not_further() -> None:
+    label, method = user("label", 22), user("Printers.take", 9)
+    waits = tuple(task(number, library("wait"), method, label, route=GET) for number in (1, 2))
+    idle = (task(3, library("wait"), method, user("other", 30), route=GET),)
+    asked = tuple(Claim(Party(task=number), 77, "queue", "Printers", by=label) for number in (1, 2))
+
+    assert found(of((*waits, *idle), asked)) == ()
+
+
+ENTER = library("Semaphore.__enter__")
+
+
+def threads(call: SystemCall | None, *stack: Frame) -> Recording:
+    """Two threads that queue for a permit, and a third that stands here, in this call; all work for requests."""
+    waits = (library("Semaphore.acquire"), ENTER, ASK)
+    queue = [ThreadLook(tid, waits, call=SystemCall("futex", (7,))) for tid in (7, 8)]
+    asked = tuple(Claim(Party(tid=tid), 77, "semaphore", "Semaphore", 1) for tid in (7, 8))
+    looks = [(*queue, ThreadLook(9, stack, ran_ns=9, call=call))] * 80
+    seen = task_looks(*[{"claims": asked}] * 4)
+    return recording(one_process(task_looks=seen, samples=thread_samples(*looks), routes=((ASK, GET), (USE, GET))))
+
+
+def test_a_thread_that_is_about_to_ask_has_not_got_it() -> None:
+    """It stands at the line at which the others queue, or in the method that they wait in, and runs."""
+    assert found(threads(None, ASK)) == ()
+    assert found(threads(None, ENTER, ASK)) == ()
+
+
+def test_a_thread_that_works_with_what_it_got_is_further() -> None:
+    """At the next line, in a method of something else, or in a call of native code at the same line."""
+    seen = (threads(None, USE), threads(None, library("read"), ASK), threads(SystemCall("recvfrom", (5,)), ASK))
+
+    assert [found(one)[0].holding for one in seen] == [1, 1, 1]

@@ -39,6 +39,8 @@ class Objects:
 
     def attributes(self, address: int) -> dict[str, int]:
         self.asked.append(address)
+        if address not in self.known:
+            raise Unreadable(address, 8)
         return self.known[address][1]
 
     def value(self, address: int, depth: int = 0) -> object:  # noqa: ARG002 - the reader's own signature
@@ -180,3 +182,37 @@ def test_an_object_that_cannot_be_read_is_passed_over() -> None:
     (claim,) = look(reader, *frames)
 
     assert claim.target == POOL
+
+
+CONDITION = {"_lock": 1, "_waiters": 2}
+TAKE, LABEL = raw("Printers.take", "/srv/printers.py", POOL), raw("label", "/srv/app.py")
+WAIT = raw("Condition.wait", "/lib/threading.py", SEMAPHORE)
+FREE = 0x5000
+
+
+def printers(free: int, kind: str = "list") -> ClaimReader:
+    known = {SEMAPHORE: ("Condition", CONDITION), POOL: ("Printers", {"free": FREE}), FREE: (kind, {})}
+    return target(known, {FREE: free})[0]
+
+
+def test_who_waits_at_a_condition_while_its_owner_has_nothing_left_claims_something_of_it() -> None:
+    """The place that asked is the user's function outside of the owner's own methods."""
+    (claim,) = look(printers(0), WAIT, TAKE, raw("_GeneratorContextManager.__enter__", "/lib/contextlib.py"), LABEL)
+
+    assert claim == Claim(Party(tid=7), POOL, "queue", "Printers", by=LABEL.frame)
+
+
+@pytest.mark.parametrize(
+    ("reader", "frames"),
+    [
+        (printers(1), (WAIT, TAKE, LABEL)),
+        (printers(0, kind="str"), (WAIT, TAKE, LABEL)),
+        (printers(0), (raw("Condition.notify", "/lib/threading.py", SEMAPHORE), TAKE, LABEL)),
+        (printers(0), (WAIT, raw("Event.wait", "/lib/threading.py", PLAIN), TAKE, LABEL)),
+        (printers(0), (WAIT, TAKE)),
+        (printers(0), (WAIT,)),
+    ],
+    ids=["something left", "no container", "no wait", "somebody else waits", "nobody of the user's asked", "alone"],
+)
+def test_other_waits_at_conditions_claim_nothing(reader: ClaimReader, frames: tuple[RawFrame, ...]) -> None:
+    assert look(reader, *frames) == ()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.work import Moment, Work
 from spindoctor.model.conversations import Claim
 from spindoctor.model.facts import PoolUse, Site
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
@@ -58,14 +60,22 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
     callers = parties if claims[0].kind == "semaphore" else tuple(requests)
-    ways = {way for one in callers if (way := _way(work, one))}
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
-    holders = [(one, work.culprit(work.asker(one))) for one in others if _way(work, one) in ways]
+    holders = [(one, work.culprit(work.asker(one))) for one in _came(work, others, claims, callers)]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
     if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and _is_lost(claims[0]))):
         return None
     sites = tuple(work.culprit(work.asker(one)) for one in callers)
     return _Queue(at_s, claims[0], callers, further, sites, has_requests=bool(requests))
+
+
+def _came(work: Work, others: Iterable[Party], claims: Iterable[Claim], callers: Sequence[Party]) -> list[Party]:
+    """Those who came the way of the callers and are not about to ask themselves."""
+    said = {(one.by.file, one.by.function) for one in claims if one.by and one.party in callers}
+    ways = {way for one in callers if (way := _way(work, one))} if not said else set[Place]()
+    asking = {frame for one in callers for frame in work.stack(work.asker(one))}
+    came = [one for one in others if _way(work, one) in ways or _passes(work, one, said)]
+    return [one for one in came if not _asks(work, one, asking)]
 
 
 def _is_lost(claim: Claim) -> bool:
@@ -77,6 +87,22 @@ def _way(work: Work, party: Party) -> Place | None:
     """The function of the user's from which the object was asked."""
     frame = user_frame(work.stack(work.asker(party)))
     return (frame.file, frame.function) if frame else None
+
+
+def _asks(work: Work, party: Party, asking: AbstractSet[Frame]) -> bool:
+    """Whether a thread may be asking just now: its frames are all those of callers, and it waits for nothing else."""
+    return bool(party.tid) and not work.waits_in_kernel(party) and asking.issuperset(_inner(work.stack(party)))
+
+
+def _inner(stack: Stack) -> Stack:
+    """The frames up to the innermost of the user's."""
+    frame = user_frame(stack)
+    return stack[: stack.index(frame) + 1] if frame else stack
+
+
+def _passes(work: Work, party: Party, places: set[Place]) -> bool:
+    """Whether one of these functions is on its stack."""
+    return bool(places) and any((frame.file, frame.function) in places for frame in work.stack(work.asker(party)))
 
 
 def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:

@@ -68,6 +68,11 @@ class Work:
         look = self._moment.thread(party.tid)
         return look.stack if look else ()
 
+    def waits_in_kernel(self, party: Party) -> bool:
+        """Whether a thread sleeps in a system call that is none for a lock."""
+        look = self._moment.thread(party.tid)
+        return look is not None and look.call is not None and look.call.name != "futex"
+
     def culprit(self, party: Party) -> Culprit:
         """Where a party stands, as a culprit."""
         return self._namer.culprit(self.stack(party), party.tid, party.task)

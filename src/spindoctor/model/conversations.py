@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 
 
@@ -30,7 +31,8 @@ class Claim:
     `kind`: "semaphore", "pool" (an object that says how many members it may have), "queue" (items that somebody puts
     in). `size` is how many members there may be at most, `taken` how many a pool has in its keeping or given out (None:
     it does not say). `name` is the type, of a queue that of the object which it belongs to. `is_lent` is True where no
-    permit of a semaphore is left and they are asked for with `with`, so that everyone gives back what he got.
+    permit of a semaphore is left and they are asked for with `with`, so that everyone gives back what he got. `by` is
+    the place of the user's that asked, where that is further out than the object's own methods.
     """
 
     party: Party
@@ -40,3 +42,4 @@ class Claim:
     size: int | None = None
     taken: int | None = None
     is_lent: bool = False
+    by: Frame | None = None

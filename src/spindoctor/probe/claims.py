@@ -1,7 +1,8 @@
 """Who waits inside of which object for a member of it: semaphores, pools of connections, queues that hand them out.
 
 Such objects are recognised by what they have, never by whose they are: a semaphore keeps a value and its waiters; a
-pool says how many members it may have; a queue keeps those who wait to get something.
+pool says how many members it may have; a queue keeps those who wait to get something; whoever hands out what he keeps
+in a container of his own lets callers wait at a condition while that is empty.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ STACKS = frozenset({"LifoQueue"})
 
 BOUNDS = ("_bound_value", "_initial_value", "maxsize", "_maxsize")
 ENTRIES = frozenset({"__aenter__", "__enter__"})
-TELLING = frozenset({"_value", "_getters", "not_empty"})
-"""Names by which a semaphore and a queue are known; a pool is by one of `SIZE`, its queue's owner by `OVERFLOW`."""
+TELLING = frozenset({"_value", "_getters", "not_empty", "_waiters"})
+"""Names by which a semaphore, a queue and a condition are known; pools are by `SIZE`, queues' owners by `OVERFLOW`."""
 
 BARREN_AFTER = 8
 """So many instances of a type without any such name, and its others are not asked: one alone may be half made."""
 
+CONDITION = frozenset({"_lock", "_waiters"})
+CONTAINERS = frozenset({"list", "dict", "set", "collections.deque", "collections.OrderedDict"})
 SELF = ("self",)
 INNER_FRAMES = 10
 MOST_CHAINS = 200
@@ -84,6 +87,7 @@ class ClaimReader:
         queue: Claim | None = None
         pool: Claim | None = None
         asked: RawFrame | None = None
+        stock: Claim | None = None
         for caller, raw, holder, names in self._holders(frames):
             called = raw.frame.function.rpartition(".")[2]
             if "_value" in names and names.keys() & {"_waiters", "_cond"} and "acquire" in called:
@@ -92,6 +96,8 @@ class ClaimReader:
                 if called.endswith("get") and queue is None:
                     queue, asked = Claim(party, holder, "queue", self._objects.type_name(holder)), caller
                 continue
+            if caller and called == "wait" and names.keys() >= CONDITION and not queue:
+                stock = self._stock(party, caller, frames)
             if queue and any(map(OVERFLOW.match, names)):
                 return self._owned(queue, holder, names)
             size = None if pool else self._number(names, [name for name in names if SIZE.match(name)])
@@ -101,7 +107,32 @@ class ClaimReader:
                 return pool
             if queue and raw is asked:
                 queue = self._owned(queue, holder, names)
-        return pool or (queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None)
+        return pool or stock or (queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None)
+
+    def _stock(self, party: Party, asked: RawFrame, frames: Sequence[RawFrame]) -> Claim | None:
+        """The claim to something of an object's that waits at a condition while a container of its own is empty."""
+        owner = self._self(asked)
+        try:
+            names = self._objects.attributes(owner) if owner else {}
+        except Misread:
+            return None
+        if owner is None or not any(map(self._is_empty, names.values())):
+            return None
+        outer = frames[frames.index(asked) + 1 :]
+        by = next((raw.frame for raw in outer if self._is_user(raw.frame) and self._self(raw) != owner), None)
+        return Claim(party, owner, "queue", self._objects.type_name(owner), by=by) if by else None
+
+    def _self(self, raw: RawFrame) -> int | None:
+        try:
+            return self._interpreter.some_locals(raw, SELF).get("self")
+        except Misread:
+            return None
+
+    def _is_empty(self, address: int) -> bool:
+        try:
+            return self._objects.type_name(address) in CONTAINERS and not self._objects.length(address)
+        except Misread:
+            return False
 
     def _permit(self, party: Party, semaphore: int, names: Waiting, caller: RawFrame | None) -> Claim:
         """The claim to a permit; semaphores that are no locks but signals are not entered by `with`."""
