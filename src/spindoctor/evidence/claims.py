@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from spindoctor.evidence.origin import user_frame
@@ -73,7 +72,7 @@ def _came(work: Work, others: Iterable[Party], claims: Iterable[Claim], callers:
     """Those who came the way of the callers and are not about to ask themselves."""
     said = {(one.by.file, one.by.function) for one in claims if one.by and one.party in callers}
     ways = {way for one in callers if (way := _way(work, one))} if not said else set[Place]()
-    asking = {frame for one in callers for frame in work.stack(work.asker(one))}
+    asking = frozenset(frame for one in callers for frame in work.stack(work.asker(one)))
     came = [one for one in others if _way(work, one) in ways or _passes(work, one, said)]
     return [one for one in came if not _asks(work, one, asking)]
 
@@ -89,7 +88,7 @@ def _way(work: Work, party: Party) -> Place | None:
     return (frame.file, frame.function) if frame else None
 
 
-def _asks(work: Work, party: Party, asking: AbstractSet[Frame]) -> bool:
+def _asks(work: Work, party: Party, asking: frozenset[Frame]) -> bool:
     """Whether a thread may be asking just now: its frames are all those of callers, and it waits for nothing else."""
     return bool(party.tid) and not work.waits_in_kernel(party) and asking.issuperset(_inner(work.stack(party)))
 
