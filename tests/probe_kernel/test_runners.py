@@ -117,3 +117,31 @@ def test_who_is_there_at_the_beginning_and_sleeps_is_asked_for_a_few_looks(monke
 
     asked = [SLEEPER in tids for tids in clock.asked]
     assert asked == [True] * (1 + FIRST_LOOKS) + [False] * (AWAKE_LOOKS - 1 - FIRST_LOOKS)
+
+
+def test_a_thread_that_ended_is_named_until_a_look_succeeds(watched: tuple[Runners, FakeClock]) -> None:
+    """The first look fails, so nobody has heard of it; the second sweep does not find the thread any more."""
+    found, clock = watched
+    del clock.clocks[SLEEPER]
+    found._due_s = NOW_S
+    found.look(NOW_S)
+    found._due_s = NOW_S
+    found.look(NOW_S + 0.01)
+
+    before = found.ended
+    found.settle()
+
+    assert (before, found.ended) == ({SLEEPER}, frozenset())
+
+
+def test_an_id_that_is_used_again_has_not_ended(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    kept = clock.clocks.pop(SLEEPER)
+    found._due_s = NOW_S
+    found.look(NOW_S)
+    clock.clocks[SLEEPER] = kept
+    found._due_s = NOW_S
+
+    ran = found.look(NOW_S + 0.01)
+
+    assert (found.ended, ran[SLEEPER]) == (frozenset(), 0)

@@ -25,7 +25,10 @@ FIRST_LOOKS = 5
 
 
 class Runners:
-    """Follows the threads of one process. `moves` grows whenever a thread has run."""
+    """Follows the threads of one process. `moves` grows whenever a thread has run.
+
+    `ended` are the threads that have, since the last look that succeeded.
+    """
 
     def __init__(self, pid: int) -> None:
         """Start on a process.
@@ -66,6 +69,7 @@ class Runners:
     def settle(self) -> None:
         """The look succeeded. Until then its threads are named again: after a failed look nothing may be forgotten."""
         self._owed.clear()
+        self.ended = frozenset()
 
     def _owe(self, ran: dict[int, int]) -> dict[int, int]:
         for tid, ran_ns in ran.items():
@@ -82,8 +86,9 @@ class Runners:
         began_s = time.thread_time()
         looks = 0 if self._clocks else AWAKE_LOOKS - FIRST_LOOKS + 1
         clocks = self._clock.look()
-        self.ended = frozenset(self._clocks.keys() - clocks.keys())
-        for tid in self.ended:
+        gone = self._clocks.keys() - clocks.keys()
+        self.ended = (self.ended | gone) - clocks.keys()
+        for tid in gone:
             del self._clocks[tid]
             self._owed.pop(tid, None)
         ran = self._moved(clocks)
