@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from recordings import (
     PID,
@@ -154,6 +157,26 @@ def test_load_counts_requests_tasks_and_connections_to_the_services_ports() -> N
     assert (told.requests, told.tasks, told.connections) == (1.5, 2, 1)
     assert (told.routes, told.active_looks) == (("GET /a/{n}", "GET /b"), Share(1, 2))
     assert told.cores == pytest.approx(0.2)
+
+
+def test_a_client_that_sent_last_is_owed_an_answer_and_counts_once() -> None:
+    """One asked 2 s ago and was last sent something 9 s ago, one was never answered; one was, one is no client."""
+    asked = [(9.0, 2.0), (math.inf, 3.0), (1.0, 2.0), (None, None)]
+    clients = [
+        replace(SERVED, inode=number, sent_ago_s=sent_s, received_ago_s=received_s)
+        for number, (sent_s, received_s) in enumerate(asked, 1)
+    ]
+    peer = Socket(9, "tcp", "10.0.0.1:50001", "10.0.0.3:5432", "ESTABLISHED", sent_ago_s=9.0, received_ago_s=1.0)
+    held = tuple(Descriptor(fd, "socket", one.inode, "", one) for fd, one in enumerate([*clients, peer, LISTENS]))
+    parent, child = (
+        one_process(pid, samples=(*thread_samples([RUNS]),), descriptors=held, descriptors_at_s=0.1)
+        for pid in (100, 101)
+    )
+
+    told = load(recording(parent, child))
+
+    assert isinstance(told, Load)
+    assert told.owed_s == (3.0, 2.0)
 
 
 def test_requests_stand_only_where_none_of_them_moved() -> None:

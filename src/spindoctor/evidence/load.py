@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from spindoctor.evidence.standing import standing
+from spindoctor.evidence.work import is_accepted
 from spindoctor.model.facts import Load
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
@@ -40,7 +43,18 @@ def load(recording: Recording) -> Load | Missing:
         standing=_standing(recording),
         newborn=recording.machine.newborn,
         stands=standing(recording),
+        owed_s=tuple(sorted(_owed(recording), reverse=True)),
     )
+
+
+def _owed(recording: Recording) -> Iterator[float]:
+    """How long ago clients sent what has not been answered; each connection once, whoever has it."""
+    sockets = {d.inode: d.socket for one in recording.processes for d in one.descriptors if d.socket}
+    for one in sockets.values():
+        if one.state == "ESTABLISHED" and is_accepted(one, recording.target.ports):
+            sent_s, received_s = one.sent_ago_s, one.received_ago_s
+            if sent_s is not None and received_s is not None and received_s < sent_s:
+                yield received_s
 
 
 def _standing(recording: Recording) -> int:

@@ -358,6 +358,8 @@ class Load:
     `standing` is the number of requests in progress where none of all that were seen moved during the look, else 0.
     `newborn` are children that began during the look and that nobody looked at.
     `stands` are the lines at which threads slept within requests for a second and more.
+    `owed_s` says for each client that has sent something since it was last sent anything how long ago that was, longest
+    first.
     """
 
     requests: float
@@ -370,6 +372,7 @@ class Load:
     standing: int = 0
     newborn: tuple[Neighbour, ...] = ()
     stands: tuple[Site, ...] = ()
+    owed_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ the work that was seen is told (CPU, tasks, looks in which a thread ran), and th
 
 ## Missed alarms
 A service without load shows nothing: then the answer is "no load: nothing to diagnose" (or "little load", where
-it is woken often and for next to nothing), not that all is well. A thread
-that burns a core by right is named, not judged.
+it is woken often and for next to nothing), not that all is well. Clients that have asked and got no answer are told all
+the same; what a suspended greenlet waits for is not read. A thread that burns a core by right is named, not judged.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ RESTLESS_CORES = 0.9
 
 MIN_REQUESTS = 0.5
 """A loop that is full without a request in progress in every second look works for nobody that shows."""
+
+LATE_S = 1.0
+"""A second is where a user's flow of thought breaks (Nielsen 1993, Usability Engineering, chapter 5)."""
 
 MIN_CORES = 0.15
 """A thread that only queues for a CPU burns nothing."""
@@ -100,12 +103,25 @@ def _unusable(load: Load) -> str:
             "that by right, and so do requests that hang; where each of them waits is shown by: spindoctor dump --tasks"
         )
     if load.cores < IDLE_CORES and not load.requests:
-        return (
+        return _owed(load) or (
             f"{_how_little(load)}: nothing to diagnose ({load.cores:.3f} cores, a thread ran in {load.active_looks}, "
             f"no request in progress in the looks, connections: {_connections(load)}, tasks: {load.tasks}); look "
             "again while it is in use"
         )
     return ""
+
+
+def _owed(load: Load) -> str:
+    """What is said of clients that wait though no request shows; empty where there are none."""
+    late_s = [one for one in load.owed_s if one >= LATE_S]
+    if not late_s:
+        return ""
+    return (
+        f"{count(len(late_s), 'client')} sent something up to {late_s[0]:.1f} s before they were looked at and had got "
+        f"no answer yet, while the service does next to nothing ({load.cores:.3f} cores) and no thread or task shows a "
+        "request: what answers them waits where neither can be seen (in a greenlet, in native code), or owes them "
+        "nothing (long polls, messages that need no answer)"
+    )
 
 
 def _how_little(load: Load) -> str:
