@@ -9,6 +9,7 @@ from dataclasses import replace
 from spindoctor.evidence.circles import LOOP_FILE, circles
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.other_circles import other_circles
+from spindoctor.evidence.pursuits import pursuits
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.frames import Frame, Stack
@@ -44,6 +45,7 @@ def reschedulers(recording: Recording) -> Reschedulers | Missing:
         tuple(ranked),
         looks=max((one.seen.of for one in entries), default=_looks(looked)),
         circles=tuple(one for process in looked for one in (*circles(process), *other_circles(recording, process))),
+        pursuits=tuple(one for process in looked for one in pursuits(recording, process)),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Culprit, Outcome
 from spindoctor.model.process import EpollEntry, Neighbour
+from spindoctor.model.pursuits import Pursuit
 from spindoctor.model.recording import Candidate
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import Pool, Scope, Task
@@ -275,6 +276,7 @@ class Reschedulers:
     entries: tuple[Rescheduler, ...]
     looks: int
     circles: tuple[Circle, ...] = ()
+    pursuits: tuple[Pursuit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

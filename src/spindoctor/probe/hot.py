@@ -10,7 +10,7 @@ import re
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from spindoctor.cpython.classes import EXCEPTION
@@ -34,6 +34,10 @@ HOT_SHARE = 0.15
 
 RESTLESS_SHARE = 0.05
 """One that naps for 150 us at a time gets a tenth of a core, but has run whenever it is looked at."""
+
+PATIENCE_S = 0.03
+"""What a loop's own functions hold says nothing of what it is asked to do: three looks more are waited for one that
+meets something else."""
 
 MOST_THREADS = 2
 MOST_FRAMES = 24
@@ -68,6 +72,7 @@ class HotWatch:
         self._ran: Counter[int] = Counter()
         self._ran_in: Counter[int] = Counter()
         self._looks = 0
+        self._turns = TurnsSeen()
         self._hot: Sequence[int] = ()
         self._last_s = 0.0
         self._next_s = 1 / LOOKS_PER_S
@@ -79,10 +84,11 @@ class HotWatch:
         threads: Iterable[ThreadLook],
         stacks: Mapping[int, RawStack],
         states: Mapping[int, int],
+        loops: Collection[int] = (),
     ) -> None:
         """Add up who ran; when it is time, read those who ran most and were running just now.
 
-        `states` are the addresses of the threads' states by kernel id.
+        `states` are the addresses of the threads' states by kernel id, `loops` the ids of those that run an event loop.
         """
         ran = {look.tid: look for look in threads if look.ran_ns}
         now = {tid: look.ran_ns for tid, look in ran.items() if look.call is None}
@@ -91,7 +97,11 @@ class HotWatch:
         self._looks += 1
         self._read_failures(at_s, {tid: states[tid] for tid in self._hot if tid in ran and tid in states})
         self._selectors.follow(at_s, {tid: stacks[tid].frames for tid in self._hot if tid in now and tid in stacks})
-        if at_s < self._next_s or len(self.looks) >= MOST_LOOKS:
+        met = {
+            tid for tid in self._hot if tid in now and tid in stacks and not self._turns.only(tid, stacks[tid].frames)
+        }
+        patience_s = PATIENCE_S if any(tid in loops and tid not in met for tid in self._hot) else 0.0
+        if at_s < self._next_s + patience_s or len(self.looks) >= MOST_LOOKS:
             return
         self._hot = [tid for tid, ran_ns in self._ran.most_common(MOST_THREADS) if ran_ns >= self._enough(at_s, tid)]
         self._ran.clear()
@@ -120,6 +130,22 @@ class HotWatch:
     def close(self) -> None:
         """Close what is kept open."""
         self._selectors.close()
+
+
+class TurnsSeen:
+    """Tells the looks that met the thread of a loop between two callbacks, by what they show of the user's code."""
+
+    def __init__(self) -> None:
+        """Begin with no look."""
+        self._own: dict[int, tuple[int, int]] = {}
+        """By thread the smallest and the largest number of frames that no installer put where they are."""
+
+    def only(self, tid: int, frames: Sequence[RawFrame]) -> bool:
+        """Whether a look shows no more of them than any other of this thread, and others have shown more."""
+        own = sum(not _is_installed(raw) for raw in frames)
+        least, most = self._own.get(tid, (own, own))
+        least, most = self._own[tid] = min(least, own), max(most, own)
+        return own == least < most
 
 
 class HotReader:

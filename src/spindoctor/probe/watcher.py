@@ -94,7 +94,7 @@ class ProcessWatch:
             if self._extras.is_profile:
                 return
             with self.interpreter.by_pages():
-                self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states)
+                self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
         except Misread as misread:
             self.missed[reason(misread)] += 1
             self._roster.clear()

@@ -3,7 +3,9 @@
 ## What we saw
 The loop's thread burns a core and never sleeps in its selector: each time it asks, something is ready to run already.
 Look after look the same task or callback is running or queued: it polls with `await sleep(0)`, or calls `call_soon` for
-itself.
+itself. Or the task asks something outside of the loop, such as a file read by another thread or a stream that has
+ended, gets the same answer at once, and asks again: then the loop sleeps a thousand times a second and more, for
+moments only.
 
 ## Why it hurts
 A core is gone, and every request waits for its turn behind work that does nothing.
@@ -16,14 +18,15 @@ be avoided, poll with a real delay.
 A loop that is busy with honest requests does not sleep either, but its tasks change from look to look, and a consumer
 whose queue is never empty waits for it all the same: a task is only reported where it steps without waiting for
 anything, a callback only where it runs itself and next to no system time shows that nothing is sent or received. A task
-that gives way between long pieces of work spends its time in the work and not in the loop's machinery.
+that gives way between long pieces of work spends its time in the work and not in the loop's machinery, and one that
+gives way between short ones holds other things in each look.
 
 ## Missed alarms
 On a loop written in C that is not libuv's the queue cannot be read: a storm of plain callbacks shows only through the
 one that runs.
 On a loop that is none of asyncio's (Trio's, Twisted's) a storm is told by how little comes in from outside while the
-same few functions of the user's run: beside a hundred requests a second, or what comes through pipes, UDP or Unix
-sockets, it is left alone.
+same few functions of the user's run: beside a hundred requests a second (three hundred, where these functions hold the
+same in each look), or what comes through pipes, UDP or Unix sockets, it is left alone.
 Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
 they look like honest work.
 """
@@ -32,7 +35,9 @@ from __future__ import annotations
 
 from spindoctor.model.facts import Cancellations, Circle, Loop, Loops, Others, Rescheduler, Reschedulers
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.pursuits import Pursuit
 from spindoctor.model.rule import Rule
+from spindoctor.model.share import Share
 
 MIN_LOOKS = 6
 """Fewer looks cannot tell one task that always comes back from chance: 6 of 6 bound the share at
@@ -63,7 +68,6 @@ MIN_ALONE = 0.5
 MAX_ONE_CALLBACK = 0.5
 """Where one single run of a callback fills the look, nothing is rescheduled: that is another mechanism."""
 
-
 MIN_MACHINERY = 0.1
 """A step that does next to nothing costs no more than the loop's own work for it; where that is a tenth, steps are ten
 times as long, and that is work."""
@@ -87,6 +91,9 @@ MAX_ARRIVALS_PER_S = 60
 MAX_IDLE_ARRIVALS_PER_S = 100
 """The same where most of the time no function of the user's is at work: 10 ms of a library's own for every segment."""
 
+MAX_SAME_ARRIVALS_PER_S = 300
+"""The same where the user's functions hold the same in each look, too: whatever comes in is not for them."""
+
 MOSTLY_TURNING = 0.5
 """Lower bound: the library's own work is the greater part."""
 
@@ -94,10 +101,8 @@ MIN_OTHER_TURNING = 0.3
 """Pieces of work handed on in memory leave a sixth of the time to the loop's own work, empty steps near half."""
 
 MIN_NEW_TURNS = 0.85
-"""Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same."""
-
-MIN_READ = 0.5
-"""Variables of a thread that runs cannot be read in a good part of the looks; less than half of them say too little."""
+"""Lower bound. Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same.
+Those that change while they are read, and are not counted, are no longer than the others."""
 
 MAX_HELD = 0.1
 """A loop that is held for long now and then is awake for that."""
@@ -120,6 +125,9 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
             f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)"
         )
     findings = [finding for loop in awake if (finding := _judge(loop, reschedulers))]
+    naps = [loop for loop in loops.loops if loop not in awake and (loop.pid, loop.tid) not in taken]
+    asking = [(loop, one) for loop in naps if (one := _pursuit(loop, reschedulers)) and _asks(one, loop)]
+    findings += [_in_rounds(loop, one) for loop, one in asking if one.holds_the_same]
     if findings:
         return Found(tuple(findings))
     if open_one := next((one for loop in awake for one in _open(loop, reschedulers)), None):
@@ -132,33 +140,51 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
             f"the loop of {dark.thread} of {dark.pid} never sleeps though next to nothing comes in, and who keeps it "
             "awake did not show: look for longer (--seconds)"
         )
+    if asking:
+        one = asking[0][1]
+        return Unsure(
+            f"{one.culprit.function} does nothing but ask, and {one.repeats} showed it holding the same: too few to "
+            "tell whether it gets the same answer each time: look for longer (--seconds)"
+        )
     return Clear(_looked_at(loops))
 
 
 def _is_dark(loop: Loop, reschedulers: Reschedulers) -> bool:
     """Whether a loop of another kind turns for nothing, and too few looks met a function of the user's."""
     mine = [one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)]
-    return not _works(loop) and any(_is_awake_for_itself(one, loop) for one in mine)
+    pursuit = _pursuit(loop, reschedulers)
+    return not _works(loop, reschedulers) and any(_is_awake_for_itself(one, loop, pursuit) for one in mine)
 
 
 def _open(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     """Tasks that may keep a loop awake which does nothing else for long, and were met too seldom to say so."""
     mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
-    return [] if _works(loop) else [one for one in mine if one.steps_at_once and one.seen.ratio >= MIN_SEEN]
+    open_ones = [one for one in mine if one.steps_at_once and one.seen.ratio >= MIN_SEEN]
+    return [] if _works(loop, reschedulers) else open_ones
+
+
+def _pursuit(loop: Loop, reschedulers: Reschedulers) -> Pursuit | None:
+    return next((one for one in reschedulers.pursuits if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
+
+
+def _asks(one: Pursuit, loop: Loop) -> bool:
+    return loop.wanted_cores >= MIN_CORES and one.asks_in_vain
 
 
 def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
-    if _works(loop):
+    if _works(loop, reschedulers):
         return None
     circle = next((one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
     alone = _finding(loop, _of(loop, reschedulers))
-    closed = circle and (_fills(circle, loop) if circle.is_other else _is_closed(circle, loop))
+    pursuit = _pursuit(loop, reschedulers)
+    closed = circle and (_fills(circle, loop, pursuit) if circle.is_other else _is_closed(circle, loop))
     return alone or (_in_circle(loop, circle) if circle and closed else None)
 
 
-def _works(loop: Loop) -> bool:
-    """Whether the loop is awake because its callbacks work for long: next to no time goes into calling them."""
-    return loop.spinning.low < MIN_MACHINERY
+def _works(loop: Loop, reschedulers: Reschedulers) -> bool:
+    """Whether the loop is awake for work: next to no time goes into calling its callbacks, or what they do gets on."""
+    pursuit = _pursuit(loop, reschedulers)
+    return loop.spinning.low < MIN_MACHINERY or (pursuit is not None and pursuit.gets_on)
 
 
 def _is_closed(circle: Circle, loop: Loop) -> bool:
@@ -169,22 +195,25 @@ def _is_closed(circle: Circle, loop: Loop) -> bool:
     return circle.share.of >= MIN_STEPS and circle.share.low >= MIN_CIRCLE and not (from_outside or serves or works)
 
 
-def _fills(circle: Circle, loop: Loop) -> bool:
+def _fills(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
     """Whether a loop of another kind calls these few again and again while next to nothing comes in."""
-    return bool(circle.members) and circle.share.low >= MIN_CIRCLE and _is_awake_for_itself(circle, loop)
+    return bool(circle.members) and circle.share.low >= MIN_CIRCLE and _is_awake_for_itself(circle, loop, pursuit)
 
 
-def _is_awake_for_itself(circle: Circle, loop: Loop) -> bool:
+def _is_awake_for_itself(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
     most = MAX_IDLE_ARRIVALS_PER_S if loop.spinning.low >= MOSTLY_TURNING else MAX_ARRIVALS_PER_S
+    if most == MAX_IDLE_ARRIVALS_PER_S and pursuit and pursuit.holds_the_same:
+        most = MAX_SAME_ARRIVALS_PER_S
     is_quiet = circle.arrivals_per_s is not None and circle.arrivals_per_s <= most * loop.cores
     is_empty = loop.held.ratio < MAX_HELD and loop.spinning.ratio >= MIN_OTHER_TURNING
     return circle.is_other and is_quiet and is_empty and _turns_fast(circle, loop)
 
 
 def _turns_fast(circle: Circle, loop: Loop) -> bool:
-    """Whether nearly each look that met a function of the user's met it in another turn, as far as turns were read."""
-    pairs = loop.turn_pairs if loop.turn_pairs is not None else circle.share.of - 1
-    return loop.turns is not None and pairs >= MIN_READ * circle.share.of and loop.turns >= MIN_NEW_TURNS * pairs
+    """Whether nearly each look that met a function of the user's met it in another turn."""
+    turns = loop.turns or 0
+    pairs = loop.turn_pairs if loop.turn_pairs is not None else max(circle.share.of - 1, turns)
+    return Share(turns, pairs).low >= MIN_NEW_TURNS
 
 
 def _system_share(loop: Loop) -> float:
@@ -291,12 +320,41 @@ def _in_circle(loop: Loop, circle: Circle) -> Finding:
     )
 
 
+def _in_rounds(loop: Loop, one: Pursuit) -> Finding:
+    return Finding(
+        claim=f"{one.culprit.function} asks again and again ({', '.join(one.asked)}) and gets the same answer, so the "
+        f"loop of {loop.thread} sleeps {one.sleeps_per_s:.0f} times a second; {loop.cores:.2f} cores go into it",
+        severity="critical",
+        confidence="medium",
+        cost=Cost(cores=loop.cores, loop_share=1 - loop.idle.ratio),
+        culprit=one.culprit,
+        evidence=(
+            Figure("steps", f"looks at the user's code that met {one.culprit.function}", str(one.steps), "", "stacks"),
+            Figure("asks", "of these at a question", str(one.asks), "", "stacks and source"),
+            Figure("works", "at work", str(one.works), "", "stacks and source"),
+            Figure("repeats", "looks in which it holds what it held before", str(one.repeats), "", "locals"),
+            Figure("sleeps", "times that the loop slept", round(one.sleeps_per_s), "a second", "/proc/PID/status"),
+            _arrivals(one.arrivals_per_s or 0.0),
+            *_of_loop(loop),
+        ),
+        against=("it may count on something that cannot be read from outside: the state of native code",),
+        fix=("End it where nothing more will come (an empty read); wait for a change, or pause, where something may.",),
+        now=("The spin ends when this task ends; a restart ends it too.",),
+        explains="the core that is burned, here and in whatever answers, and a little delay for all else on this loop",
+        would_change="a variable of this task that changes from look to look",
+    )
+
+
 def _incoming(circle: Circle) -> Figure:
     if circle.arrivals_per_s is not None:
-        what = "segments with data that came in, and those of new connections"
-        return Figure("arrivals", what, round(circle.arrivals_per_s, 1), "a second", "sock_diag, net/snmp")
+        return _arrivals(circle.arrivals_per_s)
     what = "looks inside a callback of another kind, such as a socket's"
     return Figure("incoming", what, str(circle.incoming), "", "stacks")
+
+
+def _arrivals(per_s: float) -> Figure:
+    what = "segments with data that came in, and those of new connections"
+    return Figure("arrivals", what, round(per_s, 1), "a second", "sock_diag, net/snmp")
 
 
 def _first(circle: Circle) -> Culprit:

@@ -1,0 +1,38 @@
+"""Which looks met the thread of a loop between two callbacks."""
+
+from __future__ import annotations
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.model.frames import Frame
+from spindoctor.probe.hot import TurnsSeen
+
+LIBRARY = "/usr/lib/python3.12/asyncio/base_events.py"
+
+
+def frames(*files: str) -> tuple[RawFrame, ...]:
+    return tuple(RawFrame(Frame("f", file, 1), address=0, code=0, instruction=0, owner=0) for file in files)
+
+
+TURNS = frames(LIBRARY, LIBRARY, "/srv/app.py")
+WORKS = frames(LIBRARY, "/srv/app.py", LIBRARY, "/srv/app.py")
+
+
+def test_a_loop_that_turns_is_told_once_other_looks_have_shown_more() -> None:
+    seen = TurnsSeen()
+
+    assert [seen.only(7, one) for one in (TURNS, WORKS, TURNS, WORKS)] == [False, False, True, False]
+
+
+def test_a_thread_that_always_looks_alike_is_never_waited_for() -> None:
+    """One callback that never ends shows the same in each look."""
+    seen = TurnsSeen()
+
+    assert not any(seen.only(7, WORKS) for _ in range(5))
+
+
+def test_each_thread_is_told_by_its_own_looks() -> None:
+    seen = TurnsSeen()
+
+    seen.only(7, WORKS)
+
+    assert not seen.only(8, TURNS)
