@@ -8,6 +8,7 @@ from recordings import PID, main_thread, one_process, recording, thread_samples
 
 from spindoctor.evidence.surroundings import descriptor_uses, memory_use, starvation, throttling
 from spindoctor.model.process import Descriptor, Machine, Neighbour, Socket
+from spindoctor.model.recording import Candidate
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
@@ -68,6 +69,18 @@ def test_descriptors_are_grouped_by_what_they_lead_to() -> None:
     assert (use.total, use.limit, use.share, use.close_wait) == (7, 10, 0.7, 2)
     assert use.close_wait_groups == (("connections to 10.0.0.9:80", 2),)
     assert use.groups[:2] == (("connections to 10.0.0.9:80", 3), ("connections of clients to port 8080", 2))
+
+
+def test_what_most_descriptors_are_may_be_opened_where_such_are_kept() -> None:
+    """Two files and one pipe are open; of the two candidates the one that opens files is offered."""
+    files = Candidate("file-opened-and-kept", "export", "/srv/app.py", 9)
+    pipes = Candidate("pipe-opened-and-kept", "start", "/srv/app.py", 20)
+    every = (*(Descriptor(fd, "file", 0, "/srv/x") for fd in (5, 6)), Descriptor(7, "pipe", 9, "pipe:[9]"))
+
+    told = descriptor_uses(recording(one_process(descriptors=every, candidates=(files, pipes))))
+
+    assert isinstance(told, DescriptorUses)
+    assert told.processes[0].candidates == (files,)
 
 
 def test_descriptors_that_could_not_be_read_are_missing() -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.cpu import cpu_use
 from spindoctor.model.facts import CpuUse
 from spindoctor.model.process import Descriptor, Socket
-from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.surroundings import DescriptorUse, DescriptorUses, MemoryUse, Queuer, Starvation, Throttling
 
 MOST_GROUPS = 3
+OPENED = {
+    "file": "file-opened-and-kept",
+    "socket": "connection-opened-and-kept",
+    "pipe": "pipe-opened-and-kept",
+}
+"""The shape of source that opens, and keeps, a descriptor of each kind."""
 LONELY_CORES = 0.05
 """A thread that wants less than this of a core is not held up by a queue worth speaking of."""
 
@@ -40,7 +46,15 @@ def _descriptors(process: ProcessRecording, ports: frozenset[int]) -> Descriptor
         close_wait=len(waiting),
         close_wait_groups=_groups(waiting, ports),
         groups=_groups(every, ports),
+        candidates=_openers(process, waiting),
     )
+
+
+def _openers(process: ProcessRecording, hung_up: Sequence[Descriptor]) -> tuple[Candidate, ...]:
+    """The places in the source that open, and keep, what most of the descriptors are, or what is hung up on."""
+    kinds = Counter(one.kind for one in hung_up or process.descriptors).most_common(1)
+    shape = OPENED.get(kinds[0][0]) if kinds else None
+    return tuple(one for one in process.candidates if one.shape == shape)
 
 
 def _groups(descriptors: Iterable[Descriptor], ports: frozenset[int]) -> tuple[tuple[str, int], ...]:

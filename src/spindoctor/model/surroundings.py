@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spindoctor.model.facts import Site
 from spindoctor.model.process import Neighbour
+from spindoctor.model.recording import Candidate
 from spindoctor.model.share import Share
 
 
@@ -14,7 +15,8 @@ class DescriptorUse:
     """The open descriptors of one process: how many of how many, of which kinds, and what most of them are.
 
     `close_wait` counts sockets whose other end has hung up and that nobody here closes. `groups` are the largest groups
-    of sockets and files, each with what they have in common: a peer, a port, a folder.
+    of sockets and files, each with what they have in common: a peer, a port, a folder. `candidates` are places in the
+    user's source that open such and keep them.
     """
 
     pid: int
@@ -24,6 +26,7 @@ class DescriptorUse:
     close_wait: int
     close_wait_groups: tuple[tuple[str, int], ...] = ()
     groups: tuple[tuple[str, int], ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def share(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +12,9 @@ from spindoctor.model.tasks import Task, TaskLook
 from spindoctor.probe.sources import SourceReader
 
 MOST_WINDOWS = 120
+MOST_CANDIDATES = 40
+"""A third of the windows: most are for the places that were seen."""
+
 MOST_FRAMES = 16
 """Of one stack: its innermost say what it does."""
 
@@ -21,7 +25,8 @@ MOST_LINES = 1000
 def windows(seen: ProcessRecording, candidates: Iterable[Candidate], sources: SourceReader) -> Iterator[SourceWindow]:
     """Source lines around the candidates and the places seen most."""
     first = len(seen.samples) * MOST_FRAMES + 1
-    places = Counter({Frame(one.function, one.file, one.line): first for one in candidates})
+    shown = itertools.islice(candidates, MOST_CANDIDATES)
+    places = Counter({Frame(one.function, one.file, one.line): first for one in shown})
     for sample in seen.samples:
         for look in sample.threads:
             places.update(look.stack[:MOST_FRAMES])

@@ -18,7 +18,7 @@ fifth of all sockets.
 
 ## Missed alarms
 A leak that has just begun. Who opened a descriptor is not known to the kernel, so the finding names what they lead
-to, not the line.
+to, and a line only where just one place in the source opens such, keeps them and does not close them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _finding(use: DescriptorUse) -> Finding:
         severity=severity,
         confidence="high",
         cost=Cost(waiting=1 if is_near else 0),
-        culprit=Culprit(pid=use.pid, note=_told(groups)),
+        culprit=_culprit(use, _told(groups)),
         evidence=(
             Figure("total", "descriptors open", use.total, "descriptors", "/proc/PID/fd"),
             Figure("limit", "soft limit", use.limit or "none", "descriptors", "/proc/PID/limits"),
@@ -91,7 +91,17 @@ def _finding(use: DescriptorUse) -> Finding:
         now=("At the limit no connection is accepted and no file opened.",),
         explains="errors like 'Too many open files', and connections that are not accepted",
         would_change="a second look with far fewer descriptors",
+        candidates=use.candidates,
     )
+
+
+def _culprit(use: DescriptorUse, told: str) -> Culprit:
+    """The one place in the source that opens such and keeps them; of several none is better than the others."""
+    if len(use.candidates) != 1:
+        return Culprit(pid=use.pid, note=told)
+    place = use.candidates[0]
+    note = f"may be opened and kept here: {told}"
+    return Culprit(pid=use.pid, function=place.function, file=place.file, line=place.line, note=note)
 
 
 RULE = Rule(

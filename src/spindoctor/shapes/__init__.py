@@ -9,7 +9,13 @@ import ast
 import warnings
 
 from spindoctor.model.recording import Candidate
-from spindoctor.shapes import asyncio_debug, listen_before_fork, scope_entered_by_hand, yield_in_scope
+from spindoctor.shapes import (
+    asyncio_debug,
+    listen_before_fork,
+    opened_and_kept,
+    scope_entered_by_hand,
+    yield_in_scope,
+)
 from spindoctor.shapes.bodies import Bodies
 
 MOST_CHARACTERS = 1_000_000
@@ -41,6 +47,6 @@ def _parse(source: str) -> ast.Module:
 
 def _find(tree: ast.Module, file: str) -> tuple[Candidate, ...]:
     bodies = Bodies(tree)
-    kinds = (yield_in_scope, scope_entered_by_hand, listen_before_fork, asyncio_debug)
+    kinds = (yield_in_scope, scope_entered_by_hand, listen_before_fork, asyncio_debug, opened_and_kept)
     found = [one for kind in kinds for one in kind.find(bodies, file)]
     return tuple(sorted(found, key=lambda one: one.line)[:MOST_CANDIDATES])

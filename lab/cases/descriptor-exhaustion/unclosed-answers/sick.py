@@ -12,7 +12,7 @@ asked = []
 
 
 def ask():
-    connection = socket.create_connection((labkit.HOST, OPTIONS.peer_port))
+    connection = socket.create_connection((labkit.HOST, OPTIONS.peer_port))  # <- culprit: descriptor-exhaustion
     connection.sendall(b"GET /0 HTTP/1.0\r\n\r\n")
     connection.recv(4096)
     asked.append(connection)
