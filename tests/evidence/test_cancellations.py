@@ -79,6 +79,38 @@ def test_a_task_that_swallows_is_held_at_the_line_where_it_waits() -> None:
     assert (held.stuck, held.library) == (STUCK, library("sleep"))
 
 
+def nested(*, waits: Task, swallows: Task) -> dict[str, Any]:
+    """An outer scope with the task that opened a group, whose own scope holds a child."""
+    outer = scope(waits, host=waits)
+    return {"scopes": (outer, replace(scope(swallows, host=waits), address=0x5D))}
+
+
+def test_a_task_that_only_waits_for_the_children_of_its_group_is_no_cause() -> None:
+    """Both scopes are cancelled on each turn; the one that holds the child is the cause, the host waits for it."""
+    at_exit = (library("TaskGroup.__aexit__"), user("nested", 38))
+    seen = [
+        nested(waits=task(7, *at_exit, requests=n), swallows=task(8, library("wait"), STUCK, requests=n + 1))
+        for n in (100, 9_000, 18_000)
+    ]
+
+    loops = told(*seen).loops
+
+    assert [[held.task.address for held in one.tasks] for one in loops] == [[8]]
+    assert [one.address for one in loops[0].related] == [7]
+
+
+def test_a_task_that_swallows_itself_is_a_cause_beside_its_children() -> None:
+    source = ("async def nested():", "    try:", "        await group", "    except BaseException:", "        pass")
+    seen = [
+        nested(waits=task(7, library("wait"), user("nested", 12), requests=n), swallows=task(8, STUCK, requests=n))
+        for n in (100, 9_000, 18_000)
+    ]
+
+    loops = told(*seen, functions=functions(*source)).loops
+
+    assert sorted(held.task.address for one in loops for held in one.tasks) == [7, 8]
+
+
 SOURCE = (
     "async def stubborn(feed):",
     "    while True:",

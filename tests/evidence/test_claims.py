@@ -109,7 +109,8 @@ def test_a_semaphore_that_is_lent_out_and_that_nobody_got_further_with_keeps_its
 def test_a_thread_of_a_library_asks_in_the_name_of_the_task_that_awaits_it() -> None:
     """Threads 11 and 12 wait for the pool that 13 holds; their stacks have no line of the user's."""
     tasks = tuple(task(number, USE, route=GET) for number in (1, 2, 3))
-    threads = [ThreadLook(tid, (library("checkout"),), call=SystemCall("futex")) for tid in (11, 12, 13)]
+    threads = [ThreadLook(tid, (library("checkout"),), call=SystemCall("futex")) for tid in (11, 12)]
+    threads.append(ThreadLook(13, (library("execute"),), call=SystemCall("recvfrom")))
     talks = tuple(Conversation(Party(tid=tid), for_task=tid - 10) for tid in (11, 12, 13))
     asked = tuple(Claim(Party(tid=tid), 77, "pool", "Pool", 1) for tid in (11, 12))
     looks = task_looks(*[{"tasks": tasks, "claims": asked, "conversations": talks}] * 4)
@@ -165,3 +166,57 @@ def test_a_thread_that_works_with_what_it_got_is_further() -> None:
     seen = (threads(None, USE), threads(None, library("read"), ASK), threads(SystemCall("recvfrom", (5,)), ASK))
 
     assert [found(one)[0].holding for one in seen] == [1, 1, 1]
+
+
+DEEPER = (library("read"), user("query", 40), USE)
+"""At work in a function of the user's own that the one who asked has called."""
+
+
+def at(number: int, *chain: Frame) -> Task:
+    return task(number, *chain, route=None)
+
+
+def batch(*chains: tuple[Frame, ...]) -> tuple[PoolUse, ...]:
+    """Three that wait for a permit in the user's function, and one at each of these places."""
+    more = tuple(at(number, *chain) for number, chain in enumerate(chains, 4))
+    return found(of((*waiting(1, 2, 3, route=None), *more), claims(1, 2, 3, kind="semaphore")))
+
+
+def test_who_has_gone_on_into_a_function_of_his_own_holds_what_he_asked_for() -> None:
+    assert [use.holding for use in batch(DEEPER, DEEPER)] == [2]
+
+
+def test_who_stands_at_the_line_of_the_wait_has_not_gone_on() -> None:
+    """Whether he waits already cannot be told: his stack ends there, or in the outer part of those that wait."""
+    assert batch((ASK,), (library("acquire"), ASK)) == ()
+
+
+def test_who_is_elsewhere_in_what_the_same_line_called_has_gone_on() -> None:
+    """One line asks and uses, as that of an HTTP client does."""
+    assert [use.holding for use in batch((library("read"), ASK))] == [1]
+
+
+def test_a_context_manager_of_the_users_is_left_while_its_body_runs() -> None:
+    """Callers wait in a generator that `with` runs; who has gone on is in the body, and the generator is suspended."""
+    lease = (library("acquire"), user("lease", 8), library("__aenter__"), ASK)
+    tasks = (*(at(number, *lease) for number in (1, 2, 3)), at(4, *DEEPER))
+
+    use = found(of(tasks, claims(1, 2, 3, kind="semaphore")))[0]
+
+    assert (use.pool.queued, use.holding) == (3, 1)
+
+
+def test_a_pool_whose_members_are_all_out_keeps_callers_waiting_that_serve_no_request() -> None:
+    """Plain threads that share two connections."""
+    use = found(of((*waiting(1, 2, 3, route=None), *working(4, 5, route=None)), claims(1, 2, 3, taken=2)))[0]
+
+    assert (use.pool.queued, use.holding, use.is_batch) == (3, 2, False)
+
+
+def test_a_stay_ends_where_a_look_finds_the_caller_elsewhere() -> None:
+    """Task 1 waits in looks 1 and 2, is at work in the third, and waits again in looks 4 to 6: 0.5 s at most."""
+    waits = {"tasks": (*waiting(1, 2), *working(4)), "claims": claims(1, 2)}
+    works = {"tasks": (*waiting(3, 4), *working(1)), "claims": claims(3, 4)}
+    seen = recording(one_process(task_looks=task_looks(waits, waits, works, waits, waits, waits)))
+
+    assert found(seen)[0].held_s == 0.5

@@ -47,6 +47,11 @@ class Dicts:
         keys, values = self._reader.gather([address + self._keys, address + self._values])
         return self.split_pairs(keys, values) if values else self._combined_pairs(keys)
 
+    def state(self, address: int) -> tuple[int, int]:
+        """Return where the table of a dict lies and how many entries were ever made in it: a new key changes that."""
+        keys = self._reader.gather([address + self._keys, address + self._values])[0]
+        return keys, self._table(keys).filled
+
     def _combined_pairs(self, keys: int) -> Pairs:
         table = self._table(keys)
         words = self._reader.words(table.entries, table.filled * table.entry_size // 8)

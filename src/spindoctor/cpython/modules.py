@@ -27,6 +27,7 @@ class Modules:
     def flush(self) -> None:
         """Forget where modules and what they hold lie."""
         self._found: dict[str, int] = {}
+        self._state = (0, 0)
         self._contents: dict[str, dict[str, int]] = {}
 
     def all(self) -> dict[str, int]:
@@ -38,9 +39,11 @@ class Modules:
         return {name: module for name, (_, module) in zip(names, pairs, strict=True) if name}
 
     def find(self, name: str) -> int | None:
-        """Return the address of one module, None if it is not imported."""
+        """Return the address of one module, None if there is none: all are read again where one has come."""
         if name not in self._found:
-            self._found = self.all()
+            state = self._dicts.state(self._runtime.member("imports_modules"))
+            if state != self._state:
+                self._found, self._state = self.all(), state
         return self._found.get(name)
 
     def contents(self, name: str) -> dict[str, int]:

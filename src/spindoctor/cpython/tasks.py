@@ -8,6 +8,8 @@ these lie is published by the `_asyncio` module (Modules/_asynciomodule.c, `_Asy
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
@@ -26,6 +28,9 @@ from spindoctor.model.frames import Frame
 TASK_TYPE = "_asyncio.Task"
 STATES = ("pending", "cancelled", "finished")
 LISTS_SINCE, MEMBER_SINCE = 14, 13
+OVER = frozenset({1, 2})
+STATE_BITS = (1 << 32) - 1  # `fut_state` is an int; what lies behind it in the word is something else
+BATCH = 256  # one that has become unreadable spoils its batch
 MAX_TASKS = 1 << 18
 LOOP_KEY = "__asyncio_running_event_loop__"
 HOLDER_TYPES = frozenset({"_RunningLoopHolder", "_asyncio._RunningLoopHolder"})
@@ -96,6 +101,22 @@ class Tasks:
         names = self._modules.kept_contents("asyncio.tasks")
         kept = [names[name] for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks") if name in names]
         return tuple(dict.fromkeys(chain.from_iterable(map(self._holdings.items, kept))))
+
+    def ended(self, addresses: Sequence[int]) -> frozenset[int]:
+        """Return those of all tasks that have ended (none from 3.14 on); of a batch that cannot be read none."""
+        if self._layout.minor >= LISTS_SINCE:
+            return frozenset()
+        found: set[int] = set()
+        for start in range(0, len(addresses), BATCH):
+            with suppress(Misread):
+                found |= self._ended(addresses[start : start + BATCH])
+        return frozenset(found)
+
+    def _ended(self, tasks: Sequence[int]) -> set[int]:
+        kind, state = self._layout["pyobject.ob_type"], self._layout["future_object.state"]
+        words = self._reader.gather([place for one in tasks for place in (one + kind, one + state)])
+        told = zip(tasks, words[::2], words[1::2], strict=True)
+        return {one for one, type_, word in told if word & STATE_BITS in OVER and self.is_task_type(type_)}
 
     def _listed(self) -> tuple[int, ...]:
         place = self._layout["asyncio_thread_state.tasks_head"]

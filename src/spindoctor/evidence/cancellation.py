@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from spindoctor.evidence.anatomy import anatomies
 from spindoctor.evidence.attempts import swallows
@@ -58,9 +59,30 @@ def _of_process(process: ProcessRecording) -> list[CancelLoop]:
         for scope in {one.address: one for one in look.scopes}.values():
             by_scope.setdefault(scope.address, []).append(scope)
     found = [_scope_loop(process, seen, states) for seen in by_scope.values()]
-    loops = [one for one in found if one]
-    told = {held.task.address for one in loops for held in one.tasks}
+    loops = _causes([one for one in found if one])
+    told = {held.task.address for one in found if one for held in one.tasks}
     return loops + [_task_loop(process, held) for held in _hunted(process, states) if held.task.address not in told]
+
+
+def _causes(loops: Sequence[CancelLoop]) -> list[CancelLoop]:
+    """The loops, without tasks that only wait for what a scope of their own holds: that scope's task is the cause."""
+    inner = {one.host.address: id(one) for one in loops if one.host and one.host.address not in _stuck(one)}
+    causes = [replace(one, tasks=tuple(held for held in one.tasks if not _waits_inside(held, inner))) for one in loops]
+    if not any(one.tasks for one in causes):
+        return list(loops)
+    waiting = [
+        (inner[held.task.address], held.task) for one in loops for held in one.tasks if _waits_inside(held, inner)
+    ]
+    related = [_latest([*one.related, *(task for of, task in waiting if of == id(one))]) for one in loops]
+    return [replace(one, related=tuple(more)) for one, more in zip(causes, related, strict=True) if one.tasks]
+
+
+def _stuck(loop: CancelLoop) -> set[int]:
+    return {held.task.address for held in loop.tasks}
+
+
+def _waits_inside(held: HeldTask, inner: Mapping[int, int]) -> bool:
+    return held.task.address in inner and not held.is_done and not held.catches
 
 
 def _states(process: ProcessRecording) -> dict[int, list[Task]]:
@@ -191,14 +213,16 @@ def _held(process: ProcessRecording, task: Task, states: Sequence[Task]) -> Held
         chain = _seen_running(process, task.address) or chain
     known = anatomies(process.functions)
     catches = (one for one in chain if is_user(one) and swallows(known, one.file, one.line, CANCELLATIONS))
+    catcher = next(catches, None)
     return HeldTask(
         task=task,
         cancels=counts[-1] - counts[0] if counts else None,
         requests=counts[-1] if counts else None,
         is_done=task.is_done,
         on_its_way=_on_its_way(task, states),
-        stuck=next(catches, None) or user_frame(chain),
+        stuck=catcher or user_frame(chain),
         library=library_frame(chain) if chain else None,
+        catches=catcher is not None,
     )
 
 

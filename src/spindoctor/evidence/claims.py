@@ -6,7 +6,8 @@ Callers queue inside of an object while others, who came the same way, have got 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from spindoctor.evidence.origin import user_frame
@@ -15,6 +16,7 @@ from spindoctor.model.conversations import Claim
 from spindoctor.model.facts import PoolUse, Site
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party
+from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.share import Share
@@ -24,7 +26,9 @@ MIN_CALLERS = 2
 MOST_SITES = 4
 
 Place = tuple[str, str]
-"""A function of the user's, by file and name."""
+"""A function, by file and name."""
+
+ENTRIES = frozenset({"__aenter__", "__enter__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
     parties = tuple(one.party for one in claims)
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
-    callers = parties if claims[0].kind == "semaphore" else tuple(requests)
+    is_short = claims[0].kind == "semaphore" or (claims[0].kind == "pool" and _is_lost(claims[0]))
+    callers = parties if is_short else tuple(requests)
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
     holders = [(one, work.culprit(work.asker(one))) for one in _came(work, others, claims, callers)]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
@@ -71,9 +76,9 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
 def _came(work: Work, others: Iterable[Party], claims: Iterable[Claim], callers: Sequence[Party]) -> list[Party]:
     """Those who came the way of the callers and are not about to ask themselves."""
     said = {(one.by.file, one.by.function) for one in claims if one.by and one.party in callers}
-    ways = {way for one in callers if (way := _way(work, one))} if not said else set[Place]()
+    ways = {} if said else _ways(_stack(work, one) for one in callers)
     asking = frozenset(frame for one in callers for frame in work.stack(work.asker(one)))
-    came = [one for one in others if _way(work, one) in ways or _passes(work, one, said)]
+    came = [one for one in others if _is_past(work, one, ways) or _passes(work, one, said)]
     return [one for one in came if not _asks(work, one, asking)]
 
 
@@ -82,10 +87,64 @@ def _is_lost(claim: Claim) -> bool:
     return claim.is_lent or (bool(claim.size) and claim.taken is not None and claim.taken >= (claim.size or 0))
 
 
-def _way(work: Work, party: Party) -> Place | None:
-    """The function of the user's from which the object was asked."""
-    frame = user_frame(work.stack(work.asker(party)))
-    return (frame.file, frame.function) if frame else None
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From which line of the user's function an object is asked, and through which functions, innermost first."""
+
+    line: int
+    inner: tuple[Place, ...]
+
+
+def _stack(work: Work, party: Party) -> Stack:
+    """The stack of a thread or task, and under it that of the task which awaits what it does."""
+    asker = work.asker(party)
+    return work.stack(party) if asker == party else (*work.stack(party), *work.stack(asker))
+
+
+def _ways(stacks: Iterable[Stack]) -> dict[Place, list[_Way]]:
+    """The ways of those who queue, by the function of the user's from which they ask."""
+    found: dict[Place, list[_Way]] = {}
+    for stack in stacks:
+        if (depth := _asking(stack)) is not None:
+            found.setdefault(_place(stack[depth]), []).append(_way(stack, depth))
+    return found
+
+
+def _asking(stack: Stack) -> int | None:
+    """How deep the user's function lies that asks: one that stands for `with` is left when the body runs."""
+    mine = [depth for depth, frame in enumerate(stack) if frame == user_frame(stack) or is_user(frame)]
+    return next((depth for depth in mine if not _is_entry(stack, depth)), next(iter(mine), None))
+
+
+def _is_entry(stack: Stack, depth: int) -> bool:
+    """Whether a frame is `__enter__`, or the generator of a context manager which that runs."""
+    return any(_name(frame) in ENTRIES for frame in (stack[depth], *stack[depth + 1 : depth + 2]))
+
+
+def _is_past(work: Work, party: Party, ways: Mapping[Place, Sequence[_Way]]) -> bool:
+    """Whether somebody came the same way and got further: to another line, or into what does not lead there."""
+    stack = _stack(work, party)
+    for depth, frame in enumerate(stack):
+        if before := ways.get(_place(frame)):
+            leads = any(_leads_to(_way(stack, depth), one) for one in before)
+            return not leads or work.waits_in_kernel(party)
+    return False
+
+
+def _leads_to(way: _Way, wait: _Way) -> bool:
+    return way.line == wait.line and wait.inner[len(wait.inner) - len(way.inner) :] == way.inner
+
+
+def _way(stack: Stack, depth: int) -> _Way:
+    return _Way(stack[depth].line, tuple(map(_place, stack[:depth])))
+
+
+def _place(frame: Frame) -> Place:
+    return frame.file, frame.function
+
+
+def _name(frame: Frame) -> str:
+    return frame.function.rpartition(".")[2]
 
 
 def _asks(work: Work, party: Party, asking: frozenset[Frame]) -> bool:
@@ -108,28 +167,30 @@ def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:
     last = queues[-1]
     size = last.claim.size or 0
     members = len(last.holders)
-    held = [(one.at_s, party, culprit.line) for one in queues for party, culprit in one.holders]
-    waits = [(one.at_s, party, None) for one in queues for party in one.callers]
+    held = _longest((one.at_s, {(party, culprit.line) for party, culprit in one.holders}) for one in queues)
+    waits = _longest((one.at_s, {(party, None) for party in one.callers}) for one in queues)
     return PoolUse(
         pid=process.pid,
         pool=Pool(last.claim.target, last.claim.kind, last.claim.name, size, max(size, members), len(last.callers)),
         full=Share(len(queues), len(process.task_looks)),
         queued_most=max(len(one.callers) for one in queues),
-        holders=tuple(_holders(queues, _longest(held))),
+        holders=tuple(_holders(queues, held)),
         waiters=tuple(_one_a_line(site for one in queues for site in one.sites))[:MOST_SITES],
         waiting_tasks=sum(1 for one in last.callers if one.task),
-        held_s=max(_longest(held), _longest(waits)),
-        is_batch=not any(one.has_requests for one in queues),
+        held_s=max(held, waits),
+        is_batch=last.claim.kind == "semaphore" and not any(one.has_requests for one in queues),
         holding=members,
     )
 
 
-def _longest(seen: Iterable[tuple[float, Party, int | None]]) -> float:
-    """The longest time from the first to the last look at one party at one place."""
-    times: dict[tuple[Party, int | None], list[float]] = {}
-    for at_s, party, line in seen:
-        times.setdefault((party, line), []).append(at_s)
-    return max((one[-1] - one[0] for one in times.values()), default=0.0)
+def _longest(looks: Iterable[tuple[float, AbstractSet[tuple[Party, int | None]]]]) -> float:
+    """The longest time in which look after look met one party at one place."""
+    since: dict[tuple[Party, int | None], float] = {}
+    longest = 0.0
+    for at_s, met in looks:
+        since = {one: since.get(one, at_s) for one in met}
+        longest = max(longest, at_s - min(since.values(), default=at_s))
+    return longest
 
 
 def _holders(queues: Sequence[_Queue], longest_s: float) -> Iterable[Site]:

@@ -38,7 +38,7 @@ def growths(recording: Recording) -> Growths | Missing:
         kinds=tuple(found[:MOST_KINDS]),
         looks=sum(len(one.task_looks) for one in looked),
         seconds=min(one.task_looks[-1].at_s - one.task_looks[0].at_s for one in looked),
-        tasks=sum(one.task_looks[-1].task_count for one in looked),
+        tasks=sum(one.task_looks[-1].pending for one in looked),
         threads=sum(len(one.samples[-1].threads) for one in looked),
     )
 
@@ -55,9 +55,9 @@ def _tasks(process: ProcessRecording, ports: tuple[int, ...]) -> list[Growth]:
 
 def _by_count(process: ProcessRecording) -> list[Growth]:
     """Too many tasks to read all: their number, and what most of those that were read do."""
-    counts = [look.task_count for look in process.task_looks]
+    counts = [look.pending for look in process.task_looks]
     first, middle, last = counts[0], counts[len(counts) // 2], counts[-1]
-    tasks = process.task_looks[-1].tasks
+    tasks = [task for task in process.task_looks[-1].tasks if not task.is_done]
     if last <= first or not tasks:
         return []
     kind = Counter(map(_kind, tasks)).most_common(1)[0][0]

@@ -32,7 +32,7 @@ def load(recording: Recording) -> Load | Missing:
     return Load(
         requests=sum(_requests(one) for one in recording.processes),
         routes=tuple({**routes, **seen})[:MOST_ROUTES],
-        tasks=sum(one.task_looks[-1].task_count for one in recording.processes if one.task_looks),
+        tasks=sum(one.task_looks[-1].pending for one in recording.processes if one.task_looks),
         connections=_all_connections(recording),
         cores=sum(one.cpu_s for one in recording.processes) / recording.seconds if recording.seconds else 0.0,
         active_looks=Share(

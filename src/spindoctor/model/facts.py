@@ -187,6 +187,7 @@ class HeldTask:
 
     `cancels` is how often it was cancelled during the look (None: the version does not count), `requests` in all.
     `on_its_way` is the share of slow looks in which a cancellation had been asked for and not delivered yet.
+    `catches`: the line where it is stuck lies in a handler of user code that catches cancellations.
     """
 
     task: Task
@@ -196,6 +197,7 @@ class HeldTask:
     stuck: Frame | None = None
     library: Frame | None = None
     on_its_way: Share = NO_LOOKS
+    catches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

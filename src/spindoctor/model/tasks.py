@@ -115,6 +115,7 @@ class Pool:
 class TaskLook:
     """One slow look at one process: all tasks (or `task_count` alone where they are too many to read each time).
 
+    Of them `ended_count` are done, and something still holds them (up to 3.13 asyncio lists those as well).
     `thread_requests` are the requests that threads without an event loop work for.
     """
 
@@ -128,3 +129,9 @@ class TaskLook:
     waits: tuple[Wait, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     claims: tuple[Claim, ...] = ()
+    ended_count: int = 0
+
+    @property
+    def pending(self) -> int:
+        """How many tasks have not ended."""
+        return self.task_count - self.ended_count

@@ -201,8 +201,6 @@ class Interpreter:
         finally:
             self._snapshot.drop()
 
-    # threads and the runtime
-
     def gil(self) -> Gil:
         """Return who holds the GIL, and where it lies."""
         return self._runtime.gil()
@@ -354,6 +352,10 @@ class Interpreter:
         """Return the addresses of all tasks known to asyncio; up to 3.13 also of finished ones that something holds."""
         self._learn_asyncio()
         return self._tasks.all()
+
+    def ended_tasks(self, addresses: Sequence[int]) -> frozenset[int]:
+        """Return those of all tasks that have ended, in few calls."""
+        return self._tasks.ended(addresses)
 
     def current_task(self, loop: int, thread: int) -> int | None:
         """Return the task that a loop runs now; `thread` is the state of the thread that runs the loop."""

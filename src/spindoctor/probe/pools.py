@@ -177,5 +177,5 @@ class PoolReader:
 
 
 def _runs_code_of(worker: Worker, file: str) -> bool:
-    """Whether a busy thread's own entry point lies in this file: the library that limits the threads also made them."""
-    return len(worker.frames) > 1 and any(raw.frame.file == file for raw in worker.frames[1:])
+    """Whether a thread's own entry point lies in this file: the library that limits the threads also made them."""
+    return len(worker.frames) > 1 and any(raw.frame.file == file for raw in worker.frames)

@@ -74,16 +74,18 @@ class TaskReader:
         )
 
     def look_at_chains(self, at_s: float, looks: Iterable[LoopLook]) -> TaskLook:
-        """A slow look at the tasks alone, those that run first.
+        """A slow look at the tasks alone, those that run first and those that have ended last.
 
         Raises:
             Misread: the registry of tasks cannot be read.
         """
         running = [one.task for one in looks if one.task]
         addresses = tuple(dict.fromkeys((*running, *self._interpreter.tasks())))
+        ended = self._interpreter.ended_tasks(addresses)
+        addresses = tuple(sorted(addresses, key=ended.__contains__))
         self._book.open(addresses[:MOST_TASKS])
         tasks = self._describe(addresses[:MOST_TASKS])
-        return TaskLook(at_s=at_s, tasks=tuple(tasks), task_count=len(addresses))
+        return TaskLook(at_s=at_s, tasks=tuple(tasks), task_count=len(addresses), ended_count=len(ended))
 
     def _describe(self, addresses: Sequence[int]) -> list[Task]:
         """All tasks that have not moved, and of the others as many as the time allows: the rest come next time."""

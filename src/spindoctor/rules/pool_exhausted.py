@@ -73,6 +73,12 @@ def check(pools: Pools) -> Outcome:
     findings = [_finding(use) for use in pools.pools if use.full.low >= MIN_FULL]
     if findings:
         return Found(tuple(findings))
+    often = [use for use in pools.pools if use.full.ratio >= MIN_FULL]
+    if often:
+        return Unsure(
+            f"{_name(often[0])} was full with callers queued in {often[0].full}: too few to tell "
+            "a queue that stands from one that drains; look for longer (--seconds)"
+        )
     told = [
         f"{_name(use)}: {use.pool.busy} of {use.pool.size} busy, at most {use.queued_most} queued"
         for use in pools.pools
@@ -92,7 +98,7 @@ def _name(use: PoolUse) -> str:
 def _finding(use: PoolUse) -> Finding:
     places = _places(use)
     site = places[0] if places else None
-    blamed = [one.culprit for one in places] or list(use.waiters) or [Culprit(pid=use.pid)]
+    blamed = _blamed([one.culprit for one in places], use)
     return Finding(
         claim=_claim(use, site),
         severity=_severity(use),
@@ -107,6 +113,13 @@ def _finding(use: PoolUse) -> Finding:
         explains="the seconds that requests wait while CPU and event loop look healthy",
         would_change="a look in which a member is free while callers still queue",
     )
+
+
+def _blamed(places: Sequence[Culprit], use: PoolUse) -> Sequence[Culprit]:
+    """Where members stand; before library code where they do a call of the C library, those who asked for it."""
+    mine = [one for one in places if _is_users(one)]
+    asked = [] if mine else [one for one in use.waiters if _is_users(one)]
+    return [*mine, *asked, *(one for one in places if one not in mine)] or use.waiters or [Culprit(pid=use.pid)]
 
 
 def _fix(use: PoolUse) -> tuple[str, ...]:
@@ -237,7 +250,9 @@ def _of_object(use: PoolUse) -> Iterator[Figure]:
     yield Figure("size", "members", pool.size or "not readable", "members", source)
     yield Figure("busy", "members in use at the last look", pool.busy, "members", source)
     yield Figure("queued", "callers queued at most", use.queued_most, "callers", source)
-    yield Figure("waiting_tasks", "tasks that wait for a member", use.waiting_tasks, "tasks", "await chains")
+    yield Figure(
+        "waiting_tasks", "tasks that wait for a member or for what one does", use.waiting_tasks, "tasks", "await chains"
+    )
 
 
 def _of_server(use: PoolUse) -> Iterator[Figure]:
@@ -249,7 +264,7 @@ def _of_server(use: PoolUse) -> Iterator[Figure]:
 
 def _times(use: PoolUse) -> Iterator[Figure]:
     if use.holding is not None:
-        yield Figure("held", "longest that one was met at one line", round(use.held_s, 2), "s", "stacks")
+        yield Figure("held", "longest that looks in a row met one at one line", round(use.held_s, 2), "s", "stacks")
     elif use.held_s:
         yield Figure("held", "longest that a member waited at one line at a time", round(use.held_s, 2), "s", "stacks")
     if use.call_s:

@@ -30,8 +30,11 @@ cannot be read.
 from __future__ import annotations
 
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask, Loop, Loops
+from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
+from spindoctor.model.tasks import Task
 
 MIN_SEEN = 0.15
 """Lower bound of the share of slow looks with the scope: 5 of 15. An orderly cancellation is over after one turn."""
@@ -155,7 +158,7 @@ def _others(one: CancelLoop) -> tuple[Culprit, ...]:
     sibling = "sibling: in the same scope, or waits for the task that is"
     beside = "runs beside it all the time, and may be what cancels it"
     tasks += [(task, sibling if one.scope else beside) for task in one.related]
-    places = [(task, note, next(iter(task.chain), None) or task.defined) for task, note in tasks]
+    places = [(task, note, _place(task)) for task, note in tasks]
     return tuple(
         Culprit(
             pid=one.pid,
@@ -169,6 +172,11 @@ def _others(one: CancelLoop) -> tuple[Culprit, ...]:
         )
         for task, note, frame in places
     )
+
+
+def _place(task: Task) -> Frame | None:
+    """Where a task waits: its innermost line of user code, before that of a library."""
+    return next((frame for frame in task.chain if is_user(frame)), next(iter(task.chain), task.defined))
 
 
 def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figure, ...]:
