@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from recordings import library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.pools import pools
@@ -11,7 +12,7 @@ from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
-from spindoctor.model.recording import Recording
+from spindoctor.model.recording import Recording, SourceWindow
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Route, Task
@@ -220,3 +221,37 @@ def test_a_stay_ends_where_a_look_finds_the_caller_elsewhere() -> None:
     seen = recording(one_process(task_looks=task_looks(waits, waits, works, waits, waits, waits)))
 
     assert found(seen)[0].held_s == 0.5
+
+
+TAKES = SourceWindow(
+    "/srv/app.py",
+    18,
+    18,
+    (
+        "async def order(self):",
+        "    key = 1",
+        "    await self.slots.acquire()",
+        "    await work()",
+        "    self.slots.release()",
+    ),
+)
+SIGNALS = SourceWindow("/srv/app.py", 18, 18, (*TAKES.lines[:3], "    await work()", "    self.others.release()"))
+
+
+def permits(window: SourceWindow, *, empty: bool) -> Recording:
+    """Three requests that wait for a permit in `order`, and nobody else."""
+    asked = tuple(replace(one, is_empty=empty) for one in claims(1, 2, 3, kind="semaphore", size=None))
+    seen = of(waiting(1, 2, 3), asked)
+    return replace(seen, processes=(replace(seen.processes[0], functions=(window,)),))
+
+
+def test_a_permit_that_is_given_back_where_it_was_taken_was_lost_on_another_way_out() -> None:
+    """The function that asks for it releases it three lines further on."""
+    use = found(permits(TAKES, empty=True))[0]
+
+    assert (use.pool.queued, use.holding, use.waiters[0].line) == (3, 0, 20)
+
+
+@pytest.mark.parametrize(("window", "empty"), [(SIGNALS, True), (TAKES, False)], ids=["a signal", "one is left"])
+def test_a_permit_that_somebody_else_gives_is_a_signal(window: SourceWindow, empty: bool) -> None:  # noqa: FBT001
+    assert found(permits(window, empty=empty)) == ()

@@ -6,8 +6,10 @@ import pytest
 from recordings import PID, library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.pools import pools
+from spindoctor.model.conversations import Conversation
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
+from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import SystemCall, ThreadLook
@@ -207,3 +209,18 @@ def test_what_the_processes_of_a_job_pool_do_is_read_in_them() -> None:
 
     (site,) = use.holders
     assert (site.culprit.function, site.culprit.line, site.share) == ("render", 8, Share(8, 8))
+
+
+def test_members_in_native_code_stand_for_the_tasks_that_await_them() -> None:
+    """Both threads open a file; thread 101 does so for a task at line 50, of 102 nobody knows for whom."""
+    opens = [ThreadLook(tid, (library("_WorkItem.run"),), call=SystemCall("openat")) for tid in (101, 102)]
+    asked = (Conversation(Party(tid=101), for_task=7), Conversation(Party(tid=102)))
+    look = {"pools": (FULL,), "tasks": (task(7, ASK),), "conversations": asked}
+    process = one_process(task_looks=task_looks(look, look), threads=THREADS, samples=thread_samples(opens, opens))
+
+    use = only_pool(recording(process))
+
+    assert sorted((site.culprit.function, site.culprit.line, site.share.count) for site in use.holders) == [
+        ("_WorkItem.run", 1, 2),
+        ("ask_sdk", 50, 2),
+    ]

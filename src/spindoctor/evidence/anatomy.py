@@ -81,6 +81,13 @@ class Anatomy:
         inside = {id(n) for one in nodes if isinstance(one, _Compound) for child in one.body for n in ast.walk(child)}
         return {last_name(one.func) for one in nodes if isinstance(one, ast.Call) and id(one) not in inside}
 
+    def gives_back(self, line: int) -> bool:
+        """Whether what is acquired on a line is released by the same function."""
+        calls = [one.func for one in own_nodes(self.node) if isinstance(one, ast.Call)]
+        methods = [one for one in calls if isinstance(one, ast.Attribute)]
+        taken = {ast.dump(one.value) for one in methods if "acquire" in one.attr and line in extent(one)}
+        return any("release" in one.attr and ast.dump(one.value) in taken for one in methods)
+
     def tries(self, line: int) -> list[ast.Try]:
         """The `try` statements around a line, the innermost first."""
         found = [one for one in own_nodes(self.node) if isinstance(one, ast.Try) and line in extent(one)]

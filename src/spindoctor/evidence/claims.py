@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from spindoctor.evidence.anatomy import anatomies, find
+from spindoctor.evidence.asking import Known
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.work import Moment, Work
 from spindoctor.model.conversations import Claim
@@ -47,17 +49,18 @@ def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[Poo
     """Every object for which callers queued in some look; without those that tell of themselves."""
     told = {pool.address for look in process.task_looks for pool in look.pools}
     seen: dict[int, list[_Queue]] = {}
+    known = anatomies(process.functions)
     for look in process.task_looks:
         if look.claims:
             work = Work(Moment.of(process, look, ports))
             for target in dict.fromkeys(one.target for one in look.claims):
-                queue = _queue(look.at_s, [one for one in look.claims if one.target == target], work)
+                queue = _queue(look.at_s, [one for one in look.claims if one.target == target], work, known)
                 if queue and target not in told:
                     seen.setdefault(target, []).append(queue)
     return [_use(process, queues) for queues in seen.values()]
 
 
-def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
+def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known) -> _Queue | None:
     """Idle consumers of a queue work for nobody, and nobody came their way and holds what they wait for."""
     parties = tuple(one.party for one in claims)
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
@@ -67,7 +70,8 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work) -> _Queue | None:
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
     holders = [(one, work.culprit(work.asker(one))) for one in _came(work, others, claims, callers)]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
-    if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and _is_lost(claims[0]))):
+    lost = _is_lost(claims[0]) or all(_gives_back(work, one, known) for one in claims)
+    if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and lost)):
         return None
     sites = tuple(work.culprit(work.asker(one)) for one in callers)
     return _Queue(at_s, claims[0], callers, further, sites, has_requests=bool(requests))
@@ -145,6 +149,13 @@ def _place(frame: Frame) -> Place:
 
 def _name(frame: Frame) -> str:
     return frame.function.rpartition(".")[2]
+
+
+def _gives_back(work: Work, claim: Claim, known: Known) -> bool:
+    """Whether who asks for a permit, of which none is left, gives back in the same function what he got."""
+    frame = user_frame(work.stack(work.asker(claim.party))) if claim.is_empty else None
+    anatomy = find(known, frame.file, frame.line) if frame else None
+    return bool(frame and anatomy and anatomy.gives_back(frame.line))
 
 
 def _asks(work: Work, party: Party, asking: frozenset[Frame]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import statistics
 from collections import Counter
@@ -11,15 +12,18 @@ from dataclasses import replace
 from spindoctor.evidence.origin import once_each, user_frame
 from spindoctor.evidence.sites import Moment
 from spindoctor.model.facts import Site
-from spindoctor.model.frames import Frame
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import TaskLook
 
 
 def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
     """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code and sleeps.
 
-    A thread that ran in between may have come back to the line with its next piece of work.
+    A thread that ran in between may have come back to the line with its next piece of work. One in which no code of the
+    user's runs stands for the task that awaits what it does.
     """
     runs = Counter[int]()
     met = []
@@ -29,12 +33,33 @@ def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
                 runs[look.tid] += look.ran_ns > 0
                 if look.stack:
                     met.append((sample.at_s, look, runs[look.tid]))
-    frames = once_each((look.stack for _, look, _ in met), user_frame)
+    stacks = _with_askers(process, [(at_s, look) for at_s, look, _ in met])
+    frames = once_each(stacks, user_frame)
     found = [
-        Moment(at_s, look, look.stack, (look.tid, run, frame))
-        for (at_s, look, run), frame in zip(met, frames, strict=True)
+        Moment(at_s, look, stack, (look.tid, run, frame))
+        for (at_s, look, run), stack, frame in zip(met, stacks, frames, strict=True)
     ]
     return sorted(found, key=lambda one: (one.look.tid, one.at_s))
+
+
+def _with_askers(process: ProcessRecording, met: Sequence[tuple[float, ThreadLook]]) -> list[Stack]:
+    """The stacks of these looks, those without code of the user's with the chain of the task that awaits the thread."""
+    times = [one.at_s for one in process.task_looks]
+    askers = [_askers(one) for one in process.task_looks]
+    frames = once_each((look.stack for _, look in met), user_frame)
+    joined: dict[tuple[int, int], Stack] = {}
+    found = []
+    for (at_s, look), frame in zip(met, frames, strict=True):
+        before = bisect.bisect(times, at_s) - 1
+        chain = askers[before].get(look.tid, ()) if before >= 0 and frame is None else ()
+        found.append(joined.setdefault((id(look.stack), id(chain)), look.stack + chain) if chain else look.stack)
+    return found
+
+
+def _askers(look: TaskLook) -> dict[int, Stack]:
+    """By thread the chain of the task that awaits what it does."""
+    chains = {one.address: one.chain for one in look.tasks}
+    return {one.party.tid: chains.get(one.for_task, ()) for one in look.conversations if one.party.tid and one.for_task}
 
 
 def call_s(moments: Sequence[Moment]) -> float | None:

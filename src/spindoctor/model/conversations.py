@@ -31,8 +31,9 @@ class Claim:
     `kind`: "semaphore", "pool" (an object that says how many members it may have), "queue" (items that somebody puts
     in). `size` is how many members there may be at most, `taken` how many a pool has in its keeping or given out (None:
     it does not say). `name` is the type, of a queue that of the object which it belongs to. `is_lent` is True where no
-    permit of a semaphore is left and they are asked for with `with`, so that everyone gives back what he got. `by` is
-    the place of the user's that asked, where that is further out than the object's own methods.
+    permit of a semaphore is left and they are asked for with `with`, so that everyone gives back what he got,
+    `is_empty` where none is left, however they are asked for. `by` is the place of the user's that asked, where that is
+    further out than the object's own methods.
     """
 
     party: Party
@@ -42,4 +43,5 @@ class Claim:
     size: int | None = None
     taken: int | None = None
     is_lent: bool = False
+    is_empty: bool = False
     by: Frame | None = None

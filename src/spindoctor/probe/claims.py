@@ -137,9 +137,9 @@ class ClaimReader:
     def _permit(self, party: Party, semaphore: int, names: Waiting, caller: RawFrame | None) -> Claim:
         """The claim to a permit; semaphores that are no locks but signals are not entered by `with`."""
         enters = caller is not None and caller.frame.function.rpartition(".")[2] in ENTRIES
-        is_lent = enters and self._objects.value(names["_value"], depth=0) == 0
-        size = self._number(names, BOUNDS)
-        return Claim(party, semaphore, "semaphore", self._objects.type_name(semaphore), size, is_lent=is_lent)
+        is_empty = self._objects.value(names["_value"], depth=0) == 0
+        size, name = self._number(names, BOUNDS), self._objects.type_name(semaphore)
+        return Claim(party, semaphore, "semaphore", name, size, is_lent=enters and is_empty, is_empty=is_empty)
 
     def _owned(self, queue: Claim, owner: int, names: Waiting) -> Claim:
         """The claim to an item of a queue, by the name of the object which the queue belongs to."""

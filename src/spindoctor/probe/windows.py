@@ -58,10 +58,11 @@ def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[Source
 
 
 def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
-    """The whole functions in which threads that burn CPU were seen, their exceptions and cancelled tasks passed."""
+    """The whole functions of threads that burn CPU, of exceptions and cancelled tasks, and waits for permits."""
     places = Counter(frame for look in seen.hot_looks for frame in look.stack)
     places.update(frame for failure in seen.failures for frame in failure.places)
     places.update(frame for look in seen.task_looks for task in _cancelled(look) for frame in task.chain)
+    places.update(frame for look in seen.task_looks for task in _permitted(look) for frame in task.chain)
     known: set[tuple[str, str, int]] = set()
     for frame, _ in places.most_common(MOST_WINDOWS):
         window = sources.function(frame.file, frame.function, frame.line)
@@ -73,3 +74,9 @@ def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceW
 def _cancelled(look: TaskLook) -> Iterator[Task]:
     yield from (task for scope in look.scopes if scope.is_cancelled for task in scope.tasks)
     yield from (task for task in look.tasks if task.must_cancel or task.cancel_requests)
+
+
+def _permitted(look: TaskLook) -> list[Task]:
+    """Tasks that wait for a permit of a semaphore of which none is left."""
+    waiting = {one.party.task for one in look.claims if one.is_empty}
+    return [task for task in look.tasks if task.address in waiting]
