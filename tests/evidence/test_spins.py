@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recordings import LOOP, PID, RUN_ONCE, TEN_MS, at_loop, idle, library, main_thread, one_process, recording, user
 
 from spindoctor.evidence.backlogs import backlog
@@ -53,6 +55,20 @@ def test_a_descriptor_in_every_answer_is_named_with_who_is_called_for_it_and_whe
     assert wakeup.unused == "no byte arrived in 1.5 s, its other end has hung up"
     assert wakeup.handler is not None
     assert (wakeup.handler.function, wakeup.handler.line) == ("Feed.readable", 12)
+
+
+def test_on_a_loop_in_c_the_only_callback_is_who_is_called() -> None:
+    """What its selector keeps cannot be read. Beside as many callbacks of another kind nobody is named."""
+    seen = replace(spinning_loop(), registrations=())
+    other = ThreadLook(PID, (library("data_received"), RUN_ONCE), ran_ns=TEN_MS)
+    served = tuple(replace(one, threads=(other,)) for one in seen.samples[10:])
+
+    alone = only(recording(seen)).wakeups[0].handler
+    beside = only(recording(replace(seen, samples=(*seen.samples[:10], *served)))).wakeups[0].handler
+
+    assert alone is not None
+    assert (alone.function, alone.line) == ("Feed.readable", 12)
+    assert beside is None
 
 
 def test_what_is_closed_here_and_open_elsewhere_names_who_keeps_it() -> None:

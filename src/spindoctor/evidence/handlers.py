@@ -92,11 +92,11 @@ def _last(frame: Frame) -> str:
 
 
 def _only_callback(busy: BusyOne) -> Culprit | None:
-    """The plain callback that a loop in C runs, where it runs hardly any other."""
+    """The plain callback that a loop in C, whose queue does not show, runs, where it runs hardly any other."""
     moments = [
         Moment(at_s, look, look.stack[: loop.depth], at_s)
         for look, loop, at_s in busy.seen
-        if loop and loop.depth and loop.task is None and loop.turn is None
+        if loop and loop.depth and loop.task is None and loop.ready is None
     ]
     runs = Counter((one.stack[-1].file, one.stack[-1].function) for one in moments)
     first, count = next(iter(runs.most_common(1)), (("", ""), 0))
