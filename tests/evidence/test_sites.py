@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recordings import library, one_process, thread_samples, user
 
-from spindoctor.evidence.sites import Namer
+from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.frames import Frame
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.tasks import Route
@@ -33,3 +33,29 @@ def test_threads_that_serve_one_request_all_along_keep_it() -> None:
     process = one_process(samples=thread_samples(*looks), routes=tuple((frame, ITEM) for frame in SERVES))
 
     assert Namer(process).route(SERVES) == "GET /items/5"
+
+
+def test_a_function_that_requests_call_is_no_request_where_another_thread_calls_it() -> None:
+    helper = user("helper", 30)
+    serving, computing = (helper, *SERVES), (helper, *COMPUTES)
+    looks = [[ThreadLook(101, serving), ThreadLook(102, computing)]] * 3
+    process = one_process(samples=thread_samples(*looks), routes=tuple((frame, ITEM) for frame in serving[:-1]))
+
+    namer = Namer(process)
+
+    assert (namer.route(serving), namer.route(computing)) == ("GET /items/5", None)
+
+
+def test_a_request_that_only_the_innermost_function_knows_is_found() -> None:
+    process = one_process(samples=thread_samples([ThreadLook(101, SERVES)]), routes=((SERVES[0], ITEM),))
+
+    assert Namer(process).route(SERVES) == "GET /items/5"
+
+
+def test_the_request_that_was_read_with_the_stacks_is_named_first() -> None:
+    look = ThreadLook(101, SERVES, route=Route("GET", "/orders/7"))
+    process = one_process(samples=thread_samples([look]), routes=tuple((frame, ITEM) for frame in SERVES))
+
+    (site,) = group([Moment(0.0, look, SERVES, 1)], Namer(process), 101, 1)
+
+    assert site.culprit.route == "GET /orders/7"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import pairwise, zip_longest
 
 from spindoctor.evidence.origin import library_frame, once_each, place, user_frame
 from spindoctor.model.facts import Site
@@ -70,11 +71,20 @@ class Namer:
 
     def route(self, stack: Stack, task: int | None = None) -> str | None:
         """The request that a stack or task works for."""
-        for frame in stack:
-            if frame in self.routes and frame not in self._beginnings:
+        for frame, caller in zip_longest(stack, stack[1:]):
+            knows = frame in self.routes and frame not in self._beginnings
+            if knows and (caller in self.routes or frame not in self._called_by_requests):
                 return str(self.routes[frame])
         known = self.tasks.get(task) if task else None
         return str(known.route) if known and known.route else None
+
+    @cached_property
+    def _called_by_requests(self) -> frozenset[Frame]:
+        """Frames that a request's own called: without such a caller they work for others, and know no request."""
+        stacks = {id(look.stack): look.stack for sample in self._samples for look in sample.threads}
+        return frozenset(
+            frame for stack in stacks.values() for frame, caller in pairwise(stack) if caller in self.routes
+        )
 
     @cached_property
     def _beginnings(self) -> frozenset[Frame]:
@@ -138,8 +148,10 @@ def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
     task = Counter(moment.task for moment in moments).most_common(1)[0][0]
     calls = Counter(moment.look.call.name for moment in moments if moment.look.call)
     spans = stays(moments)
+    culprit = namer.culprit(middle, tid, task)
+    requests = Counter(str(moment.look.route) for moment in moments if moment.look.route)
     return Site(
-        culprit=namer.culprit(middle, tid, task),
+        culprit=replace(culprit, route=requests.most_common(1)[0][0]) if requests else culprit,
         share=Share(len(moments), of),
         episodes=len(spans),
         longest_s=max(last.at_s - first.at_s for first, last, _ in spans),
