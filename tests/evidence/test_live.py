@@ -138,6 +138,36 @@ def test_a_route_in_progress_is_shown_though_no_thread_works_for_it() -> None:
     assert (row["route"], row["in progress"], row["CPU"]) == ("GET /a", 2, 0.0)
 
 
+def test_a_request_that_a_thread_serves_without_a_task_is_in_progress() -> None:
+    serves = ThreadLook(101, (user("view", 3),), call=SystemCall("recvfrom"), route=Route("GET", "/wait"))
+    process = one_process(samples=(Sample(0.0, (serves,)), Sample(0.5, (serves,))))
+
+    (row,) = table(dashboard([recording(process, seconds=1.0)]), "routes")
+
+    assert (row["route"], row["in progress"]) == ("GET /wait", 1)
+
+
+def test_behind_a_route_stand_the_tasks_that_wait_for_it() -> None:
+    board = dashboard([seconds_of(a_task(1, 5), a_task(2, 5))])
+
+    (row,) = board.sheet("routes").rows
+    assert [path.words for path in row.paths] != []
+    assert all(path.stack for path in row.paths)
+
+
+def test_behind_a_process_stand_the_stacks_of_its_threads() -> None:
+    (row,) = dashboard([half_and_half()]).sheet("processes").rows
+
+    assert [(path.stack[-1].function, path.share) for path in row.paths] == [("score", 0.5), ("fetch", 0.5)]
+
+
+def test_a_loop_is_never_late_by_less_than_nothing() -> None:
+    thread, loop = idle()
+    process = one_process(samples=(Sample(0.0, (thread,), (replace(loop, overdue_s=-0.004),)),))
+
+    assert dashboard([recording(process, seconds=1.0)]).gauges.loop_late_s == 0.0
+
+
 def test_functions_are_of_all_looks_and_threads_of_the_last() -> None:
     computing, waiting = half_and_half(), replace(at_loop(*[idle()] * 100), seconds=1.0)
     board = dashboard([computing, waiting])

@@ -43,6 +43,13 @@ def test_routes_stand_on_top_and_what_runs_is_shown(used: Used) -> None:
     assert page["table"][1][-1] == "pull;push /srv/</script>.py"
 
 
+def test_boxes_are_shares_of_the_graph_and_fit_paper_too(used: Used) -> None:
+    (page,) = used(flame.page(PROFILE), "show")
+
+    assert page["widths"][0] == "100%"
+    assert all(width.endswith("%") for width in page["widths"])
+
+
 def test_a_search_marks_what_it_finds_and_says_how_much_that_is(used: Used) -> None:
     """Of 20 ms on a CPU and 40 ms waiting for the GIL the query has 10."""
     found, by_file, broken = used(

@@ -31,6 +31,7 @@ const does = {
   show() {
     const shown = {
       boxes: boxes(),
+      widths: all(".sd-box").map((box) => box.style.width),
       hits: all(".sd-hit").map((box) => box.textContent),
       here: all(".sd-here").map((box) => box.textContent),
       words: one(".sd-words").textContent,

@@ -264,3 +264,28 @@ def test_columns_are_laid_out_anew_when_the_terminal_grows() -> None:
         await until(pilot, lambda: app.query_one(DataTable).virtual_size.width > before)
 
     play(scene, width=60)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (10, 3), (30, 6)])
+def test_a_terminal_that_shows_next_to_nothing_is_no_fault(width: int, height: int) -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.resize_terminal(width, height)
+        for key in "123456?":
+            await pilot.press(key)
+        await pilot.press("escape")
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, lambda: len(rows(app)) > 0)
+
+    play(scene)
+
+
+def test_a_fault_ends_the_view_without_a_word_and_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    """Textual's own report shows every variable; the command line tells of it in a line."""
+    engine = FakeEngine()
+    engine.step = lambda: {}["hunter2"]  # type: ignore[method-assign]
+    app = TopApp(engine)
+
+    app.run(headless=True)
+
+    assert isinstance(app.fault, KeyError)
+    assert "hunter2" not in "".join(capfd.readouterr())

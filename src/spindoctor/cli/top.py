@@ -59,7 +59,10 @@ def top(
         return
     from spindoctor.tui.app import TopApp  # noqa: PLC0415 - Textual takes longer to import than all of ours
 
-    TopApp(engine).run()
+    app = TopApp(engine)
+    app.run()
+    if app.fault:
+        raise app.fault
 
 
 def _treatment(*, is_redacted: bool) -> Callable[[Recording], Recording]:

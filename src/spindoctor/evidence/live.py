@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from spindoctor.evidence.blocked import Waits
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.profile import profile as weigh
-from spindoctor.model.frames import Frame
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet
 from spindoctor.model.profile import ON_CPU, STATES, Lane, Profile, Spot
 from spindoctor.model.recording import ProcessRecording, Recording
@@ -36,16 +36,17 @@ def dashboard(recordings: Sequence[Recording], profiles: Sequence[Profile] | Non
     profiles = profiles or [weigh(one) for one in recordings]
     lanes = [lane for profile in profiles for lane in profile.lanes]
     current = [lane for lane in profiles[-1].lanes if lane.tid is not None]
+    stacks = _Stacks(lanes)
     window_s = sum(one.seconds for one in recordings)
     return Dashboard(
         gauges=_gauges(last),
         sheets=(
-            _processes(last),
-            _threads(last, current),
-            _places("functions", lanes, window_s, lambda frame: (frame.function, frame.file)),
-            _places("lines", lanes, window_s, lambda frame: (frame.function, f"{frame.file}:{frame.line}")),
+            _processes(last, current, stacks),
+            _threads(last, current, stacks),
+            _places("functions", lanes, window_s, lambda frame: (frame.function, frame.file), stacks),
+            _places("lines", lanes, window_s, lambda frame: (frame.function, f"{frame.file}:{frame.line}"), stacks),
             _tasks(recordings),
-            _routes(last, lanes, window_s),
+            _routes(last, lanes, window_s, stacks),
         ),
         window_s=window_s,
         note=next((one.ended for one in last.processes if one.ended), "") or "",
@@ -69,7 +70,7 @@ def _gauges(one: Recording) -> Gauges:
         gil_held=gil_held,
         gil_wanted=gil_wanted,
         loops=sum(use.loop is not None for process in one.processes for use in process.threads),
-        loop_late_s=max(late, default=None),
+        loop_late_s=max((0.0, *late)) if late else None,
         tasks=sum(process.task_looks[-1].pending for process in one.processes if process.task_looks),
         looks=one.looks,
         missed=one.missed,
@@ -86,16 +87,19 @@ def _gil(process: ProcessRecording) -> tuple[float, float]:
     return wanted / looks, held / looks
 
 
-def _processes(last: Recording) -> Sheet:
+def _processes(last: Recording, lanes: Sequence[Lane], stacks: _Stacks) -> Sheet:
     columns = (
         Column("pid", "count"), Column("role"), Column("cores", "cores"), Column("threads", "count"),
         Column("tasks", "count"), Column("memory", "bytes"), Column("busiest thread"), Column("of it", "cores"),
     )  # fmt: skip
-    rows = [_process(last, one) for one in last.processes]
+    busy: dict[int, list[Spot]] = defaultdict(list)
+    for lane, spot in _busy(lanes):
+        busy[lane.pid].append(spot)
+    rows = [_process(last, one, stacks.paths(busy[one.pid])) for one in last.processes]
     return Sheet("processes", columns, tuple(rows), 2, "No process could be looked at.")
 
 
-def _process(last: Recording, one: ProcessRecording) -> Row:
+def _process(last: Recording, one: ProcessRecording, paths: tuple[Path, ...]) -> Row:
     known = last.target.process(one.pid)
     seconds = last.seconds or 1.0
     busiest = max(one.threads, key=lambda use: use.cpu_s, default=None)
@@ -109,10 +113,10 @@ def _process(last: Recording, one: ProcessRecording) -> Row:
         (busiest.name or busiest.kernel_name) if busiest else "",
         busiest.cpu_s / seconds if busiest else 0.0,
     )
-    return Row(f"{one.pid}", cells, one.pid, is_hot=one.cpu_s / seconds >= HOT_CORES)
+    return Row(f"{one.pid}", cells, one.pid, paths, is_hot=one.cpu_s / seconds >= HOT_CORES)
 
 
-def _threads(last: Recording, lanes: Sequence[Lane]) -> Sheet:
+def _threads(last: Recording, lanes: Sequence[Lane], stacks: _Stacks) -> Sheet:
     columns = (
         Column("thread", "place"),
         Column("pid", "count"),
@@ -124,7 +128,7 @@ def _threads(last: Recording, lanes: Sequence[Lane]) -> Sheet:
         Column("what it does now"),
     )
     waits = {process.pid: _Now(process) for process in last.processes}
-    rows = tuple(_thread(last, lane, waits[lane.pid]) for lane in lanes)
+    rows = tuple(_thread(last, lane, waits[lane.pid], stacks) for lane in lanes)
     return Sheet("threads", columns, rows, 2, "No look at a thread succeeded.")
 
 
@@ -146,7 +150,7 @@ class _Now:
         return doing if spot.state == "idle" or frame is None else f"{frame.function}:{frame.line} {doing}"
 
 
-def _thread(last: Recording, lane: Lane, now: _Now) -> Row:
+def _thread(last: Recording, lane: Lane, now: _Now, stacks: _Stacks) -> Row:
     total = sum(spot.seconds for spot in lane.spots) or 1.0
     shares: Counter[str] = Counter()
     for spot in lane.spots:
@@ -160,10 +164,12 @@ def _thread(last: Recording, lane: Lane, now: _Now) -> Row:
         *(round(float(share), 3) for share in told),
         now.words(lane.tid, lane.spots[-1]) if lane.spots else "",
     )
-    return Row(f"{lane.pid}/{lane.tid}", cells, lane.pid, _paths(lane.spots), is_hot=cores >= HOT_CORES)
+    return Row(f"{lane.pid}/{lane.tid}", cells, lane.pid, stacks.paths(lane.spots), is_hot=cores >= HOT_CORES)
 
 
-def _places(name: str, lanes: Sequence[Lane], window_s: float, key_of: Callable[[Frame], tuple[str, str]]) -> Sheet:
+def _places(
+    name: str, lanes: Sequence[Lane], window_s: float, key_of: Callable[[Frame], tuple[str, str]], stacks: _Stacks
+) -> Sheet:
     """Time by place. Own: it is the innermost; total: it is on the stack. On a CPU and waiting are counted apart."""
     sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
     pids: dict[tuple[str, str], int] = {}
@@ -184,7 +190,7 @@ def _places(name: str, lanes: Sequence[Lane], window_s: float, key_of: Callable[
     )  # fmt: skip
     ranked = sorted(sums, key=lambda key: (sums[key][0] + sums[key][2], *sums[key]), reverse=True)[:MOST_ROWS]
     rows = tuple(
-        Row(f"{key[0]}|{key[1]}", (*sums[key], *key), pids[key], _paths(spots[key]), is_hot=sums[key][0] >= HOT_CORES)
+        Row("|".join(key), (*sums[key], *key), pids[key], stacks.paths(spots[key]), is_hot=sums[key][0] >= HOT_CORES)
         for key in ranked
     )
     used = sum(one[0] for one in sums.values())
@@ -196,11 +202,23 @@ def _busy(lanes: Iterable[Lane]) -> Iterator[tuple[Lane, Spot]]:
     return ((lane, spot) for lane in lanes if lane.tid is not None for spot in lane.spots if spot.state != "idle")
 
 
-def _paths(spots: Iterable[Spot]) -> tuple[Path, ...]:
-    """The stacks met most, with what was done there."""
-    counts = Counter((spot.stack, spot.detail or STATES[spot.state]) for spot in spots)
-    total = counts.total() or 1
-    return tuple(Path(many / total, words, stack) for (stack, words), many in counts.most_common(MOST_PATHS))
+class _Stacks:
+    """What was met, numbered: a stack is compared with the others once, however many rows it stands behind."""
+
+    def __init__(self, lanes: Iterable[Lane]) -> None:
+        self._numbers: dict[tuple[Stack, str], int] = {}
+        self._of: dict[int, int] = {}
+        for spot in (spot for lane in lanes for spot in lane.spots):
+            met = (spot.stack, spot.detail or STATES[spot.state])
+            self._of[id(spot)] = self._numbers.setdefault(met, len(self._numbers))
+        self._met = list(self._numbers)
+
+    def paths(self, spots: Iterable[Spot]) -> tuple[Path, ...]:
+        """The stacks met most, with what was done there."""
+        counts = Counter(self._of[id(spot)] for spot in spots)
+        total = counts.total() or 1
+        most = ((self._met[number], many) for number, many in counts.most_common(MOST_PATHS))
+        return tuple(Path(many / total, words, stack) for (stack, words), many in most)
 
 
 def _tasks(recordings: Sequence[Recording]) -> Sheet:
@@ -258,7 +276,7 @@ def _still(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]:
     return {key: end_s - since_s for key, since_s in found.items()}
 
 
-def _routes(last: Recording, lanes: Sequence[Lane], window_s: float) -> Sheet:
+def _routes(last: Recording, lanes: Sequence[Lane], window_s: float, stacks: _Stacks) -> Sheet:
     cpu: Counter[str] = Counter()
     wait: Counter[str] = Counter()
     pids: dict[str, int] = {}
@@ -269,18 +287,29 @@ def _routes(last: Recording, lanes: Sequence[Lane], window_s: float) -> Sheet:
             (cpu if on_cpu else wait)[spot.route] += spot.cpu_ns / 1e9 if on_cpu else spot.seconds  # type: ignore[assignment]
             pids.setdefault(spot.route, lane.pid)
             spots[spot.route].append(spot)
+    for lane in lanes:
+        for spot in lane.spots if lane.tid is None else ():
+            if spot.route:
+                spots[spot.route].append(spot)
     open_now: Counter[str] = Counter()
     for process in last.processes:
-        for task in process.task_looks[-1].tasks if process.task_looks else ():
-            if task.route and not task.is_done:
-                open_now[str(task.route)] += 1
-                pids.setdefault(str(task.route), process.pid)
+        here = _open(process)
+        open_now += here
+        for route in here:
+            pids.setdefault(route, process.pid)
     columns = (
         Column("in progress", "count"), Column("CPU", "cores"), Column("threads waiting", "cores"), Column("route"),
     )  # fmt: skip
     whole = window_s or 1.0
     rows = tuple(
-        Row(one, (open_now[one], cpu[one] / whole, wait[one] / whole, one), pids[one], _paths(spots[one]))
+        Row(one, (open_now[one], cpu[one] / whole, wait[one] / whole, one), pids[one], stacks.paths(spots[one]))
         for one in pids
     )
     return Sheet("routes", columns, rows, 0, "No request was seen in progress, or its route cannot be read here.")
+
+
+def _open(process: ProcessRecording) -> Counter[str]:
+    """The requests in progress at the last look: of tasks, or of threads where no task orders them to."""
+    looks, samples = process.task_looks[-1:], process.samples[-1:]
+    tasks = Counter(str(task.route) for look in looks for task in look.tasks if task.route and not task.is_done)
+    return tasks | Counter(str(look.route) for sample in samples for look in sample.threads if look.route)

@@ -216,7 +216,7 @@ def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int
     """The columns' widths; the widest texts give way until the row fits."""
     widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
     texts = [place for place, column in enumerate(columns) if not column.is_number]
-    while sum(widths) + GAP * (len(widths) - 1) > room:
+    while texts and sum(widths) + GAP * (len(widths) - 1) > room:
         widest = max(texts, key=lambda place: widths[place])
         if widths[widest] <= NARROWEST_TEXT:
             break

@@ -13,6 +13,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, Input, Static
+from textual.worker import WorkerFailed
 
 from spindoctor.errors import DoctorError
 from spindoctor.model.live import Dashboard, Row, Sheet
@@ -83,6 +84,15 @@ class TopApp(App[None]):
         self._is_saving = False
         self._shown: list[Row] = []
         self._columns: list[str] = []
+
+    @property
+    def fault(self) -> BaseException | None:
+        """What ended the app, where that was a fault of ours."""
+        return self._exception.error if isinstance(self._exception, WorkerFailed) else self._exception
+
+    def _fatal_error(self) -> None:
+        """End without a report: Textual's own shows every variable, in hundreds of lines, to whoever looks."""
+        self._close_messages_no_wait()
 
     def compose(self) -> ComposeResult:
         """Gauges, the tables' names, the filter, the table."""

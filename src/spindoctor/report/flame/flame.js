@@ -198,7 +198,9 @@
     box(node, left, wide, more) {
       const whose = node.whose === 1 ? " sd-lib" : node.whose === 2 ? " sd-mark" : "";
       const box = element("div", `sd-box sd-${node.kind}${whose} ${more}`, wide > 24 ? node.name : "");
-      box.style.cssText = `left:${left}px;width:${Math.max(wide, 1)}px;top:${node.depth * ROW}px`;
+      // in shares of the graph, not in pixels: on paper it has another width than in the window
+      const share = (px) => `${(100 * px / (this.drawnWidth || 1)).toFixed(4)}%`;
+      box.style.cssText = `left:${share(left)};width:${share(wide)};top:${node.depth * ROW}px`;
       if (node.both) this.compare(box, node);
       if (this.hits(node)) box.classList.add("sd-hit");
       if (node === this.here && node !== this.root) box.classList.add("sd-here");
