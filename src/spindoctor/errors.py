@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 
 
 class ExitCode(enum.IntEnum):
@@ -19,9 +20,20 @@ class ExitCode(enum.IntEnum):
 class DoctorError(Exception):
     """A failure to be shown to the user as `problem` and `hint`, never as a traceback."""
 
-    def __init__(self, problem: str, hint: str, exit_code: ExitCode = ExitCode.COULD_NOT_LOOK) -> None:
-        """`problem` says what happened to which pid or file; `hint` is the one thing to do about it."""
+    def __init__(
+        self,
+        problem: str,
+        hint: str,
+        exit_code: ExitCode = ExitCode.COULD_NOT_LOOK,
+        commands: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """`problem` says what happened to which pid or file; `hint` is the one thing to do about it.
+
+        `commands` are what stands in the problem of other processes: the words shown, and the command line or name
+        that they are of. They are what strangers must not read.
+        """
         super().__init__(problem)
+        self.commands = dict(commands or {})
         self.problem = problem
         self.hint = hint
         self.exit_code = exit_code

@@ -16,6 +16,7 @@ from fake_session import LOOK, RECORDING, FakeSession, a_report
 
 from spindoctor import __version__, store
 from spindoctor.cli.app import COMMANDS
+from spindoctor.cli.endings import failed
 from spindoctor.errors import DoctorError
 from spindoctor.model import endings
 from spindoctor.model.outcome import Unsure
@@ -432,3 +433,16 @@ def test_a_usage_error_is_a_sentence(spin: Spin, arguments: tuple[str, ...], sen
 @pytest.mark.parametrize("command", ["diagnose", "dump", "record", "top", "replay", "export", "bundle", "explain"])
 def test_help_names_no_type_of_python(spin: Spin, command: str) -> None:
     assert not re.search("<(int|str|path|float)", spin(command, "--help").out)
+
+
+def test_a_failure_under_redact_names_no_command_of_another_process(capfd: pytest.CaptureFixture[str]) -> None:
+    shown, whole = "/opt/agnes/python app.py --password=hunt...", ("/opt/agnes/python", "app.py", "--password=hunter2")
+    error = DoctorError(f"2 services match 'app':\n  7  {shown}", "Name one.", commands={shown: whole})
+
+    failed(error, is_redacted=True)
+    safe = capfd.readouterr().err
+    failed(error)
+
+    assert "7  /***/python app.py --password=***\n" in safe
+    assert "hunt" not in safe
+    assert shown in capfd.readouterr().err

@@ -10,7 +10,7 @@ from example_dashboards import BOARD, GAUGES, LINES, TASKS, THREADS
 
 from spindoctor.model.live import Cell, Column, Row, Sheet, Unit
 from spindoctor.report import live_json
-from spindoctor.report.live import View, cell, header, headings, render_once, stack_lines, visible
+from spindoctor.report.live import View, cell, header, headings, printed, render_once, stack_lines, visible
 
 
 def keys(view: View) -> list[str]:
@@ -130,3 +130,18 @@ def test_json_has_every_table_with_its_columns_as_keys() -> None:
         assert len(printed[sheet.name]) == len(sheet.rows)
         for row in printed[sheet.name]:
             assert set(row) == {"pid", "stacks", *map(live_json.key, sheet.columns)}
+
+
+def test_a_printed_table_cuts_no_name() -> None:
+    """What does not fit goes on in the next line: after a blank or a folder, else within a name."""
+    columns = (Column("thread", "place"), Column("cores", "cores"), Column("what it does now"))
+    row = Row("1", ("worker-of-the-reports@example", 0.5, "in /srv/shop/app.py:41"), 1)
+    sheet = Sheet("threads", columns, (row,), 1, "")
+
+    titles, lines = printed(["thread", "cores", "what it does now"], sheet, [row], 1, 30)
+
+    assert all(len("  ".join(line)) <= 30 for line in (*titles, *lines))
+    assert "".join(line[0].strip() for line in lines) == "worker-of-the-reports@example"
+    assert [line[2].strip() for line in lines if line[2].strip()] == ["in /srv/", "shop/", "app.py:41"]
+    assert [line[1] for line in titles] == ["cores", *["     "] * (len(titles) - 1)]
+    assert [line[1].strip() for line in lines] == ["0.50", *[""] * (len(lines) - 1)]

@@ -20,7 +20,7 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return _code(end)
     except DoctorError as error:
-        return failed(error)
+        return failed(error, is_redacted="--redact" in arguments)
     except KeyboardInterrupt:
         tell("interrupted")
         return ExitCode.INTERRUPTED
@@ -29,11 +29,22 @@ def run(arguments: Sequence[str]) -> int:
     return ExitCode.NOTHING_FOUND
 
 
-def failed(error: DoctorError) -> ExitCode:
+def failed(error: DoctorError, *, is_redacted: bool = False) -> ExitCode:
     """Tells a failure: what happened, and the one thing that helps."""
-    tell(error.problem)
+    tell(_without_commands(error) if is_redacted else error.problem)
     tell(f"try: {error.hint}", mark="  ")
     return error.exit_code
+
+
+def _without_commands(error: DoctorError) -> str:
+    """The problem with the command lines and names of processes as a redacted report has them."""
+    from spindoctor.redact.hosts import redact_commands  # noqa: PLC0415 - needed by a failure alone
+
+    problem = error.problem
+    safe = redact_commands(error.commands)
+    for shown in sorted(safe, key=len, reverse=True):
+        problem = problem.replace(shown, safe[shown])
+    return problem
 
 
 def _code(end: SystemExit) -> int:

@@ -57,8 +57,11 @@ def _holders(port: int) -> tuple[set[int], bool]:
 
 def _nobody(port: int, holders: list[int], *, is_open: bool) -> DoctorError:
     if holders:
-        names = ", ".join(f"{_command(read_command(pid))} (pid {pid})" for pid in holders[:_MOST_SHOWN])
-        return DoctorError(f"Port {port} belongs to no Python process but to {names}.", _LIST)
+        commands = {pid: read_command(pid) for pid in holders[:_MOST_SHOWN]}
+        names = ", ".join(f"{_command(command)} (pid {pid})" for pid, command in commands.items())
+        return DoctorError(
+            f"Port {port} belongs to no Python process but to {names}.", _LIST, commands=_shown(commands.values())
+        )
     if is_open:
         problem = f"Port {port} is open, but the kernel does not show us whose it is."
         command = f"{own_command()} {own_arguments() or f'diagnose --port {port}'}"
@@ -135,13 +138,19 @@ def _the_one(what: str, pids: Iterable[int], pythons: Mapping[int, Kinsman]) -> 
     families = {leader: members for leader, members in group_families(pythons).items() if wanted & set(members)}
     if len(families) == 1:
         return next(iter(families))
-    lines = [f"  {leader:>7}  {_command(pythons[leader].command)}" for leader in list(families)[:_MOST_SHOWN]]
+    commands = {leader: pythons[leader].command for leader in list(families)[:_MOST_SHOWN]}
+    lines = [f"  {leader:>7}  {_command(command)}" for leader, command in commands.items()]
     more = [f"  and {len(families) - _MOST_SHOWN} more"] if len(families) > _MOST_SHOWN else []
     raise DoctorError(
         "\n".join([f"{len(families)} services {what}:", *lines, *more]),
         f"Name one by its pid: spindoctor diagnose {next(iter(families))}",
         ExitCode.USAGE,
+        _shown(commands.values()),
     )
+
+
+def _shown(commands: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    return {_command(command): command for command in commands}
 
 
 def _command(command: tuple[str, ...]) -> str:

@@ -138,12 +138,14 @@ def _require_alive(stat: Stat) -> None:
             f"Process {stat.pid} ({stat.name}) has ended: it is a zombie, and its parent {stat.parent_pid} has not "
             "collected it.",
             f"Look at the parent instead: spindoctor diagnose {stat.parent_pid}",
+            commands={stat.name: (stat.name,)},
         )
     if stat.state in DEAD:
         raise DoctorError(
             f"The first thread of process {stat.pid} ({stat.name}) has ended while others go on; the kernel then shows "
             "neither its memory map nor its files, so its stacks cannot be read.",
             f"See which of its threads burns: top -H -p {stat.pid}",
+            commands={stat.name: (stat.name,)},
         )
     group = int(parse_status(try_bytes(f"/proc/{stat.pid}/status")).get("Tgid", stat.pid))
     if group != stat.pid:
@@ -168,6 +170,7 @@ def _require_access(stat: Stat) -> None:
             raise DoctorError(
                 f"Process {pid} ({stat.name}) does not look like Python, and the kernel does not let us look closer.",
                 "Run `spindoctor` to list the Python processes that run now.",
+                commands={stat.name: (stat.name,)},
             ) from error
         raise forbidden(pid, "the memory") from error
     except OSError as error:
@@ -179,6 +182,7 @@ def _require_python(stat: Stat) -> None:
         raise DoctorError(
             f"Process {stat.pid} ({stat.name}) is no Python process.",
             "Run `spindoctor` to list the Python processes that run now.",
+            commands={stat.name: (stat.name,)},
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey
@@ -49,3 +50,9 @@ def _with_commands(before: ServiceUse, after: ServiceUse, names: Names, paths: P
 
     pairs = zip(before.processes, after.processes, strict=True)
     return replace(after, processes=tuple(shown(*pair) for pair in pairs))
+
+
+def redact_commands(commands: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Each text with the command line that it is of, made harmless: programs, scripts and names of options stay."""
+    names, paths = Names(()), Paths((), ())
+    return {text: " ".join(redact_command(command, names, paths, frozenset())) for text, command in commands.items()}

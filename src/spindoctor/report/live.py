@@ -24,6 +24,12 @@ INDENT = 2
 GAP = 2
 """Blanks between two columns."""
 
+BREAKS = (" /", "_-", ".")
+"""Where a text goes on in the next line: after one of the first, else of the others, unless little would be left."""
+
+MOST_LINES = 3
+"""Lines that one cell may take where nothing is to be cut."""
+
 NARROWEST_TEXT = 10
 """A name that is cut further tells nothing."""
 
@@ -78,12 +84,57 @@ def laid_out(titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int
 
     Columns that there is no room for are left out, the one at place `sort` never is.
     """
+    table, columns, widths = _planned(titles, sheet, rows, sort, room)
+    return [[_fitted(*one) for one in zip(line, columns, widths, strict=True)] for line in table]
+
+
+def printed(titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int, room: int) -> list[list[list[str]]]:
+    """The same for paper and pipes, where nobody can ask for more: what does not fit goes on in the next line.
+
+    For the titles and for each row a list of lines.
+    """
+    pairs = list(zip(titles, sheet.columns, strict=True))
+    narrow = [max(title.split(), key=len) if column.is_number else title for title, column in pairs]
+    (_, *table), columns, widths = _planned(narrow, sheet, rows, sort, room)
+    shown = [title for title, column in pairs if column in columns]
+    return [_lines(line, columns, widths) for line in (shown, *table)]
+
+
+def _lines(line: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> list[list[str]]:
+    parts = [
+        [
+            piece.rjust(width) if column.is_number else piece.ljust(width)
+            for piece in _pieces(cut(words, column.unit, MOST_LINES * width), width)
+        ]
+        for words, column, width in zip(line, columns, widths, strict=True)
+    ]
+    blanks = [" " * width for width in widths]
+    return [
+        [part[number] if number < len(part) else blank for part, blank in zip(parts, blanks, strict=True)]
+        for number in range(max(map(len, parts)))
+    ]
+
+
+def _pieces(words: str, room: int) -> list[str]:
+    """Words in pieces that fit, broken between words, folders or parts of a name where there is such a place."""
+    pieces: list[str] = []
+    while len(words) > room:
+        ends = (max(words.rfind(mark, 0, room) + 1 for mark in marks) for marks in BREAKS)
+        end = next((end for end in ends if end > room // 3), room)
+        pieces.append(words[:end].rstrip())
+        words = words[end:].lstrip()
+    return [*pieces, words]
+
+
+def _planned(
+    titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int, room: int
+) -> tuple[list[list[str]], list[Column], list[int]]:
+    """The words of titles and rows in the columns that are shown, these columns, and their widths."""
     table = [list(titles), *(cells(row, sheet.columns) for row in rows)]
     kept = _kept(table, sheet, rows, sort, room)
     columns = [sheet.columns[place] for place in kept]
     table = [[line[place] for place in kept] for line in table]
-    widths = _widths(table, columns, room)
-    return [[_fitted(*one) for one in zip(line, columns, widths, strict=True)] for line in table]
+    return table, columns, _widths(table, columns, room)
 
 
 def cells(row: Row, columns: Sequence[Column]) -> list[str]:
@@ -176,8 +227,9 @@ def _show(page: Page, sheet: Sheet) -> None:
         page.say(sheet.empty, indent=INDENT)
         return
     titles = [column.name for column in sheet.columns]
-    for place, line in enumerate(laid_out(titles, sheet, rows, sheet.sort, page.width - INDENT)):
-        page.say((" " * GAP).join(line).rstrip(), indent=INDENT, style="" if place else "dim")
+    for place, lines in enumerate(printed(titles, sheet, rows, sheet.sort, page.width - INDENT)):
+        for line in lines:
+            page.say((" " * GAP).join(line).rstrip(), indent=INDENT, style="" if place else "dim")
     left = len(sheet.rows) - len(rows)
     if left:
         page.say(f"and {left:,} more", indent=INDENT, style="dim")
