@@ -348,7 +348,8 @@ def _with_stays(pid: int, table: DescriptorTable, passed_s: float) -> Descriptor
 
 def _told(pid: int, table: DescriptorTable, tell: Callable[[Socket, Silence], Socket]) -> DescriptorTable:
     """The descriptors, each TCP connection with what the kernel tells of it now."""
-    silences = read_silences(pid, {one.inode for one in table.descriptors if one.socket})
+    connections = {one.inode for one in table.descriptors if one.socket and one.socket.protocol.startswith("tcp")}
+    silences = read_silences(pid, connections)
     joined = (
         replace(one, socket=tell(one.socket, told)) if one.socket and (told := silences.get(one.inode)) else one
         for one in table.descriptors

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from spindoctor.cpython.memory import Copier, Image, Range
-from spindoctor.cpython.snapshot import EPOCH, Snapshot
+from spindoctor.cpython.snapshot import EPOCH, FIRST_EPOCH, MAX_RANGES, Snapshot
 from spindoctor.errors import Unreadable
 from spindoctor.probe.memory import ProcessMemory
 
@@ -112,6 +112,31 @@ def test_what_nobody_asks_for_is_left_out_after_a_while() -> None:
         snapshot.read(4096, 8)
 
     assert memory.copied == [(4096, 8)]
+
+
+def test_what_the_first_looks_alone_asked_for_is_left_out_sooner() -> None:
+    memory = Counting()
+    snapshot = learned(memory)
+
+    for _ in range(2 * FIRST_EPOCH):
+        snapshot.take()
+        snapshot.read(4096, 8)
+
+    assert memory.copied == [(4096, 8)]
+
+
+def test_more_than_one_call_can_copy_is_left_out_until_the_rest_fits() -> None:
+    """A thousand threads are read once; the words that the next looks ask for are copied from the third on."""
+    memory = Counting()
+    snapshot = Snapshot(memory)
+    snapshot.take()
+    snapshot.read_many([(number << 20, 8) for number in range(1, MAX_RANGES + 2)])
+
+    for _ in range(3):
+        snapshot.take()
+        snapshot.read(1 << 20, 8)
+
+    assert memory.copied == [(1 << 20, 8)]
 
 
 def test_without_a_copy_the_memory_is_read() -> None:

@@ -176,3 +176,16 @@ def test_locals_of_a_frame_that_runs_another_function_are_a_misread(recorded: di
 
     with pytest.raises(Misread):
         interpreter.locals(raw)
+
+
+def test_the_functions_that_have_a_variable_of_a_name_are_told_by_their_places(recorded: dict[str, Any]) -> None:
+    """What is no function at all may have it."""
+    interpreter, _, main = reader(recorded)
+    codes = interpreter.objects.codes
+    stack = tuple(raw.code for raw in interpreter.stack(main).frames)
+    names = {name for name, _ in codes.variables(stack[0])}
+    expected = tuple(place for place, code in enumerate(stack) if codes.slots(code, tuple(names)))
+
+    assert names
+    assert codes.naming(stack, tuple(names)) == expected
+    assert codes.naming((stack[0], 0x10), ("no such name",)) == (1,)

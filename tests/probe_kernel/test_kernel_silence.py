@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 
-from spindoctor.probe.silence import parse_message, parse_messages, read_silences
+from spindoctor.probe.silence import inode_of, parse_message, parse_messages, read_silences
 
 
 def message(inode: int, sent_ms: int, received_ms: int, done: tuple[int, int] = (9, 9), more: bytes = b"") -> bytes:
@@ -35,6 +35,12 @@ def test_segments_that_brought_data_are_counted_where_the_kernel_keeps_them() ->
 def test_a_socket_without_figures_and_a_cut_message_tell_nothing() -> None:
     assert parse_message(message(77, 1, 2)[:72]) == (77, None)
     assert parse_message(b"short") == (0, None)
+
+
+def test_of_a_socket_that_nobody_asks_about_only_the_inode_is_read() -> None:
+    assert inode_of(message(77, 1, 2)) == 77
+    assert inode_of(message(77, 1, 2)[:72]) == 77
+    assert inode_of(b"short") == 0
 
 
 def test_a_datagram_of_two_messages_is_taken_apart() -> None:

@@ -31,7 +31,7 @@ class Memory:
     def __init__(self) -> None:
         self._held: list[Any] = [None]
         self.objects = self
-        self.classes = self
+        self.classes = self.codes = self
 
     def put(self, value: object) -> int:
         self._held.append(value)
@@ -39,6 +39,10 @@ class Memory:
 
     def of(self, address: int) -> SimpleNamespace:
         return SimpleNamespace(address=id(type(self._held[address])))
+
+    def naming(self, addresses: tuple[int, ...], names: tuple[str, ...]) -> range:
+        assert names
+        return range(len(addresses))
 
     def type_name(self, address: int) -> str:
         return type(self._held[address]).__name__
@@ -74,7 +78,7 @@ class Url(Request):
 def found(*frames: dict[str, object]) -> Route | None:
     """What is found in frames with these local variables, innermost first."""
     where = Frame("f", "/srv/app.py", 1)
-    return RouteFinder(Memory()).find([SimpleNamespace(frame=where, held=held) for held in frames])  # type: ignore[arg-type, misc]
+    return RouteFinder(Memory()).find([SimpleNamespace(frame=where, code=0, held=held) for held in frames])  # type: ignore[arg-type, misc]
 
 
 @pytest.mark.parametrize(

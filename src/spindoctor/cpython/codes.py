@@ -17,6 +17,7 @@ QUALIFIED_SINCE = 11
 LOCAL, CELL, FREE, HIDDEN = 0x20, 0x40, 0x80, 0x10  # `co_localspluskinds`: Include/internal/pycore_code.h
 MAX_TABLE = 1 << 22
 MAX_NAME = 1024
+MAX_STACKS = 1 << 12
 MAX_KEPT = 1 << 17  # lines; a program that makes code objects without end must not fill memory
 
 
@@ -66,6 +67,7 @@ class Codes:
         self._bytes: dict[tuple[int, int], int] = {}
         self._variables: dict[int, tuple[tuple[str, int], ...]] = {}
         self._slots: dict[tuple[int, tuple[str, ...]], tuple[tuple[int, str, int], ...]] = {}
+        self._naming: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[int, ...]] = {}
 
     def at(self, address: int) -> Code:
         """Return the code object at `address`; `Misread` if there is none."""
@@ -147,6 +149,22 @@ class Codes:
             found = tuple((slot, name, kind) for slot, (name, kind) in places if name in names)
             self._slots[address, names] = found
         return found
+
+    def naming(self, addresses: tuple[int, ...], names: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the places of those code objects that have fast locals with one of these names, or cannot be read."""
+        found = self._naming.get((addresses, names))
+        if found is None:
+            if len(self._naming) >= MAX_STACKS:
+                self._naming.clear()
+            found = tuple(place for place, address in enumerate(addresses) if self._may_name(address, names))
+            self._naming[addresses, names] = found
+        return found
+
+    def _may_name(self, address: int, names: tuple[str, ...]) -> bool:
+        try:
+            return bool(self.slots(address, names))
+        except Misread:
+            return True
 
     def _decode_variables(self, address: int) -> tuple[tuple[str, int], ...]:
         word, layout = self._reader.word, self._reader.layout

@@ -60,6 +60,12 @@ class Exceptions:
         self._codes = codes
         self._holdings = holdings
         self._is_modern = reader.layout.minor >= INTERPRETER_FRAMES_SINCE
+        self._chains: dict[int, list[int]] = {}
+
+    @functools.cached_property
+    def _head(self) -> int:
+        """Where a thread's state keeps its innermost item."""
+        return self._layout["thread_state.exc_info"]
 
     @functools.cached_property
     def _item(self) -> tuple[int, int, int, int]:
@@ -72,15 +78,27 @@ class Exceptions:
         """Return the address of the exception that the thread whose state lies here is handling, 0 if it is none."""
         first, size, value_at, previous_at = self._item
         value: int
-        item = self._reader.word(thread + self._layout["thread_state.exc_info"])
-        for _ in range(MOST_ITEMS):
-            if not item:
-                return 0
-            block = self._reader.read(item + first, size)
+        item, known = self._chain(thread)
+        passed: list[int] = []
+        while item and len(passed) < MOST_ITEMS:
+            passed.append(item)
+            block = known.get(item) or self._reader.read(item + first, size)
             value, item = word_at(block, value_at)[0], word_at(block, previous_at)[0]
             if value and self._classes.of(value).flags & EXCEPTION:
                 return value
+        self._chains[thread] = passed
         return 0
+
+    def _chain(self, thread: int) -> tuple[int, dict[int, bytes]]:
+        """Return a thread's innermost item and, read together with it, those that it had when it handled nothing."""
+        first, size, _, _ = self._item
+        place, items = thread + self._head, self._chains.get(thread, [])
+        try:
+            head, *blocks = self._reader.read_many([(place, 8), *[(item + first, size) for item in items]])
+        except Misread:
+            self._chains.pop(thread, None)
+            return self._reader.word(place), {}
+        return word_at(head)[0], dict(zip(items, blocks, strict=True))
 
     def describe(self, address: int) -> RawException:
         """Return what an exception says; `Misread` if it is gone."""

@@ -29,7 +29,10 @@ BEYOND = 1 << 63
 """The kernel's half of the addresses begins here: what is asked for there was misread, and cannot be copied."""
 
 EPOCH = 64
-"""Copies after which it is asked which ranges are still in use."""
+"""Looks after which it is asked which ranges are still in use."""
+
+FIRST_EPOCH = 8
+"""The first looks read all threads, most of which sleep from then on: at first it is asked after 8, 16, 32 of them."""
 
 
 class Snapshot:
@@ -47,6 +50,10 @@ class Snapshot:
 
     def take(self) -> None:
         """Copy what was read after earlier copies; where that has gone from memory, learn anew."""
+        self._wishes.age()
+        self._copy()
+
+    def _copy(self) -> None:
         self._has_copy = True
         try:
             self._wishes.copy()
@@ -57,7 +64,7 @@ class Snapshot:
         """Copy anew where there is a copy: what was read from it did not belong together."""
         self._pages.forget()
         if self._has_copy:
-            self.take()
+            self._copy()
 
     def hold(self) -> None:
         """Read by whole pages from now on, each of them once."""
@@ -87,7 +94,7 @@ class Snapshot:
         found = self._wishes.find_many(ranges)
         if found is None:
             self._wishes.want(ranges)
-            self.take()
+            self._copy()
             found = self._wishes.find_many(ranges)
         return self._memory.read_many(ranges) if found is None else found
 
@@ -106,22 +113,28 @@ class _Wishes:
         self._found: dict[Range, int] = {}
         self._missed: set[Range] = set()
         self._is_stale = False
-        self._copies = 0
+        self._looks, self._due = 0, FIRST_EPOCH
         self._data = b""
         self._place(())
 
-    def copy(self) -> None:
-        """Copy all that is wanted."""
-        self._copies += 1
-        if self._copies % EPOCH == 0:
+    def age(self) -> None:
+        """Count a look; leave out what nobody has asked for in a while."""
+        self._looks += 1
+        if self._looks >= self._due:
+            self._due = self._looks + min(self._looks, EPOCH)
             self._wanted &= self._used | self._found.keys()
             self._used.clear()
             self._found.clear()
             self._missed.clear()
             self._is_stale = True
+
+    def copy(self) -> None:
+        """Copy all that is wanted."""
         if self._is_stale:
             self._is_stale = False
-            self._place(_merged(self._wanted))
+            merged = _merged(self._wanted)
+            self._due = self._due if merged or not self._wanted else self._looks + 1
+            self._place(merged)
         self._data = self._copier() if self._copier else b""
 
     def find(self, address: int, size: int) -> bytes | None:

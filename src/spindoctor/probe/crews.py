@@ -48,17 +48,25 @@ class CrewReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._queues: dict[int, tuple[int, str] | None] = {}
+        self._depths: dict[int, tuple[Worker, int | None]] = {}
 
     def read(self, workers: Sequence[Worker]) -> list[Pool]:
         """Every crew all of whose threads are at work."""
         crews: dict[tuple[str, str], list[tuple[Worker, int]]] = {}
         for worker in workers:
-            depth = _depth(worker)
+            depth = self._depth_of(worker)
             if depth is not None:
                 frame = worker.frames[depth].frame
                 crews.setdefault((frame.file, frame.function), []).append((worker, depth))
         busy = [one for one in crews.values() if len(one) >= SEVERAL and all(depth > IDLE_DEPTH for _, depth in one)]
         return [pool for crew in busy if (pool := self._pool(crew))]
+
+    def _depth_of(self, worker: Worker) -> int | None:
+        """Where the crew's function stands; of a thread that has not moved it is known."""
+        known = self._depths.get(worker.tid)
+        if known is None or known[0] is not worker:
+            known = self._depths[worker.tid] = (worker, _depth(worker))
+        return known[1]
 
     def _pool(self, crew: Sequence[tuple[Worker, int]]) -> Pool | None:
         loops = [worker.frames[depth] for worker, depth in crew]

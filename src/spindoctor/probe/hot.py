@@ -65,6 +65,7 @@ class HotWatch:
 
     def __init__(self, interpreter: Interpreter) -> None:
         """Look through this interpreter."""
+        self._interpreter = interpreter
         self._reader = HotReader(interpreter)
         self._selectors = SelectorWatch(interpreter)
         self._failures = FailureReader(interpreter)
@@ -96,10 +97,13 @@ class HotWatch:
         self._ran_in.update(ran.keys())
         self._looks += 1
         self._read_failures(at_s, {tid: states[tid] for tid in self._hot if tid in ran and tid in states})
-        self._selectors.follow(at_s, {tid: stacks[tid].frames for tid in self._hot if tid in now and tid in stacks})
-        met = {
-            tid for tid in self._hot if tid in now and tid in stacks and not self._turns.only(tid, stacks[tid].frames)
-        }
+        with self._interpreter.by_pages():
+            self._follow_variables(at_s, {tid: stacks[tid].frames for tid in now if tid in stacks}, loops)
+
+    def _follow_variables(self, at_s: float, stacks: Mapping[int, Sequence[RawFrame]], loops: Collection[int]) -> None:
+        """Read what the hot ones of these threads, which run just now, ask of selectors and hold in variables."""
+        self._selectors.follow(at_s, {tid: stacks[tid] for tid in self._hot if tid in stacks})
+        met = {tid for tid in self._hot if tid in stacks and not self._turns.only(tid, stacks[tid])}
         patience_s = PATIENCE_S if any(tid in loops and tid not in met for tid in self._hot) else 0.0
         if at_s < self._next_s + patience_s or len(self.looks) >= MOST_LOOKS:
             return
@@ -108,8 +112,8 @@ class HotWatch:
         self._ran_in.clear()
         self._looks = 0
         self._last_s, before_s = at_s, time.thread_time()
-        hot = [tid for tid in self._hot if tid in now and tid in stacks]
-        self.looks.extend(self._reader.look(at_s, tid, stacks[tid].frames) for tid in hot)
+        hot = [tid for tid in self._hot if tid in stacks]
+        self.looks.extend(self._reader.look(at_s, tid, stacks[tid]) for tid in hot)
         took_s = time.thread_time() - before_s  # not what a crowded machine made us wait: nothing was read meanwhile
         self._next_s = at_s + max(1 / LOOKS_PER_S, took_s / MOST_OWN_SHARE)
 

@@ -307,7 +307,10 @@ class Interpreter:
     def handled_exception(self, thread: int) -> RawException | None:
         """Return the exception that the thread whose state lies at this address is handling; None if there is none."""
         address = self._exceptions.handled(thread)
-        return self._exceptions.describe(address) if address else None
+        if not address:
+            return None
+        with self.by_pages():
+            return self._exceptions.describe(address)
 
     def frame_at(self, address: int) -> RawFrame:
         """Return the frame that lies at an address."""
@@ -321,7 +324,7 @@ class Interpreter:
         """Return where a coroutine, generator or async generator stands and what it awaits in turn, outermost first."""
         return self._coroutines.chain(address)
 
-    # modules
+    # modules, asyncio
 
     def module(self, name: str) -> int | None:
         """Return the address of an imported module, None if it is not imported."""
@@ -340,8 +343,6 @@ class Interpreter:
         address = self._modules.contents("sys").get("path")
         items = self.objects.items(address) if address else ()
         return tuple(text for text in self.objects.texts.read_many(items[:MAX_PATH_ENTRIES]) if text is not None)
-
-    # asyncio
 
     def running_loops(self) -> dict[int, int]:
         """Return the address of a thread's state -> the event loop that runs in it."""

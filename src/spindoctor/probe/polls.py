@@ -18,6 +18,12 @@ from spindoctor.model.watching import NO_LIMIT_S, READABLE, WRITABLE, Handler, P
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.loops import HANDLE_FILE, SELECTOR_FILE, TURN_FILE
 
+MADE_BY = ("select", "_run_once")
+"""How the names of the functions end that call a selector, or go round and call it."""
+
+OF_SELECT = ("self", "timeout", "fd_event_list", "ready")
+OF_TURN = ("self", "timeout", "event_list", "handle")
+
 MOST_EVENTS = 16
 """A spin shows in the first events; a busy selector gives back hundreds."""
 
@@ -60,8 +66,7 @@ class PollReader:
 
         In a turn of the standard event loop the call shows until the turn ends.
         """
-        select = next((depth for depth, raw in enumerate(frames) if is_select(raw)), None)
-        turn = next((depth for depth, raw in enumerate(frames) if is_turn(raw)), None)
+        select, turn = _places(frames)
         if select is not None:
             return self._selector(tid, frames[select], select + 1)
         if turn is not None:
@@ -69,7 +74,7 @@ class PollReader:
         return self._bare(frames) if frames else None
 
     def _selector(self, tid: int, raw: RawFrame, depth: int) -> Poll:
-        mine = self._locals(raw)
+        mine = self._some_locals(raw, OF_SELECT)
         if "self" in mine:
             self.selectors[tid] = mine["self"]
         events = self._pairs(mine.get("fd_event_list")) or self._keys(mine.get("ready"))
@@ -82,7 +87,7 @@ class PollReader:
         return given / 1000 if given and given > 0 and is_poll else given
 
     def _turn(self, tid: int, frames: Sequence[RawFrame], turn: int) -> Poll:
-        mine = self._locals(frames[turn])
+        mine = self._some_locals(frames[turn], OF_TURN)
         loop = mine.get("self")
         if loop and tid not in self.selectors and (selector := self._attribute(loop, "_selector")):
             self.selectors[tid] = selector
@@ -255,6 +260,12 @@ class PollReader:
         except Misread:
             return {}
 
+    def _some_locals(self, raw: RawFrame, names: tuple[str, ...]) -> dict[str, int]:
+        try:
+            return self._interpreter.some_locals(raw, names)
+        except Misread:
+            return {}
+
     def _attribute(self, address: int, name: str) -> int | None:
         try:
             return self._objects.attribute(address, name) if address else None
@@ -279,6 +290,19 @@ class PollReader:
         except Misread:
             return None
         return found.frame.function, found.holder
+
+
+def _places(frames: Sequence[RawFrame]) -> tuple[int | None, int | None]:
+    """Where the innermost call of a selector and the innermost turn of a loop are."""
+    select = turn = None
+    for depth, raw in enumerate(frames):
+        if not raw.frame.function.endswith(MADE_BY):
+            continue
+        if select is None and is_select(raw):
+            select = depth
+        elif turn is None and is_turn(raw):
+            turn = depth
+    return select, turn
 
 
 def is_select(raw: RawFrame) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,14 +31,14 @@ WAITERS = ("wait", "queue")
 """Words that an attribute's name contains where it keeps the size, the members in use and the callers that wait."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Worker:
-    """A thread with its stack, innermost first."""
+    """A thread with its stack, innermost first: the very same object as long as the thread has not moved."""
 
     tid: int
     frames: tuple[RawFrame, ...]
 
-    @property
+    @functools.cached_property
     def entry(self) -> RawFrame | None:
         """The executor's own loop in this thread, where it is an executor's."""
         return next((raw for raw in reversed(self.frames) if _is_worker(raw)), None)

@@ -34,6 +34,7 @@ SPLIT_HOST, SPLIT_PATH = 1, 2
 
 KEPT = frozenset({*SCOPES, *PATHS, "request", "_request"})
 TEMPLATES = ("path", "path_format", "route", "rule")
+NAMES = (*DICTS, *OBJECTS)
 MOST_FRAMES = 40
 OUTERMOST = 2
 
@@ -56,8 +57,15 @@ class RouteFinder:
         if len(frames) == 1:
             return self._at(frames[0], ("self",))
         first = max(0, len(frames) - OUTERMOST)
-        asked = (self._at(raw) for raw in (*reversed(frames[first:]), *frames[:first][:MOST_FRAMES]))
+        places = self._worth_asking(frames)
+        outermost = [place for place in reversed(places) if place >= first]
+        inner = [place for place in places if place < min(first, MOST_FRAMES)]
+        asked = (self._at(frames[place]) for place in (*outermost, *inner))
         return next((found for found in asked if found), None)
+
+    def _worth_asking(self, frames: Sequence[RawFrame]) -> Sequence[int]:
+        """The places of the frames whose functions have a variable that may hold a request."""
+        return self._objects.codes.naming(tuple([raw.code for raw in frames]), NAMES)
 
     def reach(self, frames: Sequence[RawFrame], route: Route) -> int:
         """How many innermost frames work for this request of theirs: up to the outermost one that knows it.

@@ -41,7 +41,7 @@ class SelectorWatch:
 
     def _look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> None:
         poll = self._polls.read(tid, frames)
-        self.looks.append(PollLook(at_s, tid, tuple(raw.frame for raw in frames), poll))
+        self.looks.append(PollLook(at_s, tid, tuple([raw.frame for raw in frames]), poll))
         self._pulses.note(tid, poll)
         for fd in self._pulses.follow(at_s, tid):
             found = None if (tid, fd) in self._registrations else self._polls.registration(tid, fd)

@@ -44,6 +44,9 @@ _BYTES_DONE = struct.Struct("<QQ")  # tcpi_bytes_acked, tcpi_bytes_received (Lin
 _BYTES_DONE_AT = 120
 _ARRIVED = struct.Struct("<I")  # tcpi_data_segs_in (Linux 4.6)
 _ARRIVED_AT = 152
+_INODE = struct.Struct("<I")
+"""The last member of what the kernel tells of each socket, known or not: there may be tens of thousands of others."""
+
 _SYN = 1
 """What opens a connection counts as one byte."""
 
@@ -64,9 +67,9 @@ def read_silences(pid: int, wanted: Collection[int]) -> dict[int, Silence]:
             kernel.settimeout(_PATIENCE_S)
             for family in (socket.AF_INET, socket.AF_INET6):
                 for message in _ask(kernel, family):
-                    inode, silence = parse_message(message)
-                    if inode in wanted and silence:
-                        found[inode] = silence
+                    if inode_of(message) in wanted:
+                        inode, silence = parse_message(message)
+                        found |= {inode: silence} if silence else {}
     except OSError:
         return found
     return found
@@ -93,11 +96,17 @@ def parse_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length + 3 & ~3
 
 
+def inode_of(message: bytes) -> int:
+    """The inode of the socket that a message is about; 0 where it is cut."""
+    inode: int = _INODE.unpack_from(message, INET.size - _INODE.size)[0] if len(message) >= INET.size else 0
+    return inode
+
+
 def parse_message(message: bytes) -> tuple[int, Silence | None]:
     """The inode of one socket, and its silence where the kernel tells it."""
-    if len(message) < INET.size:
+    inode = inode_of(message)
+    if not inode:
         return 0, None
-    inode: int = INET.unpack_from(message)[-1]
     info = dict(attributes(message[INET.size :])).get(INET_DIAG_INFO, b"")
     return inode, _silence(info) if len(info) >= _AGES_AT + _AGES.size else None
 

@@ -50,6 +50,7 @@ class TaskReader:
         self._job_pools = JobPoolReader(interpreter)
         self._process_pools = ProcessPoolReader(interpreter)
         self._asked: dict[int, tuple[RawStack, Route | None]] = {}
+        self._workers: dict[int, Worker] = {}
 
     def look(
         self,
@@ -119,11 +120,17 @@ class TaskReader:
 
     def _read_pools(self, stacks: Mapping[int, RawStack], loops: Sequence[LoopWatch]) -> list[Pool]:
         running = {loop.tid for loop in loops}
-        workers = [Worker(tid, stack.frames) for tid, stack in stacks.items() if tid not in running]
+        there = {tid: self._worker(tid, stack.frames) for tid, stack in stacks.items()}
+        self._workers = there
+        workers = [worker for tid, worker in there.items() if tid not in running]
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
         limiters = self._pools.limiters(self._book.chains.values(), workers)
         of_processes = [*self._job_pools.read(workers), *self._process_pools.read(workers)]
         return [*executors, *limiters, *self._crews.read(workers), *of_processes]
+
+    def _worker(self, tid: int, frames: tuple[RawFrame, ...]) -> Worker:
+        known = self._workers.get(tid)
+        return known if known and known.frames is frames else Worker(tid, frames)
 
     def routes(self, stacks: Collection[RawStack]) -> dict[Frame, Route]:
         """The requests that threads work for, by the frames at or inside the one that knows the request.

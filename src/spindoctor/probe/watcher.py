@@ -93,8 +93,7 @@ class ProcessWatch:
             self._runners.settle()
             if self._extras.is_profile:
                 return
-            with self.interpreter.by_pages():
-                self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
+            self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
         except Misread as misread:
             self.missed[reason(misread)] += 1
             self._roster.clear()
