@@ -136,7 +136,7 @@ def test_a_request_that_is_not_filled_in_yet_hides_no_other() -> None:
 
 def handled(function: str, **held: object) -> Route | None:
     """What is found in a handler's method of this name."""
-    frames = [SimpleNamespace(frame=Frame(name, "/srv/app.py", 1), held=one) for name, one in
+    frames = [SimpleNamespace(frame=Frame(name, "/srv/app.py", 1), code=0, held=one) for name, one in
               (("ask", {}), (function, {"self": Request(**held)}))]  # fmt: skip
     return RouteFinder(Memory()).find(frames)  # type: ignore[arg-type]
 
