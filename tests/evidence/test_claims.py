@@ -255,3 +255,36 @@ def test_a_permit_that_is_given_back_where_it_was_taken_was_lost_on_another_way_
 @pytest.mark.parametrize(("window", "empty"), [(SIGNALS, True), (TAKES, False)], ids=["a signal", "one is left"])
 def test_a_permit_that_somebody_else_gives_is_a_signal(window: SourceWindow, empty: bool) -> None:  # noqa: FBT001
     assert found(permits(window, empty=empty)) == ()
+
+
+LEASE = user("lease", 5)
+"""A function of the user's that asks for a member and returns it: it is on no stack while somebody works with one."""
+
+
+def asks(*numbers: int) -> tuple[Task, ...]:
+    return tuple(task(number, library("acquire"), LEASE, ASK, route=GET) for number in numbers)
+
+
+def in_turn(*turns: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[PoolUse, ...]:
+    """Looks at requests that ask for a member in a function that returns it, and at others that work with one."""
+    looks = [
+        {
+            "tasks": (*asks(*queue), *(task(one, library("read"), user("query", 40), route=GET) for one in works)),
+            "claims": claims(*queue, taken=2),
+        }
+        for queue, works in turns
+    ]
+    return found(recording(one_process(task_looks=task_looks(*looks))))
+
+
+def test_who_queued_a_moment_ago_and_is_elsewhere_now_holds_a_member() -> None:
+    """Requests 3 and 4 get the members after the first look, 5 after the second, 6 after the third."""
+    use = in_turn(((3, 4, 5, 6), (1, 2)), ((5, 6, 7), (3, 4)), ((6, 7, 8), (4, 5)), ((7, 8, 9), (5, 6)))[0]
+
+    assert (use.pool.queued, use.holding) == (3, 1)
+    assert (use.holders[0].culprit.function, use.holders[0].share) == ("query", Share(4, 4))
+
+
+def test_where_nobody_leaves_the_queue_the_members_were_not_given_back() -> None:
+    """Others work beside them all the time, and never asked."""
+    assert [use.holding for use in in_turn(*[((3, 4, 5), (1, 2))] * 4)] == [0]

@@ -113,6 +113,20 @@ def test_a_queue_whose_owner_may_go_beyond_its_size_hands_out_members() -> None:
     assert (claim.kind, claim.name, claim.size, claim.taken) == ("pool", "QueuePool", 5, 3)
 
 
+@pytest.mark.parametrize(("beyond", "taken"), [(2, 5), (-1, 2)])
+def test_members_beyond_the_size_of_the_queue_count(beyond: int, taken: int) -> None:
+    """Three in the queue and two beyond; -1 stands for a member of the three that was never made."""
+    known = {
+        QUEUE: ("Queue", {"not_empty": PLAIN, "maxsize": 3}),
+        POOL: ("QueuePool", {"_max_overflow": 2, "_overflow": beyond, "_pool": QUEUE}),
+    }
+    reader, _ = target(known, {QUEUE: 0})
+
+    (claim,) = look(reader, raw("get", "/lib/queue.py", QUEUE), raw("_do_get", "/lib/pool.py", POOL), VIEW)
+
+    assert (claim.size, claim.taken) == (5, taken)
+
+
 def test_a_consumer_of_a_queue_of_the_users_own_claims_nothing() -> None:
     reader, _ = target({QUEUE: ("Queue", {"not_empty": PLAIN, "maxsize": 0})})
 

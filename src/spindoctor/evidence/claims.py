@@ -35,11 +35,12 @@ ENTRIES = frozenset({"__aenter__", "__enter__"})
 
 @dataclass(frozen=True, slots=True)
 class _Queue:
-    """Who queues for one object at one moment, and who got further."""
+    """Who queues for one object at one moment, for whom (`waiting`), and who got further."""
 
     at_s: float
     claim: Claim
     callers: tuple[Party, ...]
+    waiting: frozenset[Party]
     holders: tuple[tuple[Party, Culprit], ...]
     sites: tuple[Culprit, ...]
     has_requests: bool
@@ -50,31 +51,49 @@ def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[Poo
     told = {pool.address for look in process.task_looks for pool in look.pools}
     seen: dict[int, list[_Queue]] = {}
     known = anatomies(process.functions)
+    before: Mapping[int, frozenset[Party]] = {}
     for look in process.task_looks:
-        if look.claims:
-            work = Work(Moment.of(process, look, ports))
-            for target in dict.fromkeys(one.target for one in look.claims):
-                queue = _queue(look.at_s, [one for one in look.claims if one.target == target], work, known)
-                if queue and target not in told:
-                    seen.setdefault(target, []).append(queue)
+        asked = {one.target: [other for other in look.claims if other.target == one.target] for one in look.claims}
+        if not asked:
+            before = {}
+            continue
+        work = Work(Moment.of(process, look, ports))
+        for target, claims in asked.items():
+            queue = _queue(look.at_s, claims, work, known, before.get(target, frozenset()))
+            if queue and target not in told:
+                seen.setdefault(target, []).append(queue)
+        before = {target: _roots(work, (one.party for one in claims)) for target, claims in asked.items()}
     return [_use(process, queues) for queues in seen.values()]
 
 
-def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known) -> _Queue | None:
-    """Idle consumers of a queue work for nobody, and nobody came their way and holds what they wait for."""
+def _roots(work: Work, parties: Iterable[Party]) -> frozenset[Party]:
+    return frozenset(map(work.root, parties))
+
+
+def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, before: frozenset[Party]) -> _Queue | None:
+    """Who queues; `before` are those for whom somebody queued at the last look.
+
+    Idle consumers of a queue work for nobody, and nobody came their way and holds what they wait for.
+    """
     parties = tuple(one.party for one in claims)
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
     is_short = claims[0].kind == "semaphore" or (claims[0].kind == "pool" and _is_lost(claims[0]))
     callers = parties if is_short else tuple(requests)
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
-    holders = [(one, work.culprit(work.asker(one))) for one in _came(work, others, claims, callers)]
+    came = [*_came(work, others, claims, callers), *_served_since(work, others, before - _roots(work, parties))]
+    holders = [(one, work.culprit(work.asker(one))) for one in dict.fromkeys(came)]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
     lost = _is_lost(claims[0]) or all(_gives_back(work, one, known) for one in claims)
     if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and lost)):
         return None
     sites = tuple(work.culprit(work.asker(one)) for one in callers)
-    return _Queue(at_s, claims[0], callers, further, sites, has_requests=bool(requests))
+    return _Queue(at_s, claims[0], callers, _roots(work, callers), further, sites, has_requests=bool(requests))
+
+
+def _served_since(work: Work, others: Iterable[Party], gone: AbstractSet[Party]) -> list[Party]:
+    """Those who work for somebody who queued a moment ago and does no longer: he has just got what he asked for."""
+    return [one for one in others if work.root(one) in gone and user_frame(_stack(work, one))]
 
 
 def _came(work: Work, others: Iterable[Party], claims: Iterable[Claim], callers: Sequence[Party]) -> list[Party]:
@@ -177,9 +196,9 @@ def _passes(work: Work, party: Party, places: set[Place]) -> bool:
 def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:
     last = queues[-1]
     size = last.claim.size or 0
-    members = len(last.holders)
+    members = len(last.holders) or max(len(one.holders) for one in queues)
     held = _longest((one.at_s, {(party, culprit.line) for party, culprit in one.holders}) for one in queues)
-    waits = _longest((one.at_s, {(party, None) for party in one.callers}) for one in queues)
+    waits = _longest((one.at_s, {(party, None) for party in one.waiting}) for one in queues)
     return PoolUse(
         pid=process.pid,
         pool=Pool(last.claim.target, last.claim.kind, last.claim.name, size, max(size, members), len(last.callers)),

@@ -146,11 +146,19 @@ class ClaimReader:
         name = self._objects.type_name(owner)
         size = self._number(self._objects.attributes(queue.target), BOUNDS)
         if size and any(map(OVERFLOW.match, names)):
-            return Claim(queue.party, queue.target, "pool", name, size, size - self._objects.length(queue.target))
+            most, beyond = (self._beyond(names, is_most=is_most) for is_most in (True, False))
+            out = size - self._objects.length(queue.target) + beyond
+            return Claim(queue.party, queue.target, "pool", name, size + most, out)
         made = self._taken(names)
         if size and made is not None and made >= size and self._hands_out(queue, name):
             return Claim(queue.party, queue.target, "pool", name, size, size - self._objects.length(queue.target))
         return Claim(queue.party, queue.target, "queue", name)
+
+    def _beyond(self, names: Waiting, *, is_most: bool) -> int:
+        """How many members beyond a queue's size there may be at most, or are: below zero while it was never filled."""
+        wanted = [name for name in names if OVERFLOW.match(name) and ("max" in name) == is_most]
+        found = [self._objects.value(names[name], depth=0) for name in wanted]
+        return next((value for value in found if isinstance(value, int) and (value > 0 or not is_most)), 0)
 
     def _hands_out(self, queue: Claim, owner: str) -> bool:
         """Whether what comes out of a queue is a pool's member: it goes on top again, or its owner is called a pool."""
