@@ -7,7 +7,9 @@ reads; most tasks of a service wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from spindoctor.cpython.coroutines import Chain, End
@@ -42,14 +44,19 @@ class TaskBook:
     Of those described since `open`, `chains` has the frames (innermost first), `waiters` the futures that they await.
     """
 
-    def __init__(self, interpreter: Interpreter, routes: RouteFinder) -> None:
-        """Look through this interpreter."""
+    def __init__(
+        self, interpreter: Interpreter, routes: RouteFinder, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Look through this interpreter; `clock` gives seconds."""
         self._interpreter = interpreter
         self._routes = routes
+        self._clock = clock
         self._frame_bytes = FrameShape.of(interpreter.layout).size
         self._greenlets = Greenlets(interpreter)
         self._entries: dict[int, _Entry] = {}
         self._unmoved: set[int] = set()
+        self._looks = 0
+        self._read_at: dict[int, int] = {}
         self.chains: dict[int, tuple[RawFrame, ...]] = {}
         self.waiters: dict[int, int] = {}
 
@@ -57,7 +64,11 @@ class TaskBook:
         """Begin a look at these tasks: find out which of them have not moved since the last."""
         self.chains = {}
         self.waiters = {}
-        self._entries = {address: self._entries[address] for address in addresses if address in self._entries}
+        self._looks += 1
+        self._greenlets.renew()
+        there = set(addresses)
+        self._read_at = {address: look for address, look in self._read_at.items() if address in there}
+        self._entries = {address: entry for address, entry in self._entries.items() if address in there}
         known = list(self._entries.items())
         ranges = [one for _, entry in known for one in entry.ranges]
         blocks = self._read(ranges)
@@ -80,9 +91,22 @@ class TaskBook:
                 found += [b""] * len(batch)
         return found
 
-    def is_known(self, address: int) -> bool:
-        """Whether the task has not moved since it was described."""
-        return address in self._unmoved
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first look: nothing is known yet, and all tasks have to be read."""
+        return self._looks == 1
+
+    def describe_within(self, seconds: float, addresses: Sequence[int], first: Collection[int]) -> list[Task]:
+        """Those of `first`, all that have not moved, and of the others as many as can be read in this time.
+
+        The others come the longest unread first: in a few looks each of them has its turn.
+        """
+        end_s = self._clock() + seconds
+        sure = [one for one in addresses if one in first or one in self._unmoved]
+        moved = (one for one in addresses if one not in first and one not in self._unmoved)
+        in_turn = sorted(moved, key=lambda one: self._read_at.get(one, 0))
+        in_time = itertools.takewhile(lambda _: self._clock() < end_s, in_turn)
+        return [task for address in itertools.chain(sure, in_time) if (task := self.describe(address))]
 
     def describe(self, address: int) -> Task | None:
         """The task at `address`; None where there is none or it cannot be read."""
@@ -95,6 +119,7 @@ class TaskBook:
         return entry.task
 
     def _enter(self, address: int) -> _Entry | None:
+        self._read_at[address] = self._looks
         try:
             raw = self._interpreter.task(address)
             chain = self._interpreter.coroutine_chain(raw.coroutine) if raw.coroutine else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -27,9 +25,12 @@ from spindoctor.probe.taskbook import TaskBook
 MOST_TASKS = 1000
 """At about 0.1 ms a task a look at a thousand takes 0.1 s; of more, the first thousand stand for all."""
 
-MOST_S = 0.12
-"""Time for reading tasks that have moved: with five looks a second and a quarter of our time for them, six looks in
-three seconds come even where there are thousands of tasks."""
+FIRST_S = 0.12
+"""Time for reading tasks in the first look, where all are new: as good as all of the most that are read."""
+
+MOST_S = 0.02
+"""Time for reading tasks that have moved in each later look: some two hundred, a tenth of a core with five looks a
+second. Where more than that move all the time they take turns; those that wait are known and cost next to nothing."""
 
 MOST_HOLDERS = 8
 
@@ -37,9 +38,10 @@ MOST_HOLDERS = 8
 class TaskReader:
     """Reads what asyncio knows in one process."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        """Look through this interpreter."""
+    def __init__(self, interpreter: Interpreter, *, reads_all: bool = False) -> None:
+        """Look through this interpreter; with `reads_all` each look takes the time that the first one may take."""
         self._interpreter = interpreter
+        self._later_s = FIRST_S if reads_all else MOST_S
         self._callbacks = CallbackReader(interpreter)
         self._routes = RouteFinder(interpreter)
         self._errands = Errands(interpreter, self._routes)
@@ -87,16 +89,12 @@ class TaskReader:
         ended = self._interpreter.ended_tasks(addresses)
         addresses = tuple(sorted(addresses, key=ended.__contains__))
         self._book.open(addresses[:MOST_TASKS])
-        tasks = self._describe(addresses[:MOST_TASKS])
+        tasks = self._describe(addresses[:MOST_TASKS], running)
         return TaskLook(at_s=at_s, tasks=tuple(tasks), task_count=len(addresses), ended_count=len(ended))
 
-    def _describe(self, addresses: Sequence[int]) -> list[Task]:
-        """All tasks that have not moved, and of the others as many as the time allows: the rest come next time."""
-        end_s = time.monotonic() + MOST_S
-        known = [address for address in addresses if self._book.is_known(address)]
-        moved = (address for address in addresses if not self._book.is_known(address))
-        fresh = itertools.takewhile(lambda _: time.monotonic() < end_s, moved)
-        return [task for address in (*known, *fresh) if (task := self._book.describe(address))]
+    def _describe(self, addresses: Sequence[int], running: Collection[int]) -> list[Task]:
+        """The tasks that run, all that have not moved, and of the others as many as the time allows, in turns."""
+        return self._book.describe_within(FIRST_S if self._book.is_first else self._later_s, addresses, running)
 
     @property
     def chains(self) -> Mapping[int, tuple[RawFrame, ...]]:

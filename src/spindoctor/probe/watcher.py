@@ -73,7 +73,7 @@ class ProcessWatch:
         self._loops: dict[int, LoopWatch] = {}
         self._hub = HubWatch(self.interpreter)
         self._rounds = RoundWatch(self.interpreter, is_user)
-        self._tasks = TaskReader(self.interpreter)
+        self._tasks = TaskReader(self.interpreter, reads_all=extras.ends_close)
         self._hot = HotWatch(self.interpreter)
         self._tasks_seen_at = -1
         self.samples: list[Sample] = []
