@@ -187,6 +187,26 @@ def test_waits_are_kept_apart_by_line_and_computations_are_not() -> None:
     assert [(site.culprit.line, site.share.count) for site in computing.profile] == [(10, 3)]
 
 
+def test_where_turns_cannot_be_read_a_wait_ends_when_the_thread_has_run() -> None:
+    """Waits of three, two and one look; between them the thread ran without being met."""
+    thread, loop = inside(HANDLER, call="clock_nanosleep")
+    woken = replace(thread, ran_ns=40_000), loop
+
+    site = only_loop(at_loop(woken, (thread, loop), (thread, loop), woken, (thread, loop), woken)).waits[0]
+
+    assert (site.share, site.episodes, site.longest_s) == (Share(6, 6), 3, pytest.approx(0.02))
+
+
+def test_where_turns_are_read_one_callback_that_waits_again_and_again_is_one_stay() -> None:
+    """What counts is how long it keeps the loop: three waits in turn 1, within 0.02 s."""
+    thread, loop = inside(HANDLER, turn=1.0, call="recvfrom")
+    woken = replace(thread, ran_ns=40_000), loop
+
+    site = only_loop(at_loop(woken, woken, woken)).waits[0]
+
+    assert (site.episodes, site.longest_s) == (1, pytest.approx(0.02))
+
+
 def test_a_wait_tells_its_calls_its_stays_and_how_long_they_took() -> None:
     """Three looks in turn 1 (0.00 to 0.02 s), then one in turn 2: two stays, the longest of 0.02 s."""
     looks = [inside(library("recv"), HANDLER, turn=1.0, call="recvfrom")] * 3

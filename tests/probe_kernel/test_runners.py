@@ -63,6 +63,19 @@ def test_a_sleeping_thread_is_not_asked(watched: tuple[Runners, FakeClock]) -> N
     assert clock.asked == [[MAIN]]
 
 
+def test_the_last_to_have_the_gil_is_asked_however_long_it_sleeps(watched: tuple[Runners, FakeClock]) -> None:
+    """It wakes, runs and sleeps again without a change of hand."""
+    found, clock = watched
+    found._due_s = NOW_S + SWEEP_S
+    found.always = frozenset({SLEEPER})
+    clock.run(SLEEPER, 3)
+
+    ran = found.look(NOW_S)
+
+    assert ran == {SLEEPER: 3}
+    assert found.look_further(NOW_S, 7) == {}
+
+
 def test_all_are_asked_when_the_gil_has_changed_hands(watched: tuple[Runners, FakeClock]) -> None:
     found, clock = watched
     found._due_s = NOW_S + SWEEP_S

@@ -33,8 +33,8 @@ class ThreadState:
 class Gil(NamedTuple):
     """The global interpreter lock: a structure of `size` bytes at `address`.
 
-    `holder` is the state of the thread that has it, 0 if nobody has. `switch_number` grows each time that another
-    thread than before takes it.
+    `holder` is the state of the thread that has it, 0 if nobody has; `last_holder` that of the one that had it last,
+    who can take it again unnoticed: `switch_number` grows each time that another thread than before takes it.
     """
 
     holder: int
@@ -42,6 +42,7 @@ class Gil(NamedTuple):
     switch_number: int
     address: int
     size: int
+    last_holder: int = 0
 
     def contains(self, address: int) -> bool:
         """Tell whether an address lies in the lock: a thread that sleeps on such a futex waits for the GIL."""
@@ -117,8 +118,9 @@ class Runtime:
         """Return the state of the GIL."""
         block = self._reader.read(self._gil, self._gil_bytes)
         is_locked = int_at(block, self._locked)[0] > 0
-        holder = word_at(block, self._holder)[0] if is_locked else 0
-        return Gil(holder, is_locked, word_at(block, self._switches)[0], self._gil, self._gil_size)
+        last = word_at(block, self._holder)[0]
+        switches = word_at(block, self._switches)[0]
+        return Gil(last if is_locked else 0, is_locked, switches, self._gil, self._gil_size, last)
 
     def is_collecting(self) -> bool:
         """Tell whether the cyclic garbage collector runs right now."""

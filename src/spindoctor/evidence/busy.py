@@ -96,7 +96,7 @@ def _thread(  # noqa: PLR0913, PLR0917 - all that is known of the process, and t
         profile=profile,
         still=Share(len(still), len(seen)),
         still_site=still_site,
-        still_s=still_site.longest_s if still_site else 0.0,
+        still_row=max(Counter(one.run for one in still).values(), default=0),
         kept_gil=Share(sum(one.look.has_gil for one in still), len(still)),
         kept_gil_s=max((span[-1].at_s - span[0].at_s for span in kept), default=0.0),
         held_up=Share(sum(map(len, kept)), len(seen)),

@@ -129,13 +129,22 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         turns=sum(1 for first, second in turns if first != second) if seen_turns else None,
         turn_pairs=len(turns) if seen_turns else None,
         overdue_s=_overdue(looks),
-        waits=group([look.moment() for look in waiting], namer, use.tid, of, by_line=True),
+        waits=group(_waits(waiting), namer, use.tid, of, by_line=True),
         holds=group([look.moment() for look in held], namer, use.tid, of),
         profile=group([look.moment() for look in computing], namer, use.tid, of),
         one_callback_site=_endless_site([look.moment() for look in one], namer, use.tid, of),
         goes_on=bool(one) and one[-1] is whole[-1],
         runs_script=_runs_script(looks),
     )
+
+
+def _waits(looks: Sequence[_Seen]) -> list[Moment]:
+    """Looks at a waiting thread; where turns cannot be read, a wait ends when the thread has run.
+
+    Then the next callback may look just like the one before.
+    """
+    numbers = itertools.accumulate(look.loop.turn is None and look.thread.ran_ns > 0 for look in looks)
+    return [replace(look.moment(), stay=(look.stay, number)) for look, number in zip(looks, numbers, strict=True)]
 
 
 def _runs(look: _Seen) -> bool:

@@ -30,8 +30,9 @@ class BusyThread:
     """One thread that uses CPU, over the whole look.
 
     `on_cpu` and `asleep` are shares of all looks at it; waiting for the GIL is neither. `still` is the share of its
-    looks on the CPU at the one instruction seen most, which stands at `still_site`; of these, `kept_gil` are those in
-    which it held the GIL. `calls_there` is False where that instruction can call nothing. `kept_gil_s` is the longest
+    looks on the CPU at the one instruction seen most, which stands at `still_site`, `still_row` how many of them came in
+    a row: the thread may have left and come back between any two. Of these, `kept_gil` are those in which it held the
+    GIL. `calls_there` is False where that instruction can call nothing. `kept_gil_s` is the longest
     time for which it kept the GIL although another thread waited for it, `held_up` the looks inside such times.
 
     Of the looks at what its frames hold, `repeats` are those in which all hold what they have held before. Of the looks
@@ -54,7 +55,7 @@ class BusyThread:
     profile: tuple[Site, ...] = ()
     still: Share = NO_LOOKS
     still_site: Site | None = None
-    still_s: float = 0.0
+    still_row: int = 0
     kept_gil: Share = NO_LOOKS
     kept_gil_s: float = 0.0
     held_up: Share = NO_LOOKS

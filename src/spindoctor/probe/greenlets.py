@@ -37,28 +37,15 @@ class Greenlets:
         self._objects = interpreter.objects
         self._offset: int | None = None
         self._without: dict[int, int] = {}
-        self._are_loaded: bool | None = None
-
-    def renew(self) -> None:
-        """A new look begins: whether the extension has been imported is asked again, once in a look.
-
-        To ask for a module that is not there means to read the names of all that are: about 1 ms.
-        """
-        self._are_loaded = self._are_loaded or None
 
     def joined(self, chain: Sequence[RawFrame]) -> tuple[RawFrame, ...]:
         """An await chain, innermost first, with the frames of each greenlet before the frame that has it."""
-        if self._are_loaded is None:
-            self._are_loaded = self._find_module()
-        if not self._are_loaded:
+        try:
+            if self._interpreter.module(MODULE) is None:
+                return tuple(chain)
+        except Misread:
             return tuple(chain)
         return tuple(one for raw in chain for one in (*self._of(raw), raw))
-
-    def _find_module(self) -> bool:
-        try:
-            return self._interpreter.module(MODULE) is not None
-        except Misread:
-            return False
 
     def _of(self, raw: RawFrame) -> tuple[RawFrame, ...]:
         if self._without.get(raw.code, 0) >= MOST_ASKED:

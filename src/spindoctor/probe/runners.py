@@ -2,7 +2,7 @@
 
 A thread that sleeps costs nothing until it wakes. To run Python code it must take the GIL, and `gil.switch_number`
 grows whenever another thread than before takes it: so as long as that number stands still, only threads that are awake
-are asked. When it has grown, and ten times a second for threads that run without the GIL, all are.
+are asked, and the one that had the GIL last: it can sleep, wake, and take it again. When it has grown, and ten times a second for threads that run without the GIL, all are.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Runners:
         self._allowed_s = 0.0
         self.moves = 0
         self.ended: frozenset[int] = frozenset()
+        self.always: frozenset[int] = frozenset()
+        """Threads that are asked at every look: those that run event loops, and the one that had the GIL last."""
 
     def look(self, at_s: float) -> dict[int, int]:
         """The threads that have run since the last look, with nanoseconds of CPU (0 for one that is new to us).
@@ -77,7 +79,7 @@ class Runners:
         return ran
 
     def _ask_awake(self) -> dict[int, int]:
-        ran = self._moved(self._clock.look_at(self._awake))
+        ran = self._moved(self._clock.look_at(self.always.union(self._awake)))
         self._awake = {tid: looks + 1 for tid, looks in self._awake.items() if looks < AWAKE_LOOKS}
         self._awake |= dict.fromkeys(ran, 0)
         return ran

@@ -65,7 +65,6 @@ class TaskBook:
         self.chains = {}
         self.waiters = {}
         self._looks += 1
-        self._greenlets.renew()
         there = set(addresses)
         self._read_at = {address: look for address, look in self._read_at.items() if address in there}
         self._entries = {address: entry for address, entry in self._entries.items() if address in there}

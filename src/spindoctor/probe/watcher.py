@@ -147,6 +147,8 @@ class ProcessWatch:
         for tid in {*self._last.fickle, holder} - fresh.keys():
             if tid in self._last.looks:
                 self._last.looks[tid] = self._unmoved(tid, gil)
+        had_gil = {self._roster.tids[gil.last_holder]} if gil.last_holder in self._roster.tids else set()
+        self._runners.always = frozenset(had_gil | self._loops.keys())
         self._last.fickle = {holder, *(tid for tid, look in fresh.items() if look.ran_ns)}
 
     def _find_loops(self) -> None:

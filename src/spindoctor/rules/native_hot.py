@@ -1,8 +1,9 @@
 """Native code below one Python line uses the CPU.
 
 ## What we saw
-A thread was on the CPU and its Python stack stood still: in nearly all looks at the same instruction of the same line,
-below which only native code can be at work (compression, hashing, arrays, a parser or a driver written in C).
+A thread was on the CPU and its Python stack stood, in nearly all looks, at the same instruction of the same line, below
+which only native code can be at work (compression, hashing, arrays, a parser or a driver written in C): in one long
+call or in many short ones, which looks alone cannot tell apart.
 
 ## Why it hurts
 It need not: native code that has given up the GIL is the best use of a core that a thread can make, and then this is
@@ -79,7 +80,7 @@ def _finding(one: BusyThread, site: Site) -> Finding:
         culprit=site.culprit,
         evidence=(
             Figure("still", "looks on the CPU at one instruction", str(one.still), "", "stacks"),
-            Figure("longest", "longest unbroken stay there", round(one.still_s, 2), "s", "stacks"),
+            Figure("row", "most of these looks in a row, in one call or in many", one.still_row, "looks", "stacks"),
             Figure("kept_gil", "of these, looks with the GIL in its hand", str(one.kept_gil), "", "GIL"),
             Figure(
                 "kept_gil_s", "longest time that another thread waited for it", round(one.kept_gil_s, 2), "s", "GIL"
