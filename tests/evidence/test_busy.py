@@ -63,7 +63,7 @@ def test_one_instruction_is_told_from_several_of_the_same_line() -> None:
     thread = told(thread_samples(*looks))
 
     assert thread.still == Share(2, 3)
-    assert thread.still_row == 2  # noqa: PLR2004 - of the three
+    assert thread.still_row == 2
 
 
 def test_the_gil_is_kept_as_long_as_it_does_not_change_hands_while_another_waits() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from spindoctor.cpython.layout import load_layout
 from spindoctor.cpython.tasks import RawTask
 from spindoctor.probe.taskbook import TaskBook
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spindoctor.probe.interpreter import Interpreter
     from spindoctor.probe.requests import RouteFinder
 
@@ -32,7 +34,7 @@ class Target:
         return RawTask(address, "t", "pending", 1, None, "job", None, None, must_cancel=False, cancel_requests=0,
                        exception_type=None)  # fmt: skip
 
-    def read_many(self, ranges: Any) -> list[bytes]:
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         self.reads += 1
         return [bytes([self.reads % 256]) if address in self.moving else b"" for address, _ in ranges]
 

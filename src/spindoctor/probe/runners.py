@@ -2,7 +2,8 @@
 
 A thread that sleeps costs nothing until it wakes. To run Python code it must take the GIL, and `gil.switch_number`
 grows whenever another thread than before takes it: so as long as that number stands still, only threads that are awake
-are asked, and the one that had the GIL last: it can sleep, wake, and take it again. When it has grown, and ten times a second for threads that run without the GIL, all are.
+are asked, and the one that had the GIL last: it can sleep, wake, and take it again. When it has
+grown, and ten times a second for threads that run without the GIL, all are.
 """
 
 from __future__ import annotations
