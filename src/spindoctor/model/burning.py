@@ -30,10 +30,10 @@ class BusyThread:
     """One thread that uses CPU, over the whole look.
 
     `on_cpu` and `asleep` are shares of all looks at it; waiting for the GIL is neither. `still` is the share of its
-    looks on the CPU at the one instruction seen most, which stands at `still_site`, `still_row` how many of them
-    came in a row: the thread may have left and come back between any two. Of these, `kept_gil` are those in which it held the
-    GIL. `calls_there` is False where that instruction can call nothing. `kept_gil_s` is the longest
-    time for which it kept the GIL although another thread waited for it, `held_up` the looks inside such times.
+    looks on the CPU at the one instruction seen most, which stands at `still_site`, `still_row` how many of them came
+    in a row: the thread may have left and come back between any two. Of these, `kept_gil` are those in which it held
+    the GIL. `calls_there` is False where that instruction can call nothing. `kept_gil_s` is the longest time for which
+    it kept the GIL although another thread waited for it, `held_up` the looks inside such times.
 
     Of the looks at what its frames hold, `repeats` are those in which all hold what they have held before. Of the looks
     on the CPU inside the loop that it goes round in, `asks` are those at a question, `works` those at work (the rest
