@@ -89,7 +89,7 @@ def test_a_thread_s_wait_goes_on_until_it_is_seen_to_have_run() -> None:
 
     found = told(recording(process))
 
-    assert found.peers[0].ages_s == (0.23, 0.21)
+    assert (found.peers[0].ages_s, found.peers[0].met_s) == ((0.23, 0.21), 0.2)
 
 
 def test_a_peer_that_answered_last_is_waited_for_for_news() -> None:

@@ -33,6 +33,7 @@ class _Wait:
     culprit: Culprit
     socket: Socket
     age_s: float
+    met_s: float
     asked: bool | None
     is_owed: bool
 
@@ -82,7 +83,9 @@ def _of_process(process: ProcessRecording, ports: tuple[int, ...]) -> _Told:
         else:
             culprit = replace(work.culprit(talk.party), route=work.route(talk.party))
             owed = work.is_owed(talk.party)
-            waits.append(_Wait(talk.party, culprit, socket, _age_s(moment, talk, socket), _asked(talk, socket), owed))
+            met_s = _met_s(moment, talk, socket)
+            age_s = max(met_s, _goes_on_s(moment, talk, socket))
+            waits.append(_Wait(talk.party, culprit, socket, age_s, met_s, _asked(talk, socket), owed))
     asking = [wait for group in _groups(waits) for wait in _asking(group)]
     refused["news"] += len(waits) - len(asking)
     return _Told(tuple(asking), len(work.requests()), refused)
@@ -121,10 +124,15 @@ def _asked(talk: Conversation, socket: Socket) -> bool | None:
     return None if after_s == 0 else after_s < 0
 
 
-def _age_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
-    if socket.sent_ago_s is not None and math.isfinite(socket.sent_ago_s) and socket.state != CONNECTING:
-        return socket.sent_ago_s + max(socket.stayed_s, _goes_on_s(moment, talk))
+def _met_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
+    """For how long it has waited, and goes on to the end of the look if it does."""
+    if _has_sent(socket):
+        return (socket.sent_ago_s or 0.0) + socket.stayed_s
     return max(0.0, moment.look.at_s - _since(moment, talk))
+
+
+def _has_sent(socket: Socket) -> bool:
+    return socket.sent_ago_s is not None and math.isfinite(socket.sent_ago_s) and socket.state != CONNECTING
 
 
 def _since(moment: Moment, talk: Conversation) -> float:
@@ -142,18 +150,20 @@ def _since(moment: Moment, talk: Conversation) -> float:
     return since
 
 
-def _goes_on_s(moment: Moment, talk: Conversation) -> float:
-    """For how long a thread was seen to sleep on in this wait after the connections had been read.
+def _goes_on_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
+    """For how long it has waited when the thread was last seen to sleep on in this wait; 0 where that is not known.
 
-    They are read once; requests that began together are all met at the beginning of their waits, or all at the end.
+    Connections are read once; requests that began together are all met at the beginning of their waits, or at the end.
     """
+    if not _has_sent(socket):
+        return 0.0
     until = moment.look.at_s
     for sample in (one for one in moment.process.samples if one.at_s > moment.look.at_s):
         look = next((one for one in sample.threads if one.tid == talk.party.tid), None)
         if look is None or look.ran_ns:
             break
         until = sample.at_s
-    return until - moment.look.at_s
+    return (socket.sent_ago_s or 0.0) + until - moment.look.at_s
 
 
 def _task_since(moment: Moment, talk: Conversation) -> float:
@@ -181,6 +191,7 @@ def _peer(peer: str, looked: Sequence[ProcessRecording], told: dict[int, _Told])
         is_lone=any(len(one.threads) == 1 and one.threads[0].loop is None for one in among),
         is_connecting=all(wait.socket.state == CONNECTING for wait in waits),
         is_kernels=any(wait.socket.sent_ago_s is not None for wait in waits),
+        met_s=round(max(wait.met_s for wait in waits), 3),
     )
 
 

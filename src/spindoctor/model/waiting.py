@@ -89,7 +89,8 @@ class PeerWait:
     `ages_s` are the seconds for which each of them had been waiting, the longest first; `requests` is how many requests
     were in progress in these processes. `seen` are the slow looks in which at least half as many waited for it.
     `is_lone`: a process with one thread waits, which serves one request at a time. `is_connecting`: the peer has not
-    even taken the connection. `is_kernels`: the seconds come from the kernel, not from our looks.
+    even taken the connection. `is_kernels`: the seconds come from the kernel, not from our looks. `met_s` is the
+    longest of them without what was seen to pass until an answer came (None: as the first of them).
     """
 
     peer: str
@@ -101,6 +102,7 @@ class PeerWait:
     is_lone: bool = False
     is_connecting: bool = False
     is_kernels: bool = True
+    met_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,8 @@ def _looked_at(waits: PeerWaits) -> str:
 
 def _severity(wait: PeerWait, of: int) -> Severity:
     """A peer that answers in a few seconds is told as information: whether that is its pace by right cannot be seen."""
-    if not (wait.is_connecting or wait.is_lone or wait.ages_s[0] >= LONG_S):
+    met_s = wait.ages_s[0] if wait.met_s is None else wait.met_s  # a question that takes five seconds was answered then
+    if not (wait.is_connecting or wait.is_lone or met_s >= LONG_S):
         return "info"
     return "critical" if _late(wait) >= SEVERE_PART * of else "warning"
 
