@@ -158,3 +158,23 @@ def test_an_id_that_is_used_again_has_not_ended(watched: tuple[Runners, FakeCloc
     ran = found.look(NOW_S + 0.01)
 
     assert (found.ended, ran[SLEEPER]) == (frozenset(), 0)
+
+
+def test_a_thread_that_no_sweep_has_seen_ends_all_the_same(watched: tuple[Runners, FakeClock]) -> None:
+    """It was found by its stack after the sweep, and has ended before the next one."""
+    found, _ = watched
+    found.adopt((12,))
+    found._due_s = NOW_S
+
+    found.look(NOW_S)
+
+    assert found.ended == {12}
+
+
+def test_a_thread_that_was_adopted_has_run_since_its_beginning(watched: tuple[Runners, FakeClock]) -> None:
+    found, clock = watched
+    clock.clocks[12] = (70, 1)
+    found.adopt((12,))
+    found._due_s = NOW_S
+
+    assert found.look(NOW_S)[12] == 70

@@ -9,6 +9,7 @@ grown, and ten times a second for threads that run without the GIL, all are.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from spindoctor.probe.threads import ThreadClock
 
@@ -68,6 +69,11 @@ class Runners:
         if not self._is_switching or self._has_swept or at_s < self._allowed_s:
             return {}
         return self._owe(self._sweep(at_s))
+
+    def adopt(self, tids: Iterable[int]) -> None:
+        """Follow threads that others have found: one that begins and ends between two sweeps is seen by no sweep."""
+        for tid in tids:
+            self._clocks.setdefault(tid, (0, 0))
 
     def settle(self) -> None:
         """The look succeeded. Until then its threads are named again: after a failed look nothing may be forgotten."""

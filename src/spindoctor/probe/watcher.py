@@ -120,6 +120,7 @@ class ProcessWatch:
         """Get to know threads that are new, and have them looked at; the system calls that these threads wait in."""
         if not self._roster.knows(ran):
             found = self._roster.read(ran)
+            self._runners.adopt(found)
             ran |= dict.fromkeys(found - ran.keys(), 0)
             self._find_loops()
         return self._calls.look(ran)
