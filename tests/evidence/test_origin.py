@@ -107,3 +107,12 @@ def test_what_was_executed_comes_before_the_script_that_executed_it() -> None:
     handler = Frame("handler", "<string>", 3)
 
     assert user_frame((library("call", 5), handler, Frame("<module>", "/srv/run.py", 1))) == handler
+
+
+def test_what_lies_below_the_fork_of_a_child_is_its_parents() -> None:
+    launch = Frame("Popen._launch", "/usr/lib/python3.12/multiprocessing/popen_fork.py", 71)
+    worker = Frame("_process_worker", "/usr/lib/python3.12/concurrent/futures/process.py", 239)
+    feeder, job = Frame("feeder", "/srv/app/feed.py", 9), Frame("job", "/srv/app/jobs.py", 4)
+
+    assert user_frame((worker, launch, feeder)) is None
+    assert user_frame((job, worker, launch, feeder)) == job

@@ -31,13 +31,22 @@ MADE = re.compile(r"(^|\.)__\w+__$")
 """Methods that dataclasses, named tuples and the like compile by `exec` for themselves."""
 
 
+FORKED = re.compile(r"/popen_fork\.py$")
+LAUNCHES = frozenset({"Popen._launch", "_launch"})
+"""Where multiprocessing, and what is made after it, forks a child, which ends in that very function."""
+
+
 def user_frame(stack: Stack) -> Frame | None:
     """The innermost frame of user code, module level and console scripts only where there is nothing else.
 
     A console script that has called a library is no place to look at: it starts a server and says nothing of its work.
     Functions that were typed in, or run by `exec`, have no file; they count where no other function is the user's.
+    Of a child that multiprocessing forked, what lies below the fork is its parent's and never comes back.
     """
-    for frame in stack:
+    for depth, frame in enumerate(stack):
+        if frame.function in LAUNCHES and FORKED.search(frame.file):
+            stack = stack[:depth]
+            break
         if frame.function != "<module>" and is_user(frame) and not _is_entry(frame.file):
             return frame
     mine = [frame for frame in stack if is_user(frame)]
