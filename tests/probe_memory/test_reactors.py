@@ -8,7 +8,7 @@ from typing import Any, cast
 from spindoctor.errors import Unreadable
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.reactors import epoll_of, may_wait
+from spindoctor.probe.reactors import MOST_OBJECTS, epoll_of, may_wait
 
 REACTOR, SELECTOR, EPOLL = 0x100, 0x200, 0x300
 
@@ -51,6 +51,21 @@ def test_an_epoll_two_attributes_away_is_found() -> None:
 
     assert found(known, {"n": 0x998}, {"runner": REACTOR}) == 7
     assert found({**known, EPOLL: ("dict", {})}, {"runner": REACTOR}) is None
+
+
+def test_what_a_program_imports_does_not_hide_the_epoll() -> None:
+    """A module, a class and a function of the module level lead to more than is looked at."""
+    globals_of_all = {f"name{number}": 0x1000 + number for number in range(MOST_OBJECTS)}
+    known: dict[int, tuple[str, dict[str, int]]] = {
+        **{address: ("str", {}) for address in globals_of_all.values()},
+        0x400: ("module", globals_of_all),
+        0x401: ("type", globals_of_all),
+        0x402: ("function", globals_of_all),
+        REACTOR: ("Runner", {"_epoll": EPOLL}),
+        EPOLL: ("select.epoll", {}),
+    }
+
+    assert found(known, {"runner": REACTOR}, {"time": 0x400, "App": 0x401, "main": 0x402}) == 7
 
 
 def test_objects_that_know_each_other_are_looked_at_once() -> None:

@@ -23,6 +23,9 @@ MOST_FRAMES = 12
 MOST_OBJECTS = 400
 """Looked at for one thread, once: a few milliseconds."""
 
+NO_HOLDERS = frozenset({"module", "type", "function", "builtin_function_or_method", "method"})
+"""What every program has in its globals, and what leads everywhere."""
+
 MOST_STEPS = 2
 """From a variable to the epoll: the loop, its selector, the epoll."""
 
@@ -43,9 +46,10 @@ def epoll_of(interpreter: Interpreter, frames: Sequence[RawFrame]) -> int | None
             continue
         seen.add(address)
         try:
-            if interpreter.objects.type_name(address) == EPOLL_TYPE:
+            kind = interpreter.objects.type_name(address)
+            if kind == EPOLL_TYPE:
                 return interpreter.reader.int32(address + OBJECT_HEAD_BYTES)
-            if steps < MOST_STEPS:
+            if steps < MOST_STEPS and kind not in NO_HOLDERS:
                 waiting.extend((one, steps + 1) for one in interpreter.objects.attributes(address).values())
         except Misread:
             continue
