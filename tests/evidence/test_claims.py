@@ -15,7 +15,7 @@ from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, SourceWindow
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route, Task
+from spindoctor.model.tasks import Pool, Route, Task
 
 ASK, USE = user("order", 20), user("order", 21)
 GET = Route("GET", "/order")
@@ -288,3 +288,25 @@ def test_who_queued_a_moment_ago_and_is_elsewhere_now_holds_a_member() -> None:
 def test_where_nobody_leaves_the_queue_the_members_were_not_given_back() -> None:
     """Others work beside them all the time, and never asked."""
     assert [use.holding for use in in_turn(*[((3, 4, 5), (1, 2))] * 4)] == [0]
+
+
+def limiter(*waiters: int, tids: tuple[int, ...] = ()) -> Pool:
+    return Pool(77, "limiter", "CapacityLimiter", 2, 2, len(waiters), tids, waiters=waiters)
+
+
+def test_who_holds_the_token_of_a_limiter_that_has_no_threads_is_further() -> None:
+    """Three wait in `async with`, two are at work at the next line."""
+    look = {"tasks": (*waiting(1, 2, 3), *working(4, 5)), "pools": (limiter(1, 2, 3),)}
+
+    (use,) = found(recording(one_process(task_looks=task_looks(*[look] * 4))))
+
+    assert (use.pool.kind, use.pool.size, use.pool.queued, use.holding, use.waiting_tasks) == ("limiter", 2, 3, 2, 3)
+    assert (use.holders[0].culprit.line, use.waiters[0].line) == (21, 20)
+
+
+def test_a_limiter_of_threads_is_told_by_its_threads() -> None:
+    look = {"tasks": (*waiting(1, 2, 3), *working(4, 5)), "pools": (limiter(1, 2, 3, tids=(11,)),)}
+
+    (use,) = found(recording(one_process(task_looks=task_looks(*[look] * 4))))
+
+    assert (use.holding, use.waiting_tasks) == (None, 3)

@@ -6,7 +6,7 @@ Callers queue inside of an object while others, who came the same way, have got 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -22,10 +22,14 @@ from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Pool
+from spindoctor.model.tasks import Pool, TaskLook
 
 MIN_CALLERS = 2
 MOST_SITES = 4
+
+LIMITER = "limiter"
+PERMITS = frozenset({"semaphore", LIMITER})
+"""Kinds of which a batch may be made to wait on purpose."""
 
 Place = tuple[str, str]
 """A function, by file and name."""
@@ -48,12 +52,15 @@ class _Queue:
 
 def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[PoolUse]:
     """Every object for which callers queued in some look; without those that tell of themselves."""
-    told = {pool.address for look in process.task_looks for pool in look.pools}
+    alone = stand_alone(process)
+    told = {pool.address for look in process.task_looks for pool in look.pools} - alone
     seen: dict[int, list[_Queue]] = {}
     known = anatomies(process.functions)
     before: Mapping[int, frozenset[Party]] = {}
     for look in process.task_looks:
-        asked = {one.target: [other for other in look.claims if other.target == one.target] for one in look.claims}
+        asked: dict[int, list[Claim]] = {}
+        for one in (*look.claims, *_tokens(look, alone)):
+            asked.setdefault(one.target, []).append(one)
         if not asked:
             before = {}
             continue
@@ -64,6 +71,20 @@ def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[Poo
                 seen.setdefault(target, []).append(queue)
         before = {target: _roots(work, (one.party for one in claims)) for target, claims in asked.items()}
     return [_use(process, queues) for queues in seen.values()]
+
+
+def stand_alone(process: ProcessRecording) -> set[int]:
+    """Limiters that no thread of a library's works for: who holds a token shows as who holds a permit does."""
+    limiters = [one for look in process.task_looks for one in look.pools if one.kind == LIMITER]
+    served = {one.address for one in limiters if one.tids or one.waiters is None}
+    return {one.address for one in limiters} - served
+
+
+def _tokens(look: TaskLook, alone: AbstractSet[int]) -> Iterator[Claim]:
+    """The claims to tokens of limiters that stand alone."""
+    for pool in look.pools:
+        for task in (pool.waiters or ()) if pool.address in alone else ():
+            yield Claim(Party(task=task), pool.address, LIMITER, pool.name, pool.size, pool.busy)
 
 
 def _roots(work: Work, parties: Iterable[Party]) -> frozenset[Party]:
@@ -78,7 +99,7 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, befor
     parties = tuple(one.party for one in claims)
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
-    is_short = claims[0].kind == "semaphore" or (claims[0].kind == "pool" and _is_lost(claims[0]))
+    is_short = claims[0].kind in PERMITS or (claims[0].kind == "pool" and _is_lost(claims[0]))
     callers = parties if is_short else tuple(requests)
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
     came = [*_came(work, others, claims, callers), *_served_since(work, others, before - _roots(work, parties))]
@@ -208,7 +229,7 @@ def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:
         waiters=tuple(_one_a_line(site for one in queues for site in one.sites))[:MOST_SITES],
         waiting_tasks=sum(1 for one in last.callers if one.task),
         held_s=max(held, waits),
-        is_batch=last.claim.kind == "semaphore" and not any(one.has_requests for one in queues),
+        is_batch=last.claim.kind in PERMITS and not any(one.has_requests for one in queues),
         holding=members,
     )
 

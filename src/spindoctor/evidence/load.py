@@ -10,6 +10,7 @@ from spindoctor.model.facts import Load
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import TaskLook
 
 MOST_ROUTES = 5
 
@@ -77,11 +78,14 @@ def _queued(recording: Recording) -> int:
 
 def _requests(process: ProcessRecording) -> float:
     """Requests that tasks or threads work for; where both do, a task waits for its thread, and it is one request."""
-    counts = [
-        max(len({task.address for task in look.tasks if task.route}), look.thread_requests)
-        for look in process.task_looks
-    ]
+    counts = [max(len(_outermost(look)), look.thread_requests) for look in process.task_looks]
     return sum(counts) / len(counts) if counts else 0.0
+
+
+def _outermost(look: TaskLook) -> set[int]:
+    """Of the tasks with a request in hand those that no other such task awaits: one may have handed it to several."""
+    routed = {task.address for task in look.tasks if task.route}
+    return {task.address for task in look.tasks if task.route and not routed & set(task.awaited_by)}
 
 
 def _all_connections(recording: Recording) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from spindoctor.evidence.claims import claimed_pools
+from spindoctor.evidence.claims import claimed_pools, stand_alone
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer, group
@@ -48,8 +48,9 @@ def pools(recording: Recording) -> Pools | Missing:
 
 def _of_process(process: ProcessRecording, recording: Recording) -> list[PoolUse]:
     seen: dict[int, list[Pool]] = {}
+    alone = stand_alone(process)
     for look in process.task_looks:
-        for pool in {one.address: one for one in look.pools}.values():
+        for pool in {one.address: one for one in look.pools if one.address not in alone}.values():
             seen.setdefault(pool.address, []).append(pool)
     namer = Namer(process)
     return [

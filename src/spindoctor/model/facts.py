@@ -356,7 +356,8 @@ class SharedEpolls:
 class Load:
     """What the service was asked to do during the look.
 
-    `requests` are requests in progress on average, `tasks` pending tasks, `turns` turns of all loops that were seen to
+    `requests` are tasks and threads at work for a request on average, without those that another of them awaits,
+    `tasks` pending tasks, `turns` turns of all loops that were seen to
     change between looks, `connections` established sockets (None: not known). `queued` connections waited for somebody
     to accept them.
     `standing` is the number of requests in progress where none of all that were seen moved during the look, else 0.

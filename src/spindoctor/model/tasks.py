@@ -96,8 +96,8 @@ class Pool:
     threads with one queue of work). As evidence also "workers": those of a server, which `name` gives the address of,
     with the connections that nobody accepts queued. `busy` of `size` members are in use and `queued` callers wait.
     `tids` are kernel ids of the member threads, or processes. `is_default` marks the loop's own executor.
-    `waiters` are the tasks that await work of this pool, running or among the first queued; None where that cannot be
-    read.
+    `waiters` are the tasks that await work of this pool, running or among the first queued, or a limiter's token; None
+    where that cannot be read.
     """
 
     address: int

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
@@ -22,8 +21,10 @@ MOST_QUEUED = 32
 
 """A task that waits for a limiter stands in its `acquire`, at most two calls above the future."""
 
-MOST_ALIKE = 3
-"""Of tasks that stand at the same place, so many are asked for the object they wait in."""
+MOST_ASKED = 200
+"""Tasks asked in one look for the object that they wait in, at some 0.05 ms each."""
+
+SELF = ("self",)
 
 TOTAL = ("total", "max", "limit", "size")
 IN_USE = ("borrow", "in_use", "checked_out", "used")
@@ -61,6 +62,7 @@ class PoolReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._no_limiters: set[str] = set()
+        self._asked: dict[int, tuple[Sequence[RawFrame], dict[int, str]]] = {}
         self._futures = FutureReader(interpreter)
         self._employers: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
 
@@ -134,33 +136,46 @@ class PoolReader:
         except Misread:
             return None
 
-    def limiters(self, chains: Iterable[Sequence[RawFrame]], workers: Sequence[Worker]) -> list[Pool]:
-        """Objects with a size, members in use and a queue, in whose methods tasks wait."""
-        found: dict[int, Pool] = {}
-        asked: Counter[tuple[Frame, ...]] = Counter()
-        for chain in chains:
-            place = tuple(raw.frame for raw in chain[:INNER_FRAMES])
-            asked[place] += 1
-            for raw in chain[:INNER_FRAMES] if asked[place] <= MOST_ALIKE else ():
-                pool = self._limiter(raw, workers)
-                if pool:
-                    found.setdefault(pool.address, pool)
-        return list(found.values())
+    def limiters(self, chains: Mapping[int, Sequence[RawFrame]], workers: Sequence[Worker]) -> list[Pool]:
+        """Objects with a size, members in use and a queue, in whose methods tasks (by address) wait.
 
-    def _limiter(self, raw: RawFrame, workers: Sequence[Worker]) -> Pool | None:
+        A task that has not moved is asked once, and of the others a bounded number in one look.
+        """
+        known, self._asked = self._asked, {}
+        fresh = 0
+        for task, chain in chains.items():
+            before = known.get(task)
+            if before and before[0] is chain:
+                self._asked[task] = before
+            elif fresh < MOST_ASKED:
+                fresh += 1
+                self._asked[task] = chain, self._holds(chain)
+        held = {task: frames for task, (_, frames) in self._asked.items() if frames}
+        inside = {address: file for frames in held.values() for address, file in frames.items()}
+        pools = [pool for address, file in inside.items() if (pool := self._limiter(address, file, workers))]
+        return [replace(pool, waiters=tuple(task for task in held if pool.address in held[task])) for pool in pools]
+
+    def _holds(self, chain: Sequence[RawFrame]) -> dict[int, str]:
+        """The objects in whose methods a task waits that may be limiters, by address, and the files of the methods."""
+        found = {}
+        for raw in chain[:INNER_FRAMES]:
+            with suppress(Misread):
+                address = self._interpreter.some_locals(raw, SELF).get("self")
+                if address and self._objects.type_name(address) not in self._no_limiters:
+                    found[address] = raw.frame.file
+        return found
+
+    def _limiter(self, address: int, file: str, workers: Sequence[Worker]) -> Pool | None:
         try:
-            address = self._interpreter.locals(raw).get("self")
-            kind = self._objects.type_name(address) if address else ""
-            if address is None or kind in self._no_limiters:
-                return None
-            attributes = self._objects.attributes(address)
+            kind = self._objects.type_name(address)
+            attributes = self._objects.attributes(address) if kind not in self._no_limiters else {}
             size, busy, queued = (self._count(attributes, words) for words in (TOTAL, IN_USE, WAITERS))
         except Misread:
             return None
         if not size or busy is None or queued is None:
             self._no_limiters.add(kind)
             return None
-        tids = tuple(worker.tid for worker in workers if _runs_code_of(worker, raw.frame.file))
+        tids = tuple(worker.tid for worker in workers if _runs_code_of(worker, file))
         return Pool(address, "limiter", kind, size, busy, queued, tids)
 
     def _count(self, attributes: Mapping[str, int], words: Sequence[str]) -> int | None:

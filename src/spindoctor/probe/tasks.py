@@ -122,7 +122,7 @@ class TaskReader:
         self._workers = there
         workers = [worker for tid, worker in there.items() if tid not in running]
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
-        limiters = self._pools.limiters(self._book.chains.values(), workers)
+        limiters = self._pools.limiters(self._book.chains, workers)
         of_processes = [*self._job_pools.read(workers), *self._process_pools.read(workers)]
         return [*executors, *limiters, *self._crews.read(workers), *of_processes]
 

@@ -71,7 +71,9 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     if restless:
         unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
         why = f"; not judged: {', '.join(unsure)}" if unsure else ""
-        return Unsure(f"{_names(restless)} and never rests, with {load.requests:.1f} requests in progress{why}")
+        return Unsure(
+            f"{_names(restless)} and never rests, with {load.requests:.1f} tasks and threads at work for requests{why}"
+        )
     return Found((_finding(load, burning, others),))
 
 
@@ -89,7 +91,8 @@ def _unusable(load: Load) -> str:
     if load.queued:
         return (
             f"{load.queued} connections wait to be accepted and nothing that was found says why: whoever accepts them "
-            f"is busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} requests in progress); what its threads do "
+            f"is busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} tasks and threads at work for requests); "
+            "what its threads do "
             "is shown by: spindoctor dump"
         )
     if burning := [one for one in load.newborn if one.cores >= BURNS_CORES]:
@@ -169,9 +172,7 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
         culprits=tuple(one.culprit for one in load.stands[1:]),
         evidence=(
             Figure("cores", "CPU of the whole service", round(load.cores, 2), "cores", "/proc/PID/task/TID/stat"),
-            Figure(
-                "requests", "requests recognised in progress", round(load.requests, 1), "requests", "tasks, threads"
-            ),
+            Figure("requests", "tasks and threads at work for requests", round(load.requests, 1), "", "tasks, threads"),
             Figure("tasks", "tasks pending at the last look", load.tasks, "tasks", "tasks"),
             Figure(
                 "connections",
@@ -199,7 +200,7 @@ def _connections(load: Load) -> int | str:
 def _seen(load: Load) -> str:
     """The load that showed. Without a request it may have worked for requests of a kind that is not recognised."""
     if load.requests:
-        return f"{load.cores:.2f} cores, {load.requests:.1f} requests in progress on average"
+        return f"{load.cores:.2f} cores, {load.requests:.1f} tasks and threads at work for requests on average"
     return (
         f"{load.cores:.2f} cores, {load.tasks} tasks, a thread ran in {load.active_looks}; "
         "no request was recognised in progress"

@@ -110,7 +110,7 @@ def _finding(use: PoolUse) -> Finding:
         against=() if site or _is_lost(use) else ("what the members do could not be read",),
         fix=_fix(use),
         now=(_now(use),),
-        explains="the seconds that requests wait while CPU and event loop look healthy",
+        explains=_explains(use),
         would_change="a look in which a member is free while callers still queue",
     )
 
@@ -122,7 +122,22 @@ def _blamed(places: Sequence[Culprit], use: PoolUse) -> Sequence[Culprit]:
     return [*mine, *asked, *(one for one in places if one not in mine)] or use.waiters or [Culprit(pid=use.pid)]
 
 
+def _explains(use: PoolUse) -> str:
+    if _computes(use):
+        return "the seconds that requests wait: those who serve them compute"
+    return "the seconds that requests wait while CPU and event loop look healthy"
+
+
+def _computes(use: PoolUse) -> bool:
+    return use.holders_computing.low >= COMPUTES
+
+
 def _fix(use: PoolUse) -> tuple[str, ...]:
+    if _computes(use):
+        return (
+            "Make the work of the members cheaper: more of them help only as far as cores are free, and threads of one "
+            "process share its GIL.",
+        )
     if use.pool.kind == WORKERS:
         return (
             "Give the call that holds the workers a timeout, or take it out of the request.",
@@ -217,7 +232,7 @@ def _queuers(use: PoolUse) -> str:
 
 
 def _severity(use: PoolUse) -> Severity:
-    computes = use.holders_computing.low >= COMPUTES
+    computes = _computes(use)
     if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
     is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S

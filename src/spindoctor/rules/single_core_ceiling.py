@@ -70,7 +70,7 @@ def _finding(process: ProcessCpu, cpu: CpuUse) -> Finding | None:
             "More workers help only if this core is spent on requests: then each further worker process can use a core "
             "of its own. They do not help against a spin, which each worker would repeat.",
         ),
-        explains="why the machine looks half idle",
+        explains="why further cores of the machine do not help this process",
         would_change="a second core used by the same process",
     )
 
