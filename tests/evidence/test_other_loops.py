@@ -72,6 +72,15 @@ def test_a_loop_that_is_blocked_in_every_look_is_told_by_its_epoll_alone() -> No
     assert loop.waiting == Share(2, 2)
 
 
+def test_a_loop_that_a_fork_has_left_to_a_child_is_run_by_nobody_there() -> None:
+    """The child works for itself below it; where it polls the epoll that it shares, it runs the loop all the same."""
+    child = service(BLOCKED, BLOCKED)
+    shared = tuple(replace(one, shared_with=((PID + 1, EPOLL_FD),)) for one in child.epolls)
+
+    assert isinstance(loops(recording(replace(child, epolls=shared))), Absent)
+    assert only_loop(replace(service(POLLING, BLOCKED), epolls=shared)).waiting == Share(1, 2)
+
+
 def test_many_connections_make_a_loop_too_and_one_to_a_broker_does_not() -> None:
     crawler = service(POLLING, BLOCKED, sockets=("ESTABLISHED",) * 4)
     consumer = service(POLLING, BLOCKED, sockets=("ESTABLISHED",))

@@ -60,12 +60,13 @@ def _is_its_own(process: ProcessRecording, use: ThreadUse) -> bool:
     """Whether the epoll that a thread can reach is the one that it works with.
 
     A worker of the loop reaches it too, through the future that it works for. Who is seen waiting in it has it; where
-    nobody is, the main thread.
+    nobody is, the main thread; but not of a child that a fork has left it to.
     """
     reach = [one for one in process.threads if one.loop_epoll is not None and one.loop_epoll == use.loop_epoll]
     if use not in reach or any(one.loop is not None for one in reach):
         return False
-    return use.tid in (_waiting_in(process, use.loop_epoll) or {process.pid})
+    is_inherited = any(one.shared_with for one in process.epolls if one.fd == use.loop_epoll)
+    return use.tid in (_waiting_in(process, use.loop_epoll) or (set() if is_inherited else {process.pid}))
 
 
 def _waiting_in(process: ProcessRecording, epoll_fd: int | None) -> set[int]:
