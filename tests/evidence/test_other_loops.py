@@ -78,7 +78,8 @@ def test_a_loop_that_a_fork_has_left_to_a_child_is_run_by_nobody_there() -> None
     shared = tuple(replace(one, shared_with=((PID + 1, EPOLL_FD),)) for one in child.epolls)
 
     assert isinstance(loops(recording(replace(child, epolls=shared))), Absent)
-    assert only_loop(replace(service(POLLING, BLOCKED), epolls=shared)).waiting == Share(1, 2)
+    polls = replace(POLLING, call=SystemCall("epoll_wait", (EPOLL_FD,)))
+    assert only_loop(replace(service(polls, BLOCKED), epolls=shared)).waiting == Share(1, 2)
 
 
 def test_many_connections_make_a_loop_too_and_one_to_a_broker_does_not() -> None:
