@@ -73,11 +73,13 @@ def test_a_loop_that_is_blocked_in_every_look_is_told_by_its_epoll_alone() -> No
 
 
 def test_a_loop_that_a_fork_has_left_to_a_child_is_run_by_nobody_there() -> None:
-    """The child works for itself below it; where it polls the epoll that it shares, it runs the loop all the same."""
+    """The child works for itself below it; one that has accepted, or that polls, runs the loop."""
     child = service(BLOCKED, BLOCKED)
     shared = tuple(replace(one, shared_with=((PID + 1, EPOLL_FD),)) for one in child.epolls)
 
     assert isinstance(loops(recording(replace(child, epolls=shared))), Absent)
+    serves = service(BLOCKED, BLOCKED, sockets=("LISTEN", "CLOSE_WAIT"))
+    assert only_loop(replace(serves, epolls=shared)).waiting == Share(2, 2)
     polls = replace(POLLING, call=SystemCall("epoll_wait", (EPOLL_FD,)))
     assert only_loop(replace(service(polls, BLOCKED), epolls=shared)).waiting == Share(1, 2)
 

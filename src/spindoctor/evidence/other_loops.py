@@ -60,13 +60,20 @@ def _is_its_own(process: ProcessRecording, use: ThreadUse) -> bool:
     """Whether the epoll that a thread can reach is the one that it works with.
 
     A worker of the loop reaches it too, through the future that it works for. Who is seen waiting in it has it; where
-    nobody is, the main thread; but not of a child that a fork has left it to.
+    nobody is, the main thread; but not of a child that a fork has left it to and that has no connection to serve.
     """
     reach = [one for one in process.threads if one.loop_epoll is not None and one.loop_epoll == use.loop_epoll]
     if use not in reach or any(one.loop is not None for one in reach):
         return False
-    is_inherited = any(one.shared_with for one in process.epolls if one.fd == use.loop_epoll)
-    return use.tid in (_waiting_in(process, use.loop_epoll) or (set() if is_inherited else {process.pid}))
+    is_shared = any(one.shared_with for one in process.epolls if one.fd == use.loop_epoll)
+    is_left = is_shared and not _has_accepted(process)
+    return use.tid in (_waiting_in(process, use.loop_epoll) or (set() if is_left else {process.pid}))
+
+
+def _has_accepted(process: ProcessRecording) -> bool:
+    sockets = [one.socket for one in process.descriptors if one.socket]
+    served = {one.local for one in sockets if one.state == LISTENS}
+    return any(one.local in served for one in sockets if one.state != LISTENS)
 
 
 def _waiting_in(process: ProcessRecording, epoll_fd: int | None) -> set[int]:
