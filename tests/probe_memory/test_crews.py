@@ -21,6 +21,9 @@ ONE, TWO, LOG = 0x1100, 0x1200, 0x1300
 
 Known = dict[int, tuple[str, dict[str, int]]]
 
+TENDED = {"cache": 0x901, "pool": MEMBERS, "processes": 0x902}
+"""What the thread that tends a job pool has in its variables."""
+
 
 class Objects:
     """Objects by address: type and attributes, lengths, items and numbers."""
@@ -51,7 +54,9 @@ class Objects:
 
 def target(known: Known, lengths: dict[int, int] | None = None, numbers: dict[int, int] | None = None) -> Interpreter:
     fake: Any = SimpleNamespace(
-        objects=Objects(known, lengths or {}, numbers or {}), locals=lambda raw: {"self": raw.code}
+        objects=Objects(known, lengths or {}, numbers or {}),
+        locals=lambda raw: {"self": raw.code},
+        some_locals=lambda _, names: {name: TENDED[name] for name in names},
     )
     return cast("Interpreter", fake)
 
@@ -129,6 +134,34 @@ def test_callers_beyond_the_members_of_a_job_pool_queue() -> None:
     (pool,) = reader.read(callers)
 
     assert (pool.kind, pool.size, pool.busy, pool.queued, pool.tids) == ("job pool", 2, 2, 1, (21, 22))
+
+
+JOB_POOL: Known = {
+    RESULT: ("ApplyResult", {"_pool": POOL}),
+    POOL: ("Pool", {"_processes": 0x902, "_pool": MEMBERS}),
+    ONE: ("DummyProcess", {"_native_id": 0x903, "_popen": 0}),
+    TWO: ("DummyProcess", {"_native_id": 0x904, "_popen": 0}),
+}
+TENDS = Worker(5, (raw("wait", "/lib/threading.py", 0), raw("Pool._handle_workers", "/lib/multiprocessing/pool.py", 0)))
+
+
+def job_pools() -> JobPoolReader:
+    return JobPoolReader(target(JOB_POOL, {0x901: 37}, {0x902: 2, 0x903: 21, 0x904: 22}))
+
+
+def test_results_that_nobody_waits_for_queue_too() -> None:
+    """37 results are not there yet, of a pool of two whose members a thread tends."""
+    (pool,) = job_pools().read([TENDS])
+
+    assert (pool.kind, pool.size, pool.busy, pool.queued, pool.tids) == ("job pool", 2, 2, 35, (21, 22))
+
+
+def test_a_pool_with_callers_that_wait_is_told_once() -> None:
+    get = raw("ApplyResult.get", "/lib/multiprocessing/pool.py", RESULT)
+
+    (pool,) = job_pools().read([TENDS, Worker(7, (get, BEGIN))])
+
+    assert (pool.address, pool.queued) == (POOL, 0)
 
 
 def test_a_result_that_is_there_keeps_no_pool() -> None:

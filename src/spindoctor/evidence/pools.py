@@ -25,6 +25,8 @@ They show who waits; they never decide whether a pool is full.
 """
 
 FUTURES_FILE = "concurrent/futures/_base.py"
+JOBS_FILE = "multiprocessing/pool.py"
+JOB_COLLECTORS = frozenset({"join", "get", "wait", "next"})
 COLLECTORS = frozenset({"result", "result_iterator", "wait", "as_completed", "_result_or_cancel"})
 """Functions of the standard library in which a thread waits for the results of work that it handed to a pool."""
 
@@ -111,7 +113,10 @@ def _is_collected(process: ProcessRecording, pool: Pool) -> bool:
 
 
 def _collects(frame: Frame) -> bool:
-    return frame.file.endswith(FUTURES_FILE) and frame.function.rpartition(".")[2] in COLLECTORS
+    name = frame.function.rpartition(".")[2]
+    return (frame.file.endswith(FUTURES_FILE) and name in COLLECTORS) or (
+        frame.file.endswith(JOBS_FILE) and name in JOB_COLLECTORS
+    )
 
 
 def _waiting_tasks(process: ProcessRecording, pool: Pool) -> list[Task]:

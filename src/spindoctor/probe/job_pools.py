@@ -1,6 +1,7 @@
-"""Pools of `multiprocessing`, of processes or of threads, found through the callers who wait for a result of theirs.
+"""Pools of `multiprocessing`, of processes or of threads, found through who waits for a result, or tends the members.
 
-Sources: Lib/multiprocessing/pool.py; a result keeps its pool until it is there, and a pool its members.
+Sources: Lib/multiprocessing/pool.py; a result keeps its pool until it is there, and a pool its members. The thread that
+replaces members that have ended has them, and the results that are not there yet (`cache`), in its variables.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from spindoctor.probe.pools import Worker
 KIND = "job pool"
 FILE = "multiprocessing/pool.py"
 WAITS = frozenset({"wait", "get"})
+TENDS = "_handle_workers"
+CACHE, MEMBERS, SIZE = "cache", "pool", "processes"
+OUTERMOST = 4
+"""Beneath the thread's own function lie at most three of `threading`."""
+
 INNER_FRAMES = 4
 """From the condition through the event and the result's `wait` to its `get`."""
 
@@ -30,7 +36,11 @@ class JobPoolReader:
         self._asked: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
 
     def read(self, workers: Iterable[Worker]) -> list[Pool]:
-        """Every pool for whose results threads wait; one works for as many callers at a time as it has members."""
+        """Every pool for whose results threads wait, or whose members a thread tends.
+
+        It works for as many callers, or results, at a time as it has members.
+        """
+        workers = list(workers)
         callers: dict[int, int] = {}
         asked, self._asked = self._asked, {}
         for worker in workers:
@@ -40,20 +50,38 @@ class JobPoolReader:
             self._asked[worker.tid] = known
             if known[1]:
                 callers[known[1]] = callers.get(known[1], 0) + 1
-        return [pool for address, count in callers.items() if (pool := self._pool(address, count))]
+        awaited = [pool for address, count in callers.items() if (pool := self._pool(address, count))]
+        tended = [pool for worker in workers if (pool := self._tended(worker))]
+        told = {pool.tids for pool in awaited}
+        return [*awaited, *(pool for pool in tended if pool.tids not in told)]
+
+    def _tended(self, worker: Worker) -> Pool | None:
+        """The pool whose members this thread tends; a result of many pieces counts as one."""
+        for raw in worker.frames[-OUTERMOST:]:
+            if raw.frame.file.endswith(FILE) and raw.frame.function.rpartition(".")[2] == TENDS:
+                try:
+                    names = self._interpreter.some_locals(raw, (CACHE, MEMBERS, SIZE))
+                    return self._made(
+                        names[MEMBERS], "Pool", names[SIZE], names[MEMBERS], self._objects.length(names[CACHE])
+                    )
+                except (Misread, LookupError):
+                    return None
+        return None
 
     def _pool(self, address: int, callers: int) -> Pool | None:
         try:
             names = self._objects.attributes(address)
-            size = self._objects.value(names["_processes"])
-            members = [self._member(one) for one in self._objects.items(names["_pool"])]
+            return self._made(address, self._objects.type_name(address), names["_processes"], names["_pool"], callers)
         except (Misread, LookupError):
             return None
+
+    def _made(self, address: int, kind: str, size_at: int, members: int, asked: int) -> Pool | None:
+        size = self._objects.value(size_at)
         if not isinstance(size, int) or size < 1:
             return None
-        tids = tuple(one for one in members if one)
-        busy = min(size, callers)
-        return Pool(address, KIND, self._objects.type_name(address), size, busy, callers - busy, tids, waiters=())
+        tids = tuple(one for member in self._objects.items(members) if (one := self._member(member)))
+        busy = min(size, asked)
+        return Pool(address, KIND, kind, size, busy, asked - busy, tids, waiters=())
 
     def _member(self, address: int) -> int | None:
         """The kernel id of a member: of a thread, or of a process and its first thread."""
