@@ -69,7 +69,7 @@ def test_no_service_is_said_with_what_was_looked_through() -> None:
     text = render(Survey(1.0, Machine(2, 2), processes=7, hidden=3))
 
     assert text.startswith("no Python service in sight among 7 processes\n")
-    assert "3 processes could not be read, so whether Python runs there is not known; sudo may show it" in words(text)
+    assert "3 processes could not be read, so whether Python runs there is not known" in words(text)
     assert "next:" not in text
 
 

@@ -115,7 +115,8 @@ def _show_end(page: Page, survey: Survey) -> None:
         page.say(f"next: spindoctor diagnose {survey.services[0].hottest.pid}")
     if survey.hidden:
         hidden = count(survey.hidden, "process", "processes")
-        page.say(f"{hidden} could not be read, so whether Python runs there is not known; sudo may show it", hang=2)
+        why = "so whether Python runs there is not known; that takes more rights than ours"
+        page.say(f"{hidden} could not be read, {why}", hang=2)
     for note in survey.notes:
         page.say(f"note: {sentence(note)}", hang=2)
     page.say(f"measured over {seconds(survey.interval_s)}", style="dim")
