@@ -36,6 +36,12 @@ def test_sleeping_executor_threads_are_cleared_together() -> None:
     )
 
 
+def test_a_thread_alone_keeps_its_whole_name() -> None:
+    assert cleared(recording(sleeping(1)))["thread asyncio_0 of process 100"] == (
+        "0.000 cores; asleep in a system call in 100 of 100 looks"
+    )
+
+
 def test_the_loops_thread_is_never_cleared() -> None:
     assert not any("MainThread" in suspect for suspect in cleared(recording(sleeping(1))))
 

@@ -83,8 +83,9 @@ def _group(
     process: ProcessRecording, name: str, uses: list[ThreadUse], looks: list[ThreadLook], seconds: float
 ) -> Cleared:
     asleep = sum(1 for look in looks if look.call is not None)
-    many = f"{len(uses)} threads " if len(uses) > 1 else "thread "
+    alone = uses[0].name or uses[0].kernel_name
+    who, together = (f"{len(uses)} threads {name}", " together") if len(uses) > 1 else (f"thread {alone}", "")
     return Cleared(
-        f"{many}{name} of process {process.pid}",
-        f"{_cores(uses, seconds):.3f} cores together; asleep in a system call in {asleep} of {len(looks)} looks",
+        f"{who} of process {process.pid}",
+        f"{_cores(uses, seconds):.3f} cores{together}; asleep in a system call in {asleep} of {len(looks)} looks",
     )
