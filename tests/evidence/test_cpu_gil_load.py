@@ -221,6 +221,18 @@ def test_requests_of_threads_count_and_those_that_a_task_waits_for_count_once() 
     assert [one.requests for one in told if isinstance(one, Load)] == [2.0, 2.0]
 
 
+def test_the_latest_timer_of_any_loop_tells_how_late_loops_are() -> None:
+    """0.09 s at most; a timer that is not due yet is not late, and without one that could be read nothing is said."""
+    thread, loop = idle()
+
+    def late(*overdue_s: float | None) -> float | None:
+        told = load(at_loop(*[(thread, replace(loop, overdue_s=one)) for one in overdue_s]))
+        assert isinstance(told, Load)
+        return told.late_s
+
+    assert (late(-0.5, 0.09, 0.02), late(-0.5, None), late(None, None)) == (0.09, 0.0, None)
+
+
 def test_without_a_look_the_load_is_unknown() -> None:
     assert isinstance(load(recording(one_process(threads=(main_thread(),)))), Missing)
     assert isinstance(load(at_loop(idle())), Load)

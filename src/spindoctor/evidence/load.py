@@ -45,7 +45,13 @@ def load(recording: Recording) -> Load | Missing:
         newborn=recording.machine.newborn,
         stands=standing(recording),
         owed_s=tuple(sorted(_owed(recording), reverse=True)),
+        late_s=_late_s(recording),
     )
+
+
+def _late_s(recording: Recording) -> float | None:
+    looks = [loop for one in recording.processes for sample in one.samples for loop in sample.loops]
+    return max((max(look.overdue_s, 0.0) for look in looks if look.overdue_s is not None), default=None)
 
 
 def _owed(recording: Recording) -> Iterator[float]:

@@ -364,7 +364,7 @@ class Load:
     `newborn` are children that began during the look and that nobody looked at.
     `stands` are the lines at which threads slept within requests for a second and more.
     `owed_s` says for each client that has sent something since it was last sent anything how long ago that was, longest
-    first.
+    first. `late_s` is how late the first timer of an event loop was met at most (None: no look could read one).
     """
 
     requests: float
@@ -378,6 +378,7 @@ class Load:
     newborn: tuple[Neighbour, ...] = ()
     stands: tuple[Site, ...] = ()
     owed_s: tuple[float, ...] = ()
+    late_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

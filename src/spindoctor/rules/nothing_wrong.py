@@ -72,9 +72,14 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
         unsure = [slug for slug, outcome in others.outcomes.items() if isinstance(outcome, Unsure)]
         why = f"; not judged: {', '.join(unsure)}" if unsure else ""
         return Unsure(
-            f"{_names(restless)} and never rests, with {load.requests:.1f} tasks and threads at work for requests{why}"
+            f"{_names(restless)} and never rests, with {load.requests:.1f} tasks and threads at work for "
+            f"requests{_late(load)}{why}"
         )
     return Found((_finding(load, burning, others),))
+
+
+def _late(load: Load) -> str:
+    return f" and timers up to {load.late_s:.3f} s late" if load.late_s else ""
 
 
 def _found(others: Others) -> str:
@@ -182,6 +187,7 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
                 "/proc/PID/net",
             ),
             Figure("active", "looks in which a thread ran", str(load.active_looks), "", "/proc/PID/task/TID/schedstat"),
+            *_lateness(load),
             *(
                 Figure(f"stands_{number}", f"looks at requests, at {_place(one)}", str(one.share), "", "stacks")
                 for number, one in enumerate(load.stands)
@@ -190,6 +196,14 @@ def _finding(load: Load, burning: list[BusyThread], others: Others) -> Finding:
         against=tuple(f"{slug} could not be judged" for slug in unsure),
         explains="that these seconds show no cause inside the service" if not load.stands else "where requests wait",
         would_change="a look while it is slow",
+    )
+
+
+def _lateness(load: Load) -> tuple[Figure, ...]:
+    if load.late_s is None:
+        return ()
+    return (
+        Figure("late", "the first timer of an event loop was late by at most", round(load.late_s, 3), "s", "timers"),
     )
 
 
