@@ -9,7 +9,7 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Unreadable
 from spindoctor.model.frames import Frame
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.pools import MOST_ASKED, PoolReader, Worker
+from spindoctor.probe.pools import MOST_ASKED, MOST_MISSES, PoolReader, Worker
 
 LIMITER, OTHER, EVENT = 0x1000, 0x2000, 0x3000
 TOKENS = {"_total_tokens": 3, "_borrowers": 0x10, "_wait_queue": 0x11}
@@ -98,6 +98,15 @@ def test_so_many_tasks_are_asked_in_one_look_and_the_rest_in_the_next() -> None:
     told = [len(pools.limiters(chains, ())[0].waiters or ()) for _ in range(2)]
 
     assert told == [MOST_ASKED, MOST_ASKED + 5]
+
+
+def test_a_function_that_is_no_limiter_s_is_not_asked_for_ever() -> None:
+    """Each look brings a new task in a method of something else."""
+    pools, asked = reader()
+    for task in range(2 * MOST_MISSES):
+        pools.limiters({task: (raw("wait", "/lib/locks.py", EVENT),)}, ())
+
+    assert len(asked) == MOST_MISSES + 1  # it takes the first to learn that the type is no limiter's
 
 
 def test_an_object_that_cannot_be_read_is_no_limiter() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ MOST_QUEUED = 32
 
 MOST_ASKED = 200
 """Tasks asked in one look for the object that they wait in, at some 0.05 ms each."""
+
+MOST_MISSES = 8
+"""Frames of one function in a row that are in no limiter's method, and it is not asked again."""
 
 SELF = ("self",)
 
@@ -63,6 +67,7 @@ class PoolReader:
         self._objects = interpreter.objects
         self._no_limiters: set[str] = set()
         self._asked: dict[int, tuple[Sequence[RawFrame], dict[int, str]]] = {}
+        self._misses: Counter[int] = Counter()
         self._futures = FutureReader(interpreter)
         self._employers: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
 
@@ -159,10 +164,12 @@ class PoolReader:
         """The objects in whose methods a task waits that may be limiters, by address, and the files of the methods."""
         found = {}
         for raw in chain[:INNER_FRAMES]:
-            with suppress(Misread):
-                address = self._interpreter.some_locals(raw, SELF).get("self")
-                if address and self._objects.type_name(address) not in self._no_limiters:
-                    found[address] = raw.frame.file
+            if self._misses[raw.code] < MOST_MISSES:
+                with suppress(Misread):
+                    address = self._interpreter.some_locals(raw, SELF).get("self")
+                    may_be = address is not None and self._objects.type_name(address) not in self._no_limiters
+                    self._misses[raw.code] = 0 if may_be else self._misses[raw.code] + 1
+                    found.update({address: raw.frame.file} if address and may_be else {})
         return found
 
     def _limiter(self, address: int, file: str, workers: Sequence[Worker]) -> Pool | None:
