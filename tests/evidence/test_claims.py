@@ -310,3 +310,37 @@ def test_a_limiter_of_threads_is_told_by_its_threads() -> None:
     (use,) = found(recording(one_process(task_looks=task_looks(*[look] * 4))))
 
     assert (use.holding, use.waiting_tasks) == (None, 3)
+
+
+WITHIN = SourceWindow(
+    "/srv/app.py",
+    18,
+    18,
+    ("async def order(pool):", "    await check()", "    async with pool:", "        await use()", "    await mail()"),
+)
+"""`order`, in which line 20 asks, line 21 has what it asked for, and line 22 has given it back."""
+
+
+def test_who_has_left_the_body_of_the_with_holds_nothing_any_more() -> None:
+    tasks = (*waiting(1, 2, 3), *working(4), task(5, library("send"), user("order", 22), route=GET))
+    looks = task_looks(*[{"tasks": tasks, "claims": claims(1, 2, 3)}] * 4)
+
+    (use,) = found(recording(one_process(task_looks=looks, functions=(WITHIN,))))
+
+    assert (use.holding, {site.culprit.line for site in use.holders}) == (1, {21})
+    assert found(recording(one_process(task_looks=looks)))[0].holding == 2  # where the source is not known
+
+
+def test_who_is_still_on_his_way_to_the_with_holds_nothing_yet() -> None:
+    tasks = (*waiting(1, 2, 3), task(5, library("send"), user("order", 19), route=GET))
+    looks = task_looks(*[{"tasks": tasks, "claims": claims(1, 2, 3)}] * 4)
+
+    assert found(recording(one_process(task_looks=looks, functions=(WITHIN,)))) == ()
+
+
+def test_who_queued_a_moment_ago_and_has_left_the_body_already_holds_nothing() -> None:
+    done = task(4, library("send"), user("order", 22), route=GET)
+    first = {"tasks": waiting(1, 2, 3, 4), "claims": claims(1, 2, 3, 4)}
+    later = {"tasks": (*waiting(1, 2, 3), done), "claims": claims(1, 2, 3)}
+
+    assert found(recording(one_process(task_looks=task_looks(first, later), functions=(WITHIN,)))) == ()

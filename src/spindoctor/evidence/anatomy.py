@@ -88,6 +88,12 @@ class Anatomy:
         taken = {ast.dump(one.value) for one in methods if "acquire" in one.attr and line in extent(one)}
         return any("release" in one.attr and ast.dump(one.value) in taken for one in methods)
 
+    def body_at(self, line: int) -> range | None:
+        """The lines of the body of a `with` whose head lies on a line; None where there is no such head."""
+        heads = [one for one in own_nodes(self.node) if isinstance(one, ast.With | ast.AsyncWith)]
+        found = [one for one in heads if one.lineno <= line < one.body[0].lineno]
+        return next((range(one.body[0].lineno, (one.end_lineno or 0) + 1) for one in found), None)
+
     def tries(self, line: int) -> list[ast.Try]:
         """The `try` statements around a line, the innermost first."""
         found = [one for one in own_nodes(self.node) if isinstance(one, ast.Try) and line in extent(one)]

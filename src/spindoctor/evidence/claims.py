@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spindoctor.evidence.anatomy import anatomies, find
 from spindoctor.evidence.asking import Known
@@ -102,7 +102,10 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, befor
     is_short = claims[0].kind in PERMITS or (claims[0].kind == "pool" and _is_lost(claims[0]))
     callers = parties if is_short else tuple(requests)
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
-    came = [*_came(work, others, claims, callers), *_served_since(work, others, before - _roots(work, parties))]
+    ways = _ways((_stack(work, one) for one in callers), known)
+    elsewhere = [one for one in others if not ways.keys() & set(map(_place, _stack(work, one)))]
+    served_since = _served_since(work, elsewhere, before - _roots(work, parties))
+    came = [*_came(work, others, claims, callers, ways), *served_since]
     holders = [(one, work.culprit(work.asker(one))) for one in dict.fromkeys(came)]
     further = tuple((one, culprit) for one, culprit in holders if not work.is_at_client(one))
     lost = _is_lost(claims[0]) or all(_gives_back(work, one, known) for one in claims)
@@ -117,12 +120,13 @@ def _served_since(work: Work, others: Iterable[Party], gone: AbstractSet[Party])
     return [one for one in others if work.root(one) in gone and user_frame(_stack(work, one))]
 
 
-def _came(work: Work, others: Iterable[Party], claims: Iterable[Claim], callers: Sequence[Party]) -> list[Party]:
+def _came(
+    work: Work, others: Iterable[Party], claims: Iterable[Claim], callers: Sequence[Party], ways: Ways
+) -> list[Party]:
     """Those who came the way of the callers and are not about to ask themselves."""
     said = {(one.by.file, one.by.function) for one in claims if one.by and one.party in callers}
-    ways = {} if said else _ways(_stack(work, one) for one in callers)
     asking = frozenset(frame for one in callers for frame in work.stack(work.asker(one)))
-    came = [one for one in others if _is_past(work, one, ways) or _passes(work, one, said)]
+    came = [one for one in others if (_passes(work, one, said) if said else _is_past(work, one, ways))]
     return [one for one in came if not _asks(work, one, asking)]
 
 
@@ -133,10 +137,14 @@ def _is_lost(claim: Claim) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """From which line of the user's function an object is asked, and through which functions, innermost first."""
+    """From which line of the user's function an object is asked, and through which functions, innermost first.
+
+    `body` are the lines in which somebody has what he asked for, where a `with` says so.
+    """
 
     line: int
     inner: tuple[Place, ...]
+    body: range | None = None
 
 
 def _stack(work: Work, party: Party) -> Stack:
@@ -145,12 +153,18 @@ def _stack(work: Work, party: Party) -> Stack:
     return work.stack(party) if asker == party else (*work.stack(party), *work.stack(asker))
 
 
-def _ways(stacks: Iterable[Stack]) -> dict[Place, list[_Way]]:
+Ways = Mapping[Place, Sequence[_Way]]
+
+
+def _ways(stacks: Iterable[Stack], known: Known) -> Ways:
     """The ways of those who queue, by the function of the user's from which they ask."""
     found: dict[Place, list[_Way]] = {}
     for stack in stacks:
         if (depth := _asking(stack)) is not None:
-            found.setdefault(_place(stack[depth]), []).append(_way(stack, depth))
+            frame = stack[depth]
+            anatomy = find(known, frame.file, frame.line)
+            way = replace(_way(stack, depth), body=anatomy.body_at(frame.line) if anatomy else None)
+            found.setdefault(_place(frame), []).append(way)
     return found
 
 
@@ -165,14 +179,21 @@ def _is_entry(stack: Stack, depth: int) -> bool:
     return any(_name(frame) in ENTRIES for frame in (stack[depth], *stack[depth + 1 : depth + 2]))
 
 
-def _is_past(work: Work, party: Party, ways: Mapping[Place, Sequence[_Way]]) -> bool:
+def _is_past(work: Work, party: Party, ways: Ways) -> bool:
     """Whether somebody came the same way and got further: to another line, or into what does not lead there."""
     stack = _stack(work, party)
     for depth, frame in enumerate(stack):
         if before := ways.get(_place(frame)):
-            leads = any(_leads_to(_way(stack, depth), one) for one in before)
-            return not leads or work.waits_in_kernel(party)
+            way = _way(stack, depth)
+            leads = any(_leads_to(way, one) for one in before)
+            is_over = way.line not in {one.line for one in before} and not any(_has(one, way.line) for one in before)
+            return not is_over and (not leads or work.waits_in_kernel(party))
     return False
+
+
+def _has(way: _Way, line: int) -> bool:
+    """Whether at a line of the same function somebody may have what he asked for."""
+    return way.body is None or line in way.body
 
 
 def _leads_to(way: _Way, wait: _Way) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 from spindoctor.model.recording import Candidate, ProcessRecording, SourceWindow
 from spindoctor.model.tasks import Task, TaskLook
 from spindoctor.probe.sources import SourceReader
@@ -58,11 +59,11 @@ def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[Source
 
 
 def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
-    """The whole functions of threads that burn CPU, of exceptions and cancelled tasks, and waits for permits."""
+    """The whole functions of threads that burn CPU, of exceptions and cancelled tasks, and of waits in a queue."""
     places = Counter(frame for look in seen.hot_looks for frame in look.stack)
     places.update(frame for failure in seen.failures for frame in failure.places)
     places.update(frame for look in seen.task_looks for task in _cancelled(look) for frame in task.chain)
-    places.update(frame for look in seen.task_looks for task in _permitted(look) for frame in task.chain)
+    places.update(frame for look in seen.task_looks for frame in _asking(seen, look))
     known: set[tuple[str, str, int]] = set()
     for frame, _ in places.most_common(MOST_WINDOWS):
         window = sources.function(frame.file, frame.function, frame.line)
@@ -76,7 +77,10 @@ def _cancelled(look: TaskLook) -> Iterator[Task]:
     yield from (task for task in look.tasks if task.must_cancel or task.cancel_requests)
 
 
-def _permitted(look: TaskLook) -> list[Task]:
-    """Tasks that wait for a permit of a semaphore of which none is left."""
-    waiting = {one.party.task for one in look.claims if one.is_empty}
-    return [task for task in look.tasks if task.address in waiting]
+def _asking(seen: ProcessRecording, look: TaskLook) -> Iterator[Frame]:
+    """The user's frames of tasks and threads that queue for a member of something."""
+    tasks = {one.party.task for one in look.claims} | {task for pool in look.pools for task in pool.waiters or ()}
+    threads = {one.party.tid for one in look.claims}
+    stacks = [task.chain for task in look.tasks if task.address in tasks]
+    stacks += [one.stack for sample in seen.samples[-1:] for one in sample.threads if one.tid in threads]
+    yield from (frame for stack in stacks for frame in stack if is_user(frame))
