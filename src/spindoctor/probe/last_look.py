@@ -8,28 +8,35 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.model.sample import LoopLook, ThreadLook
 
+MOST_BEGINNINGS = 4
+
 
 @dataclass(slots=True)
 class LastLook:
     """What the last look gave, by the threads' kernel ids: the next one reads again only what can have changed.
 
-    `fresh` are the looks at threads that had moved, `fickle` those that may have moved unseen, `whole` the last stack
-    of each that was read to its end, `holders` the names of callbacks by the object that they belong to.
+    `fresh` are the looks at threads that had moved, `fickle` those that may have moved unseen, `whole` by the
+    outermost function's code the last stack of each that was read to its end (one that was torn without a sign of it
+    begins elsewhere), `holders` the names of callbacks by the object that they belong to.
     """
 
     fickle: set[int] = field(default_factory=set)
     fresh: dict[int, ThreadLook] = field(default_factory=dict)
     looks: dict[int, ThreadLook] = field(default_factory=dict)
     stacks: dict[int, RawStack] = field(default_factory=dict)
-    whole: dict[int, RawStack] = field(default_factory=dict)
+    whole: dict[int, dict[int, RawStack]] = field(default_factory=dict)
     loop_looks: dict[int, LoopLook] = field(default_factory=dict)
     holders: dict[int, str] = field(default_factory=dict)
 
     def keep(self, tid: int, stack: RawStack) -> None:
         """Take note of a thread's stack."""
         self.stacks[tid] = stack
-        if stack.is_complete:
-            self.whole[tid] = stack
+        if stack.is_complete and stack.frames:
+            begins = self.whole.setdefault(tid, {})
+            begins.pop(root := stack.frames[-1].code, None)
+            begins[root] = stack
+            if len(begins) > MOST_BEGINNINGS:
+                del begins[next(iter(begins))]
 
     def frames(self) -> dict[int, tuple[RawFrame, ...]]:
         """The frames of every thread that is there, innermost first."""

@@ -7,6 +7,7 @@ all along. What a thread has used is always asked before its stack is copied: wh
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -376,9 +377,9 @@ class ProcessWatch:
         if watch is None and (hub := self._hub.with_hub(use)):
             return hub
         if watch is None:
-            stack = self._last.whole.get(use.tid) if is_worth_asking else None
-            found = self._epoll(lambda: epoll_of(self.interpreter, stack.frames)) if stack else None
-            return replace(use, loop_epoll=found)
+            stacks = self._last.whole.get(use.tid, {}).values() if is_worth_asking else ()
+            held = (self._epoll(functools.partial(epoll_of, self.interpreter, one.frames)) for one in stacks)
+            return replace(use, loop_epoll=next((fd for fd in held if fd is not None), None))
         return replace(use, loop=watch.loop, loop_type=watch.type_name, loop_epoll=self._epoll(watch.epoll_fd))
 
     def _epoll(self, read: Callable[[], int | None]) -> int | None:

@@ -104,6 +104,10 @@ MIN_NEW_TURNS = 0.85
 """Lower bound. Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same.
 Those that change while they are read, and are not counted, are no longer than the others."""
 
+MIN_TURNS_ALONE = 0.7
+"""Lower bound, nine of nine. Where nothing at all comes in, a loop that is mostly at its own work has only itself to be
+awake for; that few looks met a function of the user's is a sign of the same."""
+
 MAX_HELD = 0.1
 """A loop that is held for long now and then is awake for that."""
 
@@ -213,7 +217,8 @@ def _turns_fast(circle: Circle, loop: Loop) -> bool:
     """Whether nearly each look that met a function of the user's met it in another turn."""
     turns = loop.turns or 0
     pairs = loop.turn_pairs if loop.turn_pairs is not None else max(circle.share.of - 1, turns)
-    return Share(turns, pairs).low >= MIN_NEW_TURNS
+    is_alone = not circle.arrivals_per_s and loop.spinning.low >= MOSTLY_TURNING
+    return Share(turns, pairs).low >= (MIN_TURNS_ALONE if is_alone else MIN_NEW_TURNS)
 
 
 def _system_share(loop: Loop) -> float:
