@@ -141,3 +141,9 @@ def test_a_function_that_goes_round_in_no_loop_of_its_own_is_told_by_what_it_hol
 
     assert (one.culprit.function, one.culprit.line) == ("tick", 50)
     assert (one.asks, one.repeats) == (Share(0, 0), Share(8, 8))
+
+
+def test_a_recording_without_a_span_tells_nothing() -> None:
+    seen = replace(service(*[ASKS] * 20), seconds=0.0)
+
+    assert pursuits(seen, seen.processes[0]) == []

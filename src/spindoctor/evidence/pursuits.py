@@ -34,6 +34,8 @@ Code = tuple[str, str]
 
 def pursuits(recording: Recording, process: ProcessRecording) -> list[Pursuit]:
     """For each loop that is at work what it does most."""
+    if not recording.seconds:
+        return []
     busy = [one for one in process.threads if one.cpu_s >= WORTH_CORES * recording.seconds]
     found = [_pursuit(recording, process, use) for use in busy if use.loop or use.loop_epoll is not None]
     return [one for one in found if one]
