@@ -168,8 +168,8 @@ def test_the_footer_counts_looks_misses_and_own_cost() -> None:
         "298 looks in 3.0 s (aimed at 100 a second for each process, reader pinned to the target's core) "
         "from 2026-09-21 14:13:20 UTC "
         "2 missed (2 x torn read), 1 incomplete stack "
-        "own CPU 0.05 cores (a thread that fills that core had as much less), nothing written to the target, "
-        "never stopped"
+        "own CPU 0.05 cores, nothing written to the target, never stopped "
+        "a thread that fills its core had up to as much less of it while we looked"
     )
 
 

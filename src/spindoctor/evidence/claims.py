@@ -170,7 +170,8 @@ def _ways(stacks: Iterable[Stack], known: Known) -> Ways:
 
 def _asking(stack: Stack) -> int | None:
     """How deep the user's function lies that asks: one that stands for `with` is left when the body runs."""
-    mine = [depth for depth, frame in enumerate(stack) if frame == user_frame(stack) or is_user(frame)]
+    innermost = user_frame(stack)
+    mine = [depth for depth, frame in enumerate(stack) if frame == innermost or is_user(frame)]
     return next((depth for depth in mine if not _is_entry(stack, depth)), next(iter(mine), None))
 
 

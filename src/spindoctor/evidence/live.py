@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from spindoctor.evidence.blocked import Waits
+from spindoctor.evidence.load import late_s
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.profile import profile as weigh
 from spindoctor.model.frames import Frame, Stack
@@ -54,8 +55,6 @@ def dashboard(recordings: Sequence[Recording], profiles: Sequence[Profile] | Non
 
 
 def _gauges(one: Recording) -> Gauges:
-    samples = [sample for process in one.processes for sample in process.samples]
-    late = [loop.overdue_s for sample in samples for loop in sample.loops if loop.overdue_s is not None]
     hot = one.target.process(one.target.hot)
     gil_wanted, gil_held = max((_gil(process) for process in one.processes), default=(0.0, 0.0))
     return Gauges(
@@ -70,7 +69,7 @@ def _gauges(one: Recording) -> Gauges:
         gil_held=gil_held,
         gil_wanted=gil_wanted,
         loops=sum(use.loop is not None for process in one.processes for use in process.threads),
-        loop_late_s=max((0.0, *late)) if late else None,
+        loop_late_s=late_s(one),
         tasks=sum(process.task_looks[-1].pending for process in one.processes if process.task_looks),
         looks=one.looks,
         missed=one.missed,

@@ -45,11 +45,12 @@ def load(recording: Recording) -> Load | Missing:
         newborn=recording.machine.newborn,
         stands=standing(recording),
         owed_s=tuple(sorted(_owed(recording), reverse=True)),
-        late_s=_late_s(recording),
+        late_s=late_s(recording),
     )
 
 
-def _late_s(recording: Recording) -> float | None:
+def late_s(recording: Recording) -> float | None:
+    """How late the first timer of an event loop was met at most; None where no look could read one."""
     looks = [loop for one in recording.processes for sample in one.samples for loop in sample.loops]
     return max((max(look.overdue_s, 0.0) for look in looks if look.overdue_s is not None), default=None)
 

@@ -190,12 +190,12 @@ def look_words(look: Look) -> tuple[str, ...]:
     """How the target was looked at, what failed, and what it cost: one line each."""
     began = moment(look.started_at) if look.started_at else ""
     pinned = ", reader pinned to the target's core" if look.is_pinned else ""
-    less = " (a thread that fills that core had as much less)" if look.is_pinned else ""
     aim = f"aimed at {look.rate_hz:g} a second for each process{pinned}"
     return (
         f"{count(look.looks, 'look')} in {seconds(look.seconds)} ({aim})" + (f" from {began}" if began else ""),
         f"{_missed_words(look)}, {count(look.incomplete_stacks, 'incomplete stack')}",
-        f"own CPU {cores(look.own_cpu_cores)}{less}, nothing written to the target, never stopped",
+        f"own CPU {cores(look.own_cpu_cores)}, nothing written to the target, never stopped",
+        *(("a thread that fills its core had up to as much less of it while we looked",) if look.is_pinned else ()),
     )
 
 

@@ -217,7 +217,7 @@ def _turns_fast(circle: Circle, loop: Loop) -> bool:
     """Whether nearly each look that met a function of the user's met it in another turn."""
     turns = loop.turns or 0
     pairs = loop.turn_pairs if loop.turn_pairs is not None else max(circle.share.of - 1, turns)
-    is_alone = not circle.arrivals_per_s and loop.spinning.low >= MOSTLY_TURNING
+    is_alone = circle.arrivals_per_s == 0 and loop.spinning.low >= MOSTLY_TURNING
     return Share(turns, pairs).low >= (MIN_TURNS_ALONE if is_alone else MIN_NEW_TURNS)
 
 
