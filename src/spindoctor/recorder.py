@@ -11,10 +11,11 @@ from typing import Self
 
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.knowledge import debug_paths
+from spindoctor.model.calls import CallCounts
 from spindoctor.model.closeup import Extras
 from spindoctor.model.counting import count
 from spindoctor.model.origin import is_user
-from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Socket, Target
+from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
 from spindoctor.probe.among import AmongProcesses
@@ -25,9 +26,10 @@ from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
 from spindoctor.probe.machine import machine, read_machine
 from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.packages import read_packages
-from spindoctor.probe.silence import Silence, read_silences
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
+from spindoctor.probe.stays import with_silences, with_stays
+from spindoctor.probe.tracing import CallTracer
 from spindoctor.probe.vantage import Vantage, moment
 from spindoctor.probe.watcher import ProcessWatch
 from spindoctor.probe.windows import functions, last_lines, windows
@@ -42,9 +44,6 @@ MOST_SLOW_SHARE = 0.25
 
 LOOKS_BETWEEN_PINS = 20
 """A hot thread is moved to another CPU now and then; asking where it is costs some 30 us."""
-
-BOTH_READINGS_S = 0.05
-"""The kernel keeps these times in ticks of up to 10 ms; both readings take a moment."""
 
 HALF_WAY = 0.5
 """Descriptors are read in the middle of the look: a spin may end before it does."""
@@ -78,6 +77,7 @@ class Recorder:
         self._leader = target.process(target.leader)
         self._extras = extras
         self._close_ups: dict[int, CloseUp] = {}
+        self._traced: dict[int, tuple[CallCounts, ...]] = {}
         self._seen: dict[int, ProcessRecording] = {}
         self._notes: list[str] = []
         self._missing: dict[int, str] = {}
@@ -93,6 +93,7 @@ class Recorder:
         self._stats_before = read_stats()
         self._watches = [watch for one in self._members(target) if (watch := self._attach(one))]
         self._notes += [note for watch in self._watches if (note := _unread(watch))]
+        self._tracer = CallTracer([watch.pid for watch in self._watches]) if extras.counts_calls else None
         versions = {watch.pid: _version(watch) for watch in self._watches}
         paths = {watch.pid: _sys_path(watch) for watch in self._watches}
         known = [
@@ -128,6 +129,8 @@ class Recorder:
     ) -> None:
         self._vantage.leave()
         self._among.close()
+        if self._tracer:
+            self._tracer.close()
         for watch in self._watches:
             watch.close()
 
@@ -141,6 +144,8 @@ class Recorder:
             self._look_closely()
         self._read_descriptors()
         self._read_stays()
+        if self._tracer and not self.is_interrupted:
+            self._count_calls(self._tracer)
 
     def _run(self, seconds: float, progress: Progress) -> None:
         step_s = 1 / self.rate_hz
@@ -160,6 +165,11 @@ class Recorder:
             self._vantage.note(is_late=due > number + 1)
             number = max(number + 1, due)
             time.sleep(max(0.0, moment(number) * step_s - (time.monotonic() - self._start_s)))
+
+    def _count_calls(self, tracer: CallTracer) -> None:
+        self._seen |= {watch.pid: watch.finish() for watch in self._watches if watch.pid not in self._seen}
+        with _interruptible(self):
+            self._traced = tracer.count()
 
     def _look_closely(self) -> None:
         for watch in self._watches:
@@ -205,7 +215,7 @@ class Recorder:
             except DoctorError as error:
                 self._missing[watch.pid] = error.problem
                 continue
-            self._descriptors[watch.pid] = _with_silences(watch.pid, table)
+            self._descriptors[watch.pid] = with_silences(watch.pid, table)
             self._descriptors_at_s[watch.pid] = time.monotonic() - self._start_s
             self._epolls[watch.pid] = read_epolls(watch.pid, table.descriptors)
         self._among.begin(time.monotonic() - self._start_s, self._descriptors)
@@ -216,7 +226,7 @@ class Recorder:
         for watch in self._watches:
             if watch.pid in self._descriptors and not watch.ended:
                 passed_s = time.monotonic() - self._start_s - self._descriptors_at_s[watch.pid]
-                self._descriptors[watch.pid] = _with_stays(watch.pid, self._descriptors[watch.pid], passed_s)
+                self._descriptors[watch.pid] = with_stays(watch.pid, self._descriptors[watch.pid], passed_s)
 
     def _read_settings(self) -> None:
         if self._has_settings or not self._extras.reads_surroundings:
@@ -306,6 +316,7 @@ class Recorder:
             functions=tuple(functions(seen, sources)),
             values=close_up.values,
             polled=close_up.polled,
+            traced=self._traced.get(watch.pid, ()),
             candidates=candidates,
             missing=tuple(missing),
         )
@@ -323,38 +334,6 @@ def _interruptible(recorder: Recorder) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         recorder.is_interrupted = True
-
-
-def _with_silences(pid: int, table: DescriptorTable) -> DescriptorTable:
-    """The descriptors, with how long each TCP connection has been silent."""
-
-    def first(socket: Socket, told: Silence) -> Socket:
-        return replace(socket, sent_ago_s=told.sent_s, received_ago_s=told.received_s, arrived=told.arrived)
-
-    return _told(pid, table, first)
-
-
-def _with_stays(pid: int, table: DescriptorTable, passed_s: float) -> DescriptorTable:
-    """The descriptors, with what has come in at each connection since, or for how long nothing went over it."""
-
-    def later(socket: Socket, told: Silence) -> Socket:
-        ages = zip((socket.sent_ago_s, socket.received_ago_s), told[:2], strict=True)
-        stays = all(old is not None and new >= old + passed_s - BOTH_READINGS_S for old, new in ages)
-        arrived = None if socket.arrived is None or told.arrived is None else told.arrived - socket.arrived
-        return replace(socket, stayed_s=passed_s if stays else 0.0, arrived=arrived)
-
-    return _told(pid, table, later)
-
-
-def _told(pid: int, table: DescriptorTable, tell: Callable[[Socket, Silence], Socket]) -> DescriptorTable:
-    """The descriptors, each TCP connection with what the kernel tells of it now."""
-    connections = {one.inode for one in table.descriptors if one.socket and one.socket.protocol.startswith("tcp")}
-    silences = read_silences(pid, connections)
-    joined = (
-        replace(one, socket=tell(one.socket, told)) if one.socket and (told := silences.get(one.inode)) else one
-        for one in table.descriptors
-    )
-    return replace(table, descriptors=tuple(joined))
 
 
 def _birth(child: Neighbour) -> str:

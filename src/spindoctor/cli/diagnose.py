@@ -31,6 +31,7 @@ from spindoctor.cli.options import (
     one_target,
 )
 from spindoctor.cli.streams import Color, tell
+from spindoctor.model.closeup import Extras
 from spindoctor.model.recording import Recording
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -52,6 +53,12 @@ def diagnose(
     ] = None,
     full: Full = False,
     redact: Redacted = False,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace", help="Also let the kernel count system calls for half a second; it slows the service meanwhile."
+        ),
+    ] = False,
     fail_on: Fail = FailOn.WARNING,
     quiet: Quiet = False,
     color: Colored = Color.AUTO,
@@ -65,7 +72,7 @@ def diagnose(
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)
     for path in filter(None, (save, output, html)):
         store.check(path)
-    found, looker = session.find(pid, port, name), Looker(seconds, rate, quiet)
+    found, looker = session.find(pid, port, name), Looker(seconds, rate, quiet, Extras(counts_calls=trace))
     with deferred() as interrupts:
         recording = seen(looker.look(found, interrupts), is_redacted=redact)
         if save:

@@ -110,6 +110,7 @@ def _thread(  # noqa: PLR0913, PLR0917 - all that is known of the process, and t
         asking_site=_asking_site(seen, asks, namer, use.tid),
         caught=asks.caught,
         matching=matching(process, use.tid, namer, len(looks)),
+        traced=process.calls_of(use.tid),
     )
 
 

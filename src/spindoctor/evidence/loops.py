@@ -89,7 +89,8 @@ def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:
     for use in process.threads:
         other = [_Seen(*look) for look in other_loops.looks(process, use)]
         seen.update({use.tid: other} if other else {})
-    return [_loop(uses[tid], looks, seconds, namer) for tid, looks in seen.items() if tid in uses]
+    found = [_loop(uses[tid], looks, seconds, namer) for tid, looks in seen.items() if tid in uses]
+    return [replace(one, traced=process.calls_of(one.tid)) for one in found]
 
 
 def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) -> Loop:

@@ -81,6 +81,7 @@ def _spin(recording: Recording, busy: BusyOne) -> Spin:
         acceptor=_acceptor(accepting, namer, use.tid),
         is_blind=use.loop is not None and not polls,
         stays=_stays(process, use.tid),
+        traced=process.calls_of(use.tid),
     )
 
 

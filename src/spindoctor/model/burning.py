@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from spindoctor.model.calls import CallCounts
 from spindoctor.model.facts import Others, Site
 from spindoctor.model.outcome import Found
 from spindoctor.model.share import NO_LOOKS, Share
@@ -39,6 +40,7 @@ class BusyThread:
     on the CPU inside the loop that it goes round in, `asks` are those at a question, `works` those at work (the rest
     passes); `turns` counts those in which the stack stood elsewhere than in the look before, `ways` different stacks.
     All without looks where no loop is known. `asked` says what is asked. `caught` counts exceptions by type.
+    `traced` are its system calls, where they were counted.
     """
 
     pid: int
@@ -69,6 +71,7 @@ class BusyThread:
     asking_site: Site | None = None
     caught: tuple[tuple[str, int], ...] = ()
     matching: Matching | None = None
+    traced: CallCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Extras:
     `ends_close`: at the end, what threads wait for in poll(2) and one line of source for each frame. `reads_values`:
     the local variables there. `is_glance`: neither descriptors nor settings are read, for a look that is followed by
     another at once. `is_profile`: stacks, tasks and their requests alone, for forms that show nothing else.
+    `counts_calls`: after the look the kernel counts system calls for a moment, which slows the target meanwhile.
     """
 
     asks_routes: bool = False
@@ -43,6 +44,7 @@ class Extras:
     reads_values: bool = False
     is_glance: bool = False
     is_profile: bool = False
+    counts_calls: bool = False
 
     @property
     def reads_surroundings(self) -> bool:

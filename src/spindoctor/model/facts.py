@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spindoctor.model.calls import CallCounts
 from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Culprit, Outcome
 from spindoctor.model.process import EpollEntry, Neighbour
@@ -45,7 +46,7 @@ class Loop:
     could be compared (None: of all). `one_callback` is the share of looks
     that the longest unbroken run of one callback fills, `one_callback_s` its span; `goes_on` where the last look is
     still inside it. `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
-    nothing else waits for its turn.
+    nothing else waits for its turn. `traced` are the system calls of its thread, where they were counted.
     """
 
     pid: int
@@ -77,6 +78,7 @@ class Loop:
     goes_on: bool = False
     runs_script: bool = False
     turn_pairs: int | None = None
+    traced: CallCounts | None = None
 
     @property
     def cores(self) -> float:

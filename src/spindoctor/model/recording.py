@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from spindoctor.model.calls import CallCounts
 from spindoctor.model.closeup import Polled, Values
 from spindoctor.model.endings import tells_stop
 from spindoctor.model.frames import Frame
@@ -85,7 +86,8 @@ class ProcessRecording:
     `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
     `polls` are selector calls of busy threads, `pulses` and `registrations` of the descriptors that these tell of.
     `missing` says why a part could not be read ("tasks": "no asyncio in this process"). `ended` says how the process
-    came to an end while it was looked at (None: it did not); its figures end then.
+    came to an end while it was looked at (None: it did not); its figures end then. `traced` are the system calls that
+    were counted after the look, where that was asked for.
     """
 
     pid: int
@@ -119,11 +121,16 @@ class ProcessRecording:
     ended: str | None = None
     values: tuple[Values, ...] = ()
     polled: tuple[Polled, ...] = ()
+    traced: tuple[CallCounts, ...] = ()
 
     @property
     def cpu_s(self) -> float:
         """User and system time together."""
         return self.user_s + self.system_s
+
+    def calls_of(self, tid: int) -> CallCounts | None:
+        """The system calls of one thread, None where nobody counted them."""
+        return next((one for one in self.traced if one.tid == tid), None)
 
     def package(self, name: str) -> str | None:
         """The installed version of a distribution (normalised name), None where it is not installed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spindoctor.model.calls import CallCounts
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.share import NO_LOOKS, Share
 
@@ -44,7 +45,7 @@ class Spin:
     `accepts` are the looks on the CPU with a function on the stack that accepts connections, `around_accept` those with
     one that calls such a function, `logs` those inside logging. `place` is where it calls the selector.
     `is_blind`: a loop that shows none of this, written in C. `stays` are the looks that found a loop in the very turn
-    in which the look before had found it.
+    in which the look before had found it. `traced` are its system calls, where they were counted.
     """
 
     pid: int
@@ -67,6 +68,7 @@ class Spin:
     acceptor: Culprit | None = None
     is_blind: bool = False
     stays: Share = NO_LOOKS
+    traced: CallCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

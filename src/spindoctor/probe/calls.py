@@ -23,7 +23,9 @@ _X86_64 = {
     257: "openat", 262: "newfstatat", 270: "pselect6", 271: "ppoll", 275: "splice", 277: "sync_file_range",
     281: "epoll_pwait", 285: "fallocate", 288: "accept4", 295: "preadv", 296: "pwritev", 299: "recvmmsg",
     306: "syncfs", 307: "sendmmsg", 318: "getrandom", 326: "copy_file_range", 426: "io_uring_enter",
-    441: "epoll_pwait2", 449: "futex_waitv",
+    441: "epoll_pwait2", 449: "futex_waitv", 4: "stat", 5: "fstat", 8: "lseek", 9: "mmap", 11: "munmap", 12: "brk",
+    28: "madvise", 39: "getpid", 41: "socket", 51: "getsockname", 52: "getpeername", 54: "setsockopt",
+    55: "getsockopt", 62: "kill", 110: "getppid", 186: "gettid", 228: "clock_gettime", 332: "statx",
 }  # fmt: skip
 
 _AARCH64 = {
@@ -37,6 +39,9 @@ _AARCH64 = {
     206: "sendto", 207: "recvfrom", 210: "shutdown", 211: "sendmsg", 212: "recvmsg", 227: "msync",
     242: "accept4", 243: "recvmmsg", 260: "wait4", 267: "syncfs", 269: "sendmmsg", 276: "renameat2",
     278: "getrandom", 285: "copy_file_range", 426: "io_uring_enter", 441: "epoll_pwait2", 449: "futex_waitv",
+    62: "lseek", 80: "fstat", 113: "clock_gettime", 129: "kill", 172: "getpid", 173: "getppid", 178: "gettid",
+    198: "socket", 204: "getsockname", 205: "getpeername", 208: "setsockopt", 209: "getsockopt", 214: "brk",
+    215: "munmap", 222: "mmap", 233: "madvise", 291: "statx",
 }  # fmt: skip
 
 CALL_NAMES: dict[str, dict[int, str]] = {"x86_64": _X86_64, "aarch64": _AARCH64}
@@ -56,9 +61,14 @@ def parse_call(text: bytes, names: dict[int, str] | None = None) -> SystemCall |
     number = int(fields[0])
     if number < 0:
         return NOT_IN_A_CALL
-    known = CALL_NAMES.get(MACHINE, {}) if names is None else names
     arguments = tuple(int(one, 16) for one in fields[1:7])
-    return SystemCall(known.get(number, f"syscall {number}"), arguments)
+    return SystemCall(name_of(number, names), arguments)
+
+
+def name_of(number: int, names: dict[int, str] | None = None) -> str:
+    """The name of a call by its number, "syscall NUMBER" where it has none here; `names` are this machine's."""
+    known = CALL_NAMES.get(MACHINE, {}) if names is None else names
+    return known.get(number, f"syscall {number}")
 
 
 def poll_timeout_s(call: SystemCall) -> float | None:

@@ -23,6 +23,7 @@ from spindoctor.redact.sources import redact_source
 from spindoctor.redact.walk import HIDDEN, Treatment, rebuild, texts
 
 TREATMENTS: dict[str, str] = {
+    "CallCounts.calls": "ours",
     "Callback.file": "file",
     "Callback.function": "code",
     "Callback.holder_type": "code",

@@ -30,6 +30,7 @@ from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Foun
 from spindoctor.model.rule import Rule
 from spindoctor.model.spinning import Backlog, Holder, Queue, Spin, Spins
 from spindoctor.model.surroundings import DescriptorUse, DescriptorUses
+from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 50
 """Below this the shares are too coarse to accuse anyone."""
@@ -165,6 +166,7 @@ def _evidence(one: Spin) -> tuple[Figure, ...]:
         Figure("around", "looks on the CPU inside one that calls it", str(one.around_accept), "", "stacks"),
         Figure("logs", "looks on the CPU inside logging and tracebacks", str(one.logs), "", "stacks"),
         Figure("asleep", "looks in which it slept", str(one.asleep), "", "/proc/PID/task/TID/syscall"),
+        *traced_figures(one.traced),
     )
 
 

@@ -38,6 +38,7 @@ from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Foun
 from spindoctor.model.pursuits import Pursuit
 from spindoctor.model.rule import Rule
 from spindoctor.model.share import Share
+from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 6
 """Fewer looks cannot tell one task that always comes back from chance: 6 of 6 bound the share at
@@ -373,6 +374,7 @@ def _of_loop(loop: Loop) -> tuple[Figure, ...]:
         Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
         Figure("zero_polls", "polls of the selector with a timeout of zero", str(loop.zero_polls), "", "frame locals"),
         Figure("loop_cores", f"CPU of the loop's thread {loop.thread}", round(loop.cores, 2), "cores", source),
+        *traced_figures(loop.traced),
     )
 
 

@@ -34,6 +34,7 @@ from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.spinning import Spin, Spins
+from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 50
 """Below this the shares are too coarse to accuse anyone."""
@@ -172,6 +173,7 @@ def _evidence(one: BusyThread, asked: str) -> tuple[Figure, ...]:
         Figure("turns", "times that the stack stood elsewhere than before", one.turns, "times", "stacks"),
         Figure("system", "share of its CPU in system calls", round(one.system_share, 2), "", "/proc/PID/task/TID/stat"),
         Figure("asleep", "looks in which it slept", str(one.asleep), "", "/proc/PID/task/TID/syscall"),
+        *traced_figures(one.traced),
     )
 
 

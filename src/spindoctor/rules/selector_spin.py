@@ -35,6 +35,7 @@ from spindoctor.model.facts import Others, SharedEpolls
 from spindoctor.model.outcome import Clear, Confidence, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.spinning import Spin, Spins, Wakeup
+from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 50
 """Below this the shares are too coarse to accuse anyone."""
@@ -219,6 +220,7 @@ def _evidence(spin: Spin, first: Wakeup) -> tuple[Figure, ...]:
         Figure(
             "unused", f"what became of descriptor {first.fd}", first.unused or "", "", "sock_diag, /proc/PID/fdinfo"
         ),
+        *traced_figures(spin.traced),
     )
 
 
