@@ -1,6 +1,7 @@
 """How a rule answers where evidence is missing, or where what it looks for has nowhere to be."""
 
-from spindoctor.model.facts import GilUse, Loops
+from spindoctor.model.cpu import GilUse
+from spindoctor.model.facts import Loops
 from spindoctor.model.outcome import Clear, Outcome, Unsure
 from spindoctor.model.rule import Absent, Missing, Rule
 

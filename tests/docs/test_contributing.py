@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from spindoctor.model.facts import CpuUse
+from spindoctor.model.cpu import CpuUse
 from spindoctor.model.outcome import Clear, Found, Outcome, Unsure
 from spindoctor.model.rule import Missing, Rule
 

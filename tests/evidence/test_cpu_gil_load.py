@@ -22,7 +22,8 @@ from recordings import (
 from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.gil import gil_use
 from spindoctor.evidence.load import load
-from spindoctor.model.facts import CpuUse, Gil, GilUse, Load
+from spindoctor.model.cpu import CpuUse, Gil, GilUse
+from spindoctor.model.facts import Load
 from spindoctor.model.process import Descriptor, Machine, Socket
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
@@ -124,6 +125,32 @@ def test_waiters_for_the_gil_are_counted_by_look_and_by_thread() -> None:
     assert (gil.contended, gil.waiters, gil.switches_per_s) == (Share(2, 4), 0.5, pytest.approx(30))
     assert [(one.name, one.waits) for one in gil.threads] == [("crunch", Share(0, 4)), ("other", Share(2, 2))]
     assert [one.site.culprit.function for one in gil.threads if one.site] == ["crunch", "other"]
+
+
+def test_cpu_with_the_gil_is_told_from_cpu_without_it() -> None:
+    """Nine looks met it on the CPU, one of these with the GIL: 0.9 cores are 0.1 with it and 0.8 without."""
+    native = [RUNS, replace(RUNS, has_gil=True), RUNS, *[RUNS] * 6, WANTS_GIL, SLEEPS]
+    samples = thread_samples(*([replace(one, tid=101)] for one in native))
+    thread = ThreadUse(101, "hash", "python", user_s=2.7)
+
+    seen = recording(one_process(samples=samples, threads=(thread,)))
+
+    told = cpu_of(seen).threads[0]
+    assert told.keeps_gil == Share(1, 9)
+    assert told.native_cores == pytest.approx(0.8)
+    assert gil_of(seen).threads[0].gil_cores == pytest.approx(0.1)
+
+
+def test_a_thread_on_its_way_to_the_gil_has_not_given_it_up() -> None:
+    """Three of eight looks missed it: the lower half of the interval reaches beyond one half, so all is Python code."""
+    looks = [[replace(RUNS, has_gil=number < 5)] for number in range(8)]
+
+    seen = recording(
+        one_process(samples=thread_samples(*looks), threads=(ThreadUse(101, "crunch", "python", user_s=2.7),))
+    )
+
+    assert gil_of(seen).threads[0].gil_cores == pytest.approx(0.9)
+    assert cpu_of(seen).threads[0].native_cores == 0.0
 
 
 def test_another_futex_is_no_wait_for_the_gil() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from spindoctor.model import burning, collector, facts, retrying, settings, spinning, surroundings, waiting
+from spindoctor.model import burning, collector, cpu, facts, retrying, settings, spinning, surroundings, waiting
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Missing, Rule
 from spindoctor.rules import ALL_RULES
@@ -28,7 +28,7 @@ SHARE = re.compile(r"(\d+) of (\d+)")
 
 KINDS: dict[str, type] = {
     name: kind
-    for module in (facts, burning, collector, waiting, surroundings, settings, spinning, retrying)
+    for module in (facts, cpu, burning, collector, waiting, surroundings, settings, spinning, retrying)
     for name, kind in vars(module).items()
 }
 """Kinds of facts by name."""

@@ -26,7 +26,8 @@ from spindoctor.evidence.standoffs import standoffs
 from spindoctor.evidence.surroundings import descriptor_uses, memory_use, starvation, throttling
 from spindoctor.model.burning import BusyThreads
 from spindoctor.model.collector import Collectors
-from spindoctor.model.facts import Cancellations, CpuUse, GilUse, Load, Loops, Pools, Reschedulers, SharedEpolls
+from spindoctor.model.cpu import CpuUse, GilUse
+from spindoctor.model.facts import Cancellations, Load, Loops, Pools, Reschedulers, SharedEpolls
 from spindoctor.model.recording import Recording
 from spindoctor.model.retrying import Retries
 from spindoctor.model.rule import Missing

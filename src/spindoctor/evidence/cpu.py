@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from spindoctor.evidence.sites import Moment, Namer, group, own_part
-from spindoctor.model.facts import CpuUse, ProcessCpu, Site, ThreadCpu
+from spindoctor.model.cpu import CpuUse, ProcessCpu, ThreadCpu
+from spindoctor.model.facts import Site
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
+from spindoctor.model.share import NO_LOOKS, Share
 
 WORTH_A_PLACE_CORES = 0.02
 """Below 2 % of a core a thread has too few looks on the CPU (6 in 3 s at 100/s) to name a place."""
@@ -56,7 +58,15 @@ def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Na
         queue_wait_share=min(1.0, use.queue_wait_s / seconds),
         is_loop=use.loop is not None,
         site=_busiest_site(process, use.tid, namer) if cores >= WORTH_A_PLACE_CORES else None,
+        keeps_gil=looks_with_gil(process, use.tid),
     )
+
+
+def looks_with_gil(process: ProcessRecording, tid: int) -> Share:
+    """The looks that met this thread on the CPU, and in how many of them it had the GIL."""
+    looks = [look for sample in process.samples for look in sample.threads if look.tid == tid]
+    on_cpu = [look for look in looks if look.ran_ns and look.call is None and not look.waits_for_gil]
+    return Share(sum(look.has_gil for look in on_cpu), len(on_cpu)) if process.has_gil else NO_LOOKS
 
 
 def _busiest_site(process: ProcessRecording, tid: int, namer: Namer) -> Site | None:

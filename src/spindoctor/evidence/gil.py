@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spindoctor.evidence.cpu import running_moments
+from spindoctor.evidence.cpu import looks_with_gil, running_moments
 from spindoctor.evidence.sites import Namer, group
-from spindoctor.model.facts import Gil, GilThread, GilUse, Site
+from spindoctor.model.cpu import Gil, GilThread, GilUse
+from spindoctor.model.facts import Site
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import ThreadLook
@@ -53,6 +54,7 @@ def _thread(
         cores=use.cpu_s / seconds if seconds else 0.0,
         is_loop=use.loop is not None,
         site=_wants_it_at(process, use.tid, namer) if any(map(_wants_it, looks)) else None,
+        keeps=looks_with_gil(process, use.tid),
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from spindoctor.evidence.cpu import cpu_use
-from spindoctor.model.facts import CpuUse
+from spindoctor.model.cpu import CpuUse
 from spindoctor.model.process import Descriptor, Socket
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.rule import Missing

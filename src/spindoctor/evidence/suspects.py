@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from spindoctor.evidence.sites import looks_by_thread
-from spindoctor.model.facts import GilUse, Pools, PoolUse
+from spindoctor.model.cpu import GilUse
+from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.outcome import Cleared
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing

@@ -14,7 +14,7 @@ Move the computation of the threads named here to processes, or to native code t
 
 ## False alarms
 Single short waits are normal with any two threads. A thread that waits for a lock of its own, or for a CPU, does not
-count: only the GIL's own futex does.
+count: only the GIL's own futex does. CPU of native code that has given up the GIL keeps nobody waiting and is left out.
 
 ## Missed alarms
 On builds whose GIL sleeps elsewhere the waits cannot be told apart and the answer is that there were none.
@@ -22,7 +22,7 @@ On builds whose GIL sleeps elsewhere the waits cannot be told apart and the answ
 
 from __future__ import annotations
 
-from spindoctor.model.facts import Gil, GilThread, GilUse
+from spindoctor.model.cpu import Gil, GilThread, GilUse
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
@@ -42,7 +42,10 @@ MIN_CORES = 0.5
 """A GIL that is fought over is held most of the time; on a shared machine by half a core at least."""
 
 WORKS_CORES = 0.05
-"""Below 5 % of a core a thread does not keep others from the GIL."""
+"""Below 5 % of a core with the GIL in its hand a thread does not keep others from it."""
+
+ONE_GIL = 1.0
+"""Whoever computes with the GIL: one at a time has it."""
 
 
 def check(gils: GilUse) -> Outcome:
@@ -60,7 +63,7 @@ def _finding(gil: Gil) -> Finding | None:
     cores = sum(thread.cores for thread in gil.threads)
     late = [thread for thread in gil.threads if thread.is_loop and thread.waits.low >= MIN_LOOP_WAIT]
     crowded = gil.waiters >= MIN_WAITERS and gil.contended.low >= MIN_CONTENDED
-    workers = [thread for thread in gil.threads if thread.cores >= WORKS_CORES and thread not in late]
+    workers = [thread for thread in gil.threads if thread.gil_cores >= WORKS_CORES and thread not in late]
     if cores < MIN_CORES or not workers or not (late or crowded):
         return None
     loop_wait = max((thread.waits.ratio for thread in late), default=0.0)
@@ -68,7 +71,7 @@ def _finding(gil: Gil) -> Finding | None:
         claim=_claim(gil, late, workers),
         severity="critical" if loop_wait >= MIN_CONTENDED else "warning",
         confidence="high",
-        cost=Cost(cores=sum(thread.cores for thread in workers), loop_share=loop_wait, waiting=round(gil.waiters)),
+        cost=Cost(cores=_held_cores(workers), loop_share=loop_wait, waiting=round(gil.waiters)),
         culprit=_culprit(workers[0]),
         culprits=tuple(_culprit(thread) for thread in workers[1:4]),
         evidence=_evidence(gil, late),
@@ -80,6 +83,10 @@ def _finding(gil: Gil) -> Finding | None:
         explains="the latency of everything that needs the GIL for a moment, the event loop above all",
         would_change="threads that wait on another futex than the GIL's",
     )
+
+
+def _held_cores(workers: list[GilThread]) -> float:
+    return min(ONE_GIL, sum(thread.gil_cores for thread in workers))
 
 
 def _claim(gil: Gil, late: list[GilThread], workers: list[GilThread]) -> str:
@@ -104,12 +111,12 @@ def _evidence(gil: Gil, late: list[GilThread]) -> tuple[Figure, ...]:
     figures.extend(
         Figure("loop_waits", f"event loop {one.name} waited for it", str(one.waits), "", futex) for one in late
     )
-    busy = [thread for thread in gil.threads if thread.cores >= WORKS_CORES]
+    busy = [thread for thread in gil.threads if thread.gil_cores >= WORKS_CORES]
     figures.extend(
         Figure(
             f"cores_{thread.tid}",
-            f"CPU of thread {thread.name}",
-            round(thread.cores, 2),
+            f"CPU of thread {thread.name} with the GIL in its hand",
+            round(thread.gil_cores, 2),
             "cores",
             "/proc/PID/task/TID/stat",
         )

@@ -2,7 +2,8 @@
 
 ## What we saw
 A process burned one whole core. Python code in one process runs on one core at a time, so this is all it can get,
-however many cores the machine has: on two cores a panel that adds them up says "50 %", on eight "12 %".
+however many cores the machine has: on two cores a panel that adds them up says "50 %", on eight "12 %". Native code
+that has given up the GIL may use a further core, and is told apart.
 
 ## Why it hurts
 Average CPU looks healthy although the one core that matters is full.
@@ -20,7 +21,7 @@ On a machine whose other tenants take part of the core the process may stay belo
 
 from __future__ import annotations
 
-from spindoctor.model.facts import CpuUse, ProcessCpu, ThreadCpu
+from spindoctor.model.cpu import CpuUse, ProcessCpu, ThreadCpu
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome
 from spindoctor.model.rule import Rule
 
@@ -35,6 +36,9 @@ ONE_CORE = 1.2
 
 QUEUES = 0.05
 """Time in the run queue below 5 % goes without saying."""
+
+BESIDE = 0.05
+"""So does CPU beside the one core."""
 
 PERCENT = 100
 """The unit that panels use."""
@@ -53,14 +57,12 @@ def check(cpu: CpuUse) -> Outcome:
 def _finding(process: ProcessCpu, cpu: CpuUse) -> Finding | None:
     thread = next((one for one in cpu.threads if one.pid == process.pid), None)
     queued = thread.queue_wait_share if thread else 0.0
-    wanted = process.cores + queued
+    is_alone = thread is not None and thread.cores + queued >= FULL_CORES
+    wanted = queued + (process.cores if is_alone else process.cores - _native(process, cpu))
     if wanted < FULL_CORES or not MIN_CORES <= process.cores <= ONE_CORE or cpu.cores_of_machine == 1:
         return None
-    also = f" (and queues for a CPU for {queued:.2f} of the time)" if wanted - process.cores > QUEUES else ""
-    percent = PERCENT * process.cores / cpu.cores_of_machine
     return Finding(
-        claim=f"process {process.pid} uses {process.cores:.2f} cores{also}, all that one Python process can use: the "
-        f"{percent:.0f} % of this {cpu.cores_of_machine}-core machine are one whole core",
+        claim=_claim(process, cpu, queued),
         severity="info",
         confidence="high",
         cost=Cost(cores=process.cores),
@@ -72,6 +74,27 @@ def _finding(process: ProcessCpu, cpu: CpuUse) -> Finding | None:
         ),
         explains="why further cores of the machine do not help this process",
         would_change="a second core used by the same process",
+    )
+
+
+def _native(process: ProcessCpu, cpu: CpuUse) -> float:
+    """Its CPU in native code that had given up the GIL, which needs no turn with the others."""
+    return sum(one.native_cores for one in cpu.threads if one.pid == process.pid)
+
+
+def _claim(process: ProcessCpu, cpu: CpuUse, queued: float) -> str:
+    also = f" (and queues for a CPU for {queued:.2f} of the time)" if queued > QUEUES else ""
+    uses = f"process {process.pid} uses {process.cores:.2f} cores{also}"
+    native = _native(process, cpu)
+    python = process.cores - native
+    percent = f"{PERCENT * process.cores / cpu.cores_of_machine:.0f} % of this {cpu.cores_of_machine}-core machine"
+    if native <= BESIDE:
+        return f"{uses}, all that one Python process can use: the {percent} are one whole core"
+    if python + queued < FULL_CORES:
+        return f"{uses}, most in native code without the GIL: all that one thread can use of the cores of this machine"
+    return (
+        f"{uses}: {python:.2f} with the GIL in hand, all that the Python code of one process can use, and {native:.2f} "
+        f"in native code that has given it up"
     )
 
 
