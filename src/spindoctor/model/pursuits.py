@@ -70,6 +70,11 @@ class Pursuit:
         return self.repeats.low >= MIN_SAME
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether it fills the loop with the same again and again although nothing at all comes in."""
+        return self.holds_the_same and self.steps.low >= MIN_PART and self.arrivals_per_s == 0
+
+    @property
     def asks_in_vain(self) -> bool:
         """Whether it goes round with one question, sleeps for moments only, and nobody sends what it wakes for."""
         asks = self.asks.low >= MIN_ASKS and self.works.ratio <= MAX_WORKS and self.steps.low >= MIN_PART

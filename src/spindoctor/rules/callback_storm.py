@@ -19,7 +19,8 @@ A loop that is busy with honest requests does not sleep either, but its tasks ch
 whose queue is never empty waits for it all the same: a task is only reported where it steps without waiting for
 anything, a callback only where it runs itself and next to no system time shows that nothing is sent or received. A task
 that gives way between long pieces of work spends its time in the work and not in the loop's machinery, and one that
-gives way between short ones holds other things in each look.
+gives way between short ones holds other things in each look. A callback that computes before it queues itself again is
+only reported where nothing at all comes in and it holds the same each time.
 
 ## Missed alarms
 On a loop written in C that is not libuv's the queue cannot be read: a storm of plain callbacks shows only through the
@@ -62,6 +63,9 @@ MIN_RUNNING = 0.1
 
 MIN_QUEUED = 0.3
 """It is queued again at the end of each run: in most looks that do not meet it running."""
+
+MIN_FILLS = 0.75
+"""Lower bound. Who computes each time that it is called fills the loop alone, each look in another turn."""
 
 MIN_ALONE = 0.5
 """A callback that many tasks leave behind is queued as often, but runs for a small part of their time."""
@@ -163,8 +167,7 @@ def _is_dark(loop: Loop, reschedulers: Reschedulers) -> bool:
 
 def _open(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     """Tasks that may keep a loop awake which does nothing else for long, and were met too seldom to say so."""
-    mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
-    open_ones = [one for one in mine if one.steps_at_once and one.seen.ratio >= MIN_SEEN]
+    open_ones = [one for one in _mine(loop, reschedulers) if one.steps_at_once and one.seen.ratio >= MIN_SEEN]
     return [] if _works(loop, reschedulers) else open_ones
 
 
@@ -189,7 +192,19 @@ def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
 def _works(loop: Loop, reschedulers: Reschedulers) -> bool:
     """Whether the loop is awake for work: next to no time goes into calling its callbacks, or what they do gets on."""
     pursuit = _pursuit(loop, reschedulers)
+    if pursuit is not None and pursuit.begins_anew and _calls_one(loop, reschedulers):
+        return False
     return loop.spinning.low < MIN_MACHINERY or (pursuit is not None and pursuit.gets_on)
+
+
+def _calls_one(loop: Loop, reschedulers: Reschedulers) -> bool:
+    """Whether one callback that is no task's step fills the loop, turn after turn."""
+    alone = [one for one in _mine(loop, reschedulers) if not one.is_task and one.running.low >= MIN_FILLS]
+    return bool(alone) and Share(loop.turns or 0, loop.turn_pairs or 0).low >= MIN_FILLS
+
+
+def _mine(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
+    return [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
 
 
 def _is_closed(circle: Circle, loop: Loop) -> bool:
@@ -246,8 +261,7 @@ def _never_sleeps(loop: Loop) -> bool:
 
 def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     system_share = _system_share(loop)
-    mine = [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
-    back = [one for one in mine if one.seen.low >= MIN_SEEN]
+    back = [one for one in _mine(loop, reschedulers) if one.seen.low >= MIN_SEEN]
     return [
         one
         for one in back

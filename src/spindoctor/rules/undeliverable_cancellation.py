@@ -19,7 +19,8 @@ known bug.
 
 ## False alarms
 A task cancelled a few times during an orderly shutdown is not reported: a scope must be seen again over several looks
-with a task in it that is done, or whose cancel count rises by at least fifty a second.
+with a task in it that is done, or whose cancel count rises by at least fifty a second. A task that is woken by being
+cancelled, again and again, is not reported where the loop sleeps in between: each time has a cause of its own then.
 
 ## Missed alarms
 Python 3.8 to 3.10 keep no count of cancel requests: there a scope is needed whose own attributes say that it is
@@ -57,6 +58,12 @@ MET_AGAIN = 3
 MIN_ON_ITS_WAY = 0.15
 """Before 3.11 nobody counts: a cancellation that look after look is on its way to one task is not orderly."""
 
+MAX_IDLE = 0.05
+"""A loop that is found asleep in more than 5 % of looks is not kept awake all the time."""
+
+CANCELS_A_SLEEP = 10
+"""One that is delivered again on every turn is delivered thousands of times without any sleep."""
+
 BURNS_CORES = 0.3
 """Used or queued for; below this the loop has time to sleep between turns, so it is not spinning on a cancellation."""
 
@@ -78,10 +85,21 @@ def check(cancellations: Cancellations, loops: Loops) -> Outcome:
 def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
     loop = busy.get((one.pid, one.tid))
     spins = loop is not None and loop.wanted_cores >= BURNS_CORES
-    is_counted = any(held.cancels is not None and held.cancels >= MANY_CANCELS for held in one.tasks)
+    counts = [held.cancels for held in one.tasks if held.cancels is not None and held.cancels >= MANY_CANCELS]
+    is_counted = bool(counts) and not (loop and _sleeps_between(loop, max(counts)))
     met = [held.on_its_way for held in one.tasks]
     is_met = spins and any(share.count >= MET_AGAIN and share.low >= MIN_ON_ITS_WAY for share in met)
     return is_counted or is_met or (one.seen.low >= MIN_SEEN and spins)
+
+
+def _sleeps_between(loop: Loop, cancels: int) -> bool:
+    """Whether the loop went to sleep between the cancellations: then each has a cause of its own, such as a timer.
+
+    Waits for the GIL are sleeps as well, but not in the selector; and a spin that lasts for a part of the look has many
+    more cancellations than the rest of the look has sleeps.
+    """
+    sleeps = loop.sleeps_per_s * loop.seconds
+    return loop.idle.ratio > MAX_IDLE and cancels < CANCELS_A_SLEEP * sleeps
 
 
 def _finding(one: CancelLoop, loop: Loop | None) -> Finding:
