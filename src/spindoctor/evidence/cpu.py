@@ -12,6 +12,9 @@ from spindoctor.model.share import NO_LOOKS, Share
 WORTH_A_PLACE_CORES = 0.02
 """Below 2 % of a core a thread has too few looks on the CPU (6 in 3 s at 100/s) to name a place."""
 
+MET_AT_WORK = 0.8
+"""Of the looks that its CPU time lets expect; some fall on the moment between two slices."""
+
 
 def cpu_use(recording: Recording) -> CpuUse | Missing:
     """CPU by process and thread over the whole look, busiest first."""
@@ -58,15 +61,20 @@ def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Na
         queue_wait_share=min(1.0, use.queue_wait_s / seconds),
         is_loop=use.loop is not None,
         site=_busiest_site(process, use.tid, namer) if cores >= WORTH_A_PLACE_CORES else None,
-        keeps_gil=looks_with_gil(process, use.tid),
+        has_gil=looks_with_gil(process, use, cores),
     )
 
 
-def looks_with_gil(process: ProcessRecording, tid: int) -> Share:
-    """The looks that met this thread on the CPU, and in how many of them it had the GIL."""
-    looks = [look for sample in process.samples for look in sample.threads if look.tid == tid]
-    on_cpu = [look for look in looks if look.ran_ns and look.call is None and not look.waits_for_gil]
-    return Share(sum(look.has_gil for look in on_cpu), len(on_cpu)) if process.has_gil else NO_LOOKS
+def looks_with_gil(process: ProcessRecording, use: ThreadUse, cores: float) -> Share:
+    """In how many of all looks at this thread it had the GIL; no looks where they met it too seldom at its work.
+
+    A thread that naps thousands of times a second is met in its naps: we run when it does not.
+    """
+    looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    at_work = sum(look.ran_ns > 0 and look.call is None and not look.waits_for_gil for look in looks)
+    if not process.has_gil or at_work < MET_AT_WORK * cores * len(looks):
+        return NO_LOOKS
+    return Share(sum(look.has_gil for look in looks), len(looks))
 
 
 def _busiest_site(process: ProcessRecording, tid: int, namer: Namer) -> Site | None:

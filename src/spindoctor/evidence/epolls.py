@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spindoctor.evidence.heirs import idle_heirs
 from spindoctor.evidence.loops import loops
 from spindoctor.model.counting import count
 from spindoctor.model.facts import Loop, Loops, SharedEpoll, SharedEpolls
@@ -52,6 +53,7 @@ def _shared(recording: Recording, group: Sequence[Epoll], running: dict[int, Loo
     hot = _hot_entry(recording, [entry for entry in foreign if spinner and entry[0] == spinner.pid])
     owner = hot[2][0] if hot else None
     unserved = _unserved(recording, group) if not users else []
+    heirs = idle_heirs(recording, group, users)
     return SharedEpoll(
         members=tuple((one.pid, one.fd) for one in group),
         users=tuple(one.pid for one in users),
@@ -68,6 +70,8 @@ def _shared(recording: Recording, group: Sequence[Epoll], running: dict[int, Loo
         unbounded_polls=_unbounded(recording, spinner) if spinner else NO_LOOKS,
         unserved=tuple(one.local for one in unserved),
         backlog=sum(one.receive_queue_bytes for one in unserved),
+        idle_heirs=tuple(heirs),
+        inherited=tuple(dict.fromkeys(socket.local for sockets in heirs.values() for socket in sockets)),
     )
 
 

@@ -46,15 +46,16 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
 def _thread(
     process: ProcessRecording, use: ThreadUse, looks: Sequence[ThreadLook], seconds: float, namer: Namer
 ) -> GilThread:
+    cores = use.cpu_s / seconds if seconds else 0.0
     return GilThread(
         pid=process.pid,
         tid=use.tid,
         name=use.name or use.kernel_name,
         waits=Share(sum(1 for look in looks if look.waits_for_gil), len(looks)),
-        cores=use.cpu_s / seconds if seconds else 0.0,
+        cores=cores,
         is_loop=use.loop is not None,
         site=_wants_it_at(process, use.tid, namer) if any(map(_wants_it, looks)) else None,
-        keeps=looks_with_gil(process, use.tid),
+        has_gil=looks_with_gil(process, use, cores),
     )
 
 

@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from spindoctor.model.facts import Site
 from spindoctor.model.share import NO_LOOKS, Share
 
-KEEPS_GIL = 0.5
-"""Who runs Python code has the GIL in all looks but those on the way to it and back; native code that has given it up
-has it on the way alone."""
 
+def cores_without_gil(cores: float, has_gil: Share) -> float:
+    """CPU that a thread can only have used without the GIL: more than the part of the time in which it can have had it.
 
-def share_with_gil(keeps: Share) -> float:
-    """The part of a thread's CPU that it used with the GIL, from its looks on the CPU; 1 unless known to be less."""
-    return 1.0 if keeps.high >= KEEPS_GIL else keeps.ratio
+    Its looks on the CPU are no measure: a thread that queues for a CPU on its way to the GIL looks the same.
+    """
+    return max(0.0, cores - has_gil.high)
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadCpu:
     """One thread's CPU over the look, with the line of user code that it was seen at most while it ran.
 
-    `keeps_gil` are its looks on the CPU in which it had the GIL.
+    `has_gil` are the looks in which it had the GIL (no looks: nothing is known of that).
     """
 
     pid: int
@@ -33,12 +32,12 @@ class ThreadCpu:
     queue_wait_share: float
     is_loop: bool
     site: Site | None = None
-    keeps_gil: Share = NO_LOOKS
+    has_gil: Share = NO_LOOKS
 
     @property
     def native_cores(self) -> float:
-        """CPU that it used in native code that had given up the GIL."""
-        return self.cores * (1 - share_with_gil(self.keeps_gil))
+        """CPU that it used in native code that had given up the GIL, at least."""
+        return cores_without_gil(self.cores, self.has_gil)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class CpuUse:
 class GilThread:
     """One thread's part in the struggle for the GIL, counted in looks. `site` is where it ran most.
 
-    `keeps` are the looks on the CPU in which it had the GIL (no looks: nothing is known of that).
+    `has_gil` are the looks in which it had the GIL (no looks: nothing is known of that).
     """
 
     pid: int
@@ -84,12 +83,12 @@ class GilThread:
     cores: float
     is_loop: bool
     site: Site | None = None
-    keeps: Share = NO_LOOKS
+    has_gil: Share = NO_LOOKS
 
     @property
     def gil_cores(self) -> float:
-        """CPU that it used with the GIL in its hand."""
-        return self.cores * share_with_gil(self.keeps)
+        """CPU that it used with the GIL in its hand, at most."""
+        return self.cores - cores_without_gil(self.cores, self.has_gil)
 
 
 @dataclass(frozen=True, slots=True)

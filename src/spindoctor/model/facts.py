@@ -245,7 +245,8 @@ class SharedEpoll:
     `members` are (pid, descriptor); `users` those whose loop waits in it. `foreign` are entries whose open file a user
     does not have, with the pids that do. `spinner` is the user that is woken without end, `owner` the one with
     the request. `unserved` are addresses listened on that only
-    this epoll has although nobody waits in it; `backlog` connections wait there to be accepted.
+    this epoll has although nobody waits in it; `backlog` connections wait there to be accepted. `idle_heirs` are
+    members whose own loop nothing can wake, although they hold the sockets that listen at `inherited`.
     """
 
     members: tuple[tuple[int, int], ...]
@@ -263,6 +264,8 @@ class SharedEpoll:
     unbounded_polls: Share = NO_LOOKS
     unserved: tuple[str, ...] = ()
     backlog: int = 0
+    idle_heirs: tuple[int, ...] = ()
+    inherited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

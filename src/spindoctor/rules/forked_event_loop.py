@@ -9,7 +9,7 @@ A process that is woken for a connection it does not have can do nothing about i
 the event unread, the sibling is woken again at once and burns a whole core, although it has no request. Events can also
 reach the wrong process and be lost, so that requests hang. Where the interpreter gives a forked child a loop of its own
 (from Python 3.12 on), nobody waits in the old epoll any more: the listening socket is in it, and no connection is ever
-accepted.
+accepted. Where the parent goes on with the old one, it serves alone, and the child does nothing for ever.
 
 ## What to do
 Fork first, make the event loop afterwards. In Tornado: `bind_sockets`, then `fork_processes`, then `add_sockets` in
@@ -18,13 +18,15 @@ handlers: the spin lasts as long as the owner leaves its event unread.
 
 ## False alarms
 Children that inherit an epoll and never use it (a pre-fork worker of a task queue) are not reported: at least two
-processes must run a loop on it.
+processes must run a loop on it, or the child runs a loop without any task, timer, socket or further thread.
 
 ## Missed alarms
 Without permission for kcmp(2) shared epolls cannot be proved.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from spindoctor.model.counting import count
 from spindoctor.model.facts import SharedEpoll, SharedEpolls
@@ -48,6 +50,7 @@ def check(epolls: SharedEpolls) -> Outcome:
     """Found for each epoll instance on which two processes run a loop."""
     used = [_finding(one) for one in epolls.shared if len(one.users) >= MIN_USERS]
     findings = used + [_deaf(one) for one in epolls.shared if one.unserved and not one.users]
+    findings += [_idle(one) for one in epolls.shared if one.idle_heirs and one.users]
     if findings:
         return Found(tuple(findings))
     inherited = f", {len(epolls.shared)} inherited but not used" if epolls.shared else ""
@@ -98,6 +101,32 @@ def _deaf(one: SharedEpoll) -> Finding:
         now=("Restart it with the loop made after the fork; no connection is served until then.",),
         explains="requests that are never answered while every process is idle",
         would_change="a process that waits in this epoll, or another one that has the socket",
+    )
+
+
+def _idle(one: SharedEpoll) -> Finding:
+    """The process that made the loop serves alone; a child was given a loop of its own, with nothing in it."""
+    heirs, users = (" and ".join(map(str, pids)) for pids in (one.idle_heirs, one.users))
+    who = f"processes {heirs}" if len(one.idle_heirs) > 1 else f"process {heirs}"
+    return Finding(
+        claim=f"{who} inherited the epoll instance of process {users} by a fork, with the listening socket "
+        f"{', '.join(one.inherited)} in it, but got a new event loop that nothing can wake: process {users} serves alone",
+        severity="warning",
+        confidence="medium",
+        cost=Cost(),
+        culprit=replace(_culprit(one, spins=False), pid=one.idle_heirs[0]),
+        culprits=tuple(Culprit(pid=pid, note="serves alone") for pid in one.users),
+        evidence=(
+            Figure("shared_epoll", "descriptors that are one and the same epoll", _members(one), "", "kcmp(2)"),
+            Figure("users", "processes that run a loop on it", len(one.users), "processes", "loop objects"),
+            Figure("inherited", "addresses listened on that are in it", ", ".join(one.inherited), "", "/proc/PID/net"),
+            Figure("heirs", "that wait without a task, a timer or a socket", len(one.idle_heirs), "processes", "loops"),
+        ),
+        against=("a signal can wake it: a child that waits for one on purpose looks the same",),
+        fix=FIX[:1],
+        now=("Nothing is lost: the other process serves; restart it with the loop made after the fork.",),
+        explains="why a process of this service has nothing to do while requests wait at another",
+        would_change="a task, a timer or a socket in the loop of the process that does nothing",
     )
 
 

@@ -93,8 +93,8 @@ def _claim(process: ProcessCpu, cpu: CpuUse, queued: float) -> str:
     if python + queued < FULL_CORES:
         return f"{uses}, most in native code without the GIL: all that one thread can use of the cores of this machine"
     return (
-        f"{uses}: {python:.2f} with the GIL in hand, all that the Python code of one process can use, and {native:.2f} "
-        f"in native code that has given it up"
+        f"{uses}: {native:.2f} at least in native code that has given up the GIL, and the rest is all that the Python "
+        "code of one process can use"
     )
 
 
