@@ -110,7 +110,7 @@ def _idle(one: SharedEpoll) -> Finding:
     who = f"processes {heirs}" if len(one.idle_heirs) > 1 else f"process {heirs}"
     return Finding(
         claim=f"{who} inherited the epoll instance of process {users} by a fork, with the listening socket "
-        f"{', '.join(one.inherited)} in it, but got a new event loop that nothing can wake: process {users} serves alone",
+        f"{', '.join(one.inherited)} in it, but runs a new loop that nothing can wake; process {users} serves alone",
         severity="warning",
         confidence="medium",
         cost=Cost(),
