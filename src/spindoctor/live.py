@@ -15,7 +15,7 @@ from spindoctor.model.process import Target
 from spindoctor.model.profile import Profile
 from spindoctor.model.recording import Recording
 from spindoctor.probe.family import find_family
-from spindoctor.recorder import Recorder
+from spindoctor.recorder import Progress, Recorder
 
 FAMILY_S = 5.0
 """How often we ask which processes belong to the service: it takes a fifth of a second."""
@@ -43,8 +43,8 @@ class Live:
         self._seen: deque[tuple[Recording, Profile]] = deque()
         self._clocks = (time.monotonic(), time.process_time())
 
-    def step(self, seconds: float) -> Dashboard:
-        """Look for `seconds`, and tell what was seen lately.
+    def step(self, seconds: float, progress: Progress | None = None) -> Dashboard:
+        """Look for `seconds`, and tell what was seen lately. An interrupt, also one out of `progress`, ends the look early.
 
         Raises:
             DoctorError: as when it was made.
@@ -52,7 +52,7 @@ class Live:
         if time.monotonic() - self._found_s > FAMILY_S:
             self._target = self._find()
         with Recorder(self._target, self.pid, self._rate_hz, GLANCE) as recorder:
-            recorder.run(seconds, _silent)
+            recorder.run(seconds, progress or _silent)
             seen = self._treat(recorder.glance())
         self._seen.append((seen, profile(seen)))
         while sum(one.seconds for one, _ in self._seen) - self._seen[0][0].seconds >= WINDOW_S:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from ended import Ended
-from fake_session import LOOK, RECORDING, FakeSession, a_report
+from fake_session import LOOK, RECORDING, FakeLive, FakeSession, a_report
 
 from spindoctor import __version__, store
 from spindoctor.cli.app import COMMANDS
 from spindoctor.cli.endings import failed
 from spindoctor.errors import DoctorError
 from spindoctor.model import endings
+from spindoctor.model.live import Dashboard
 from spindoctor.model.outcome import Unsure
 from spindoctor.rules import ALL_RULES
 
@@ -251,6 +253,22 @@ def test_top_prints_one_frame_for_a_pipe(spin: Spin, session: FakeSession) -> No
     assert ended.out.startswith("pid 42 (python app.py) Python 3.12.3\nCPU 0.50 of 2 cores")
     assert (ended.code, ended.err) == (0, "")
     assert session.asked == [(42, None, None), (42, 20.0)]
+
+
+def test_an_interrupted_frame_is_printed_and_ends_as_other_commands_do(
+    spin: Spin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = FakeLive.step
+
+    def interrupted(live: FakeLive, seconds: float, progress: Callable[[float, str], None] | None = None) -> Dashboard:
+        os.kill(os.getpid(), signal.SIGINT)
+        return frame(live, seconds)
+
+    monkeypatch.setattr(FakeLive, "step", interrupted)
+    ended = spin("top", "42", "--once")
+
+    assert ended.out.startswith("pid 42 (python app.py)")
+    assert ended.code == 130
 
 
 def test_top_prints_one_moment_as_json(spin: Spin) -> None:

@@ -10,7 +10,7 @@ from example_dashboards import BOARD, GAUGES, LINES, TASKS, THREADS
 
 from spindoctor.model.live import Cell, Column, Row, Sheet, Unit
 from spindoctor.report import live_json
-from spindoctor.report.live import View, cell, header, headings, printed, render_once, stack_lines, visible
+from spindoctor.report.live import View, cell, header, headings, laid_out, printed, render_once, stack_lines, visible
 
 
 def keys(view: View) -> list[str]:
@@ -130,6 +130,37 @@ def test_json_has_every_table_with_its_columns_as_keys() -> None:
         assert len(printed[sheet.name]) == len(sheet.rows)
         for row in printed[sheet.name]:
             assert set(row) == {"pid", "stacks", *map(live_json.key, sheet.columns)}
+
+
+FUNCTIONS = Sheet(
+    "functions",
+    (
+        Column("own CPU", "cores"), Column("total CPU", "cores"), Column("own wait", "cores"),
+        Column("total wait", "cores"), Column("function"), Column("place", "place"),
+    ),
+    (Row("a", (0.9, 1.0, 0.0, 0.0, "Application._handle_request", "/srv/shop/" + "deep/" * 5 + "web_protocol.py:512"), 1),),
+    0,
+    "",
+)  # fmt: skip
+
+
+def test_on_a_narrow_screen_a_name_stays_whole_and_of_its_file_what_finds_it() -> None:
+    titles, line = laid_out(headings(FUNCTIONS, View()), FUNCTIONS, FUNCTIONS.rows, 0, 76)
+
+    assert [title.split("\n") for title in titles[:2]] == [["  own", "CPU v"], ["total", "  CPU"]]
+    assert len("  ".join(line)) <= 76
+    assert line[-2].rstrip() == "Application._handle_request"
+    assert line[-1].rstrip().endswith("/web_protocol.py:512")
+    assert line[-1].startswith("...")
+
+
+def test_what_stands_to_the_left_has_room_before_what_stands_to_the_right() -> None:
+    columns = (Column("coroutine"), Column("at", "place"), Column("waits on"))
+    row = Row("a", ("serve_everybody", "/srv/a/app.py:41", "the lock that another task has"), 1)
+
+    _, line = laid_out(["coroutine", "at", "waits on"], Sheet("t", columns, (row,), 0, ""), [row], 0, 44)
+
+    assert [words.rstrip() for words in line] == ["serve_everybody", "...app.py:41", "the lock t..."]
 
 
 def test_a_printed_table_cuts_no_name() -> None:

@@ -135,6 +135,18 @@ def test_a_filter_is_typed_kept_and_dropped() -> None:
     play(scene)
 
 
+def test_rows_are_filtered_while_the_filter_is_typed() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"anoth")
+        assert rows(app) == ["another"]
+        await pilot.press(*["backspace"] * len("anoth"))
+        assert len(rows(app)) == 3
+        await pilot.press("escape")
+        assert app.view.filter == ""
+
+    play(scene)
+
+
 def test_letters_typed_into_the_filter_are_no_commands() -> None:
     async def scene(app: TopApp, pilot: Pilot[None]) -> None:
         await pilot.press("slash", *"swdq2?")

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from spindoctor import session, store
+from spindoctor.cli.interrupts import Progress, deferred
 from spindoctor.cli.options import Colored, Named, Pid, Port, Rate, Redacted, number_between, one_target
 from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import DoctorError, ExitCode
@@ -54,8 +55,7 @@ def top(
     treat = _treatment(is_redacted=redact)
     engine = LiveEngine(session.live(session.find(pid, port, name), rate, treat), every, treat)
     if once:
-        board = engine.step()
-        put(live_json.render(board) if as_json else render_once(board, width=width(), color=is_styled(color)))
+        _show_once(engine, color, as_json=as_json)
         return
     from spindoctor.tui.app import TopApp  # noqa: PLC0415 - Textual takes longer to import than all of ours
 
@@ -63,6 +63,16 @@ def top(
     app.run()
     if app.fault:
         raise app.fault
+
+
+def _show_once(engine: LiveEngine, color: Color, *, as_json: bool) -> None:
+    """One frame; of a look that was interrupted what was seen by then."""
+    with deferred() as interrupts:
+        board = engine.step(interrupts.watched(None))
+        if board.gauges.looks or not interrupts.times:
+            put(live_json.render(board) if as_json else render_once(board, width=width(), color=is_styled(color)))
+    if interrupts.times:
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _treatment(*, is_redacted: bool) -> Callable[[Recording], Recording]:
@@ -86,9 +96,9 @@ class LiveEngine:
     every_s: float
     treat: Callable[[Recording], Recording]
 
-    def step(self) -> Dashboard:
-        """Look for the time of one frame."""
-        return self.live.step(self.every_s)
+    def step(self, progress: Progress | None = None) -> Dashboard:
+        """Look for the time of one frame, or until `progress` raises `KeyboardInterrupt`."""
+        return self.live.step(self.every_s, progress)
 
     def diagnose(self, pid: int) -> str:
         """Look for three seconds and judge."""

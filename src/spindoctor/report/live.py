@@ -30,6 +30,7 @@ BREAKS = (" /", "_-", ".")
 MOST_LINES = 3
 """Lines that one cell may take where nothing is to be cut."""
 
+CUT = "..."
 NARROWEST_TEXT = 10
 """A name that is cut further tells nothing."""
 
@@ -82,10 +83,20 @@ def headings(sheet: Sheet, view: View) -> list[str]:
 def laid_out(titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int, room: int) -> list[list[str]]:
     """The titles and the rows' cells as lines of padded words that fit the room, with blanks of `GAP` between them.
 
-    Columns that there is no room for are left out, the one at place `sort` never is.
+    Columns that there is no room for are left out, the one at place `sort` never is. Texts to the left have room before
+    those to the right; the titles of numbers may take two lines.
     """
-    table, columns, widths = _planned(titles, sheet, rows, sort, room)
-    return [[_fitted(*one) for one in zip(line, columns, widths, strict=True)] for line in table]
+    pairs = zip(titles, sheet.columns, strict=True)
+    stacked = [title.replace(" ", "\n", 1) if column.is_number else title for title, column in pairs]
+    narrow = [max(title.split("\n"), key=len) for title in stacked]
+    (_, *table), columns, kept = _planned(narrow, sheet, rows, sort, room)
+    widths = _dealt([[narrow[place] for place in kept], *table], columns, room)
+    shown = [_titled(stacked[place], column, width) for place, column, width in zip(kept, columns, widths, strict=True)]
+    return [shown, *([_fitted(*one) for one in zip(line, columns, widths, strict=True)] for line in table)]
+
+
+def _titled(title: str, column: Column, width: int) -> str:
+    return "\n".join(_fitted(line, column, width) for line in title.split("\n"))
 
 
 def printed(titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int, room: int) -> list[list[list[str]]]:
@@ -95,8 +106,10 @@ def printed(titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int,
     """
     pairs = list(zip(titles, sheet.columns, strict=True))
     narrow = [max(title.split(), key=len) if column.is_number else title for title, column in pairs]
-    (_, *table), columns, widths = _planned(narrow, sheet, rows, sort, room)
-    shown = [title for title, column in pairs if column in columns]
+    planned, columns, kept = _planned(narrow, sheet, rows, sort, room)
+    widths = _widths(planned, columns, room)
+    table = planned[1:]
+    shown = [titles[place] for place in kept]
     return [_lines(line, columns, widths) for line in (shown, *table)]
 
 
@@ -129,12 +142,12 @@ def _pieces(words: str, room: int) -> list[str]:
 def _planned(
     titles: Sequence[str], sheet: Sheet, rows: Sequence[Row], sort: int, room: int
 ) -> tuple[list[list[str]], list[Column], list[int]]:
-    """The words of titles and rows in the columns that are shown, these columns, and their widths."""
+    """The words of titles and rows in the columns that are shown, these columns, and their places in the table."""
     table = [list(titles), *(cells(row, sheet.columns) for row in rows)]
     kept = _kept(table, sheet, rows, sort, room)
     columns = [sheet.columns[place] for place in kept]
     table = [[line[place] for place in kept] for line in table]
-    return table, columns, _widths(table, columns, room)
+    return table, columns, kept
 
 
 def cells(row: Row, columns: Sequence[Column]) -> list[str]:
@@ -159,7 +172,7 @@ def cut(words: str, unit: Unit, room: int) -> str:
     """A cell's words cut to the room; of a place the end stays, where file and line stand."""
     if len(words) <= room:
         return words
-    return f"...{words[3 - room :]}" if unit == "place" else shortened(words, room)
+    return f"{CUT}{words[len(CUT) - room :]}" if unit == "place" else shortened(words, room)
 
 
 def _bytes(value: float) -> str:
@@ -274,6 +287,26 @@ def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int
             break
         widths[widest] -= 1
     return widths
+
+
+def _dealt(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:
+    """Widths where nothing goes on in a next line: from the left each text first gets what tells one row from another."""
+    texts = [place for place, column in enumerate(columns) if not column.is_number]
+    whole = [max(len(line[place]) for line in table) for place in range(len(columns))]
+    widths = [min(width, NARROWEST_TEXT) if place in texts else width for place, width in enumerate(whole)]
+    left = room - sum(widths) - GAP * (len(widths) - 1)
+    needed = [(place, max(_telling(line[place], columns[place]) for line in table)) for place in texts]
+    for place, wanted in (*needed, *((place, whole[place]) for place in texts)):
+        more = max(0, min(wanted - widths[place], left))
+        widths[place] += more
+        left -= more
+    return widths
+
+
+def _telling(words: str, column: Column) -> int:
+    """Characters of a cell that tell it from others: of a place file and line, with what marks the cut before them."""
+    name = words.rpartition("/")[2]
+    return len(name) + len(CUT) if column.unit == "place" and name != words else len(words)
 
 
 def _fitted(words: str, column: Column, width: int) -> str:

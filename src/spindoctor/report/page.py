@@ -15,8 +15,17 @@ from rich.text import Text
 
 from spindoctor.report.words import safe
 
-NARROWEST = 40
+NARROWEST = 20
 """Columns below which wrapping makes a page harder to read than a line that runs over."""
+
+NARROW = 40
+"""Columns below which a column of labels leaves too little beside it."""
+
+LONGEST_NAME = 80
+"""Letters of one word that is no path: a name that is longer fills the page and is read by nobody; JSON has it whole."""
+
+KEPT_START, KEPT_END = 57, 20
+"""Letters of such a name that are shown: a number that tells it from others mostly stands at its end."""
 
 MARGIN = 3
 """Blanks in front of what belongs to a numbered finding: the width of `1. `."""
@@ -25,6 +34,7 @@ LABEL_WIDTH = 12
 """Room for the longest label, `candidates:`, and a blank."""
 
 _WORD = re.compile(r"\S+\s*")
+_NAME = re.compile(rf"(?<!\S)[^\s/]{{{LONGEST_NAME + 1},}}(?!\S)")
 
 
 class Page:
@@ -72,13 +82,13 @@ class Page:
     def field(self, label: str, words: str | Text, *, style: str = "") -> None:
         """A labelled paragraph of a finding."""
         body = _styled(words, style)
-        self._write(body, self._label(label), " " * (MARGIN + LABEL_WIDTH))
+        self._write(body, self._label(label), self._beside_label)
 
     def bullets(self, label: str, items: Iterable[str]) -> None:
         """A labelled list of a finding: one paragraph for each item."""
         for position, item in enumerate(items):
             first = self._label("" if position else label)
-            self._write(Text(item), Text.assemble(first, "- "), " " * (MARGIN + LABEL_WIDTH + 2))
+            self._write(_styled(item, ""), Text.assemble(first, "- "), f"{self._beside_label}  ")
 
     def code(self, lines: Sequence[tuple[str, bool]]) -> None:
         """Lines of source, cut at the page's edge; (text, whether it is the one meant)."""
@@ -97,8 +107,13 @@ class Page:
             hang = sum(widths) + 2 * len(widths)
             self.say("  ".join([*padded, row[-1]]), indent=indent, hang=hang if hang <= self.width / 2 else 2)
 
+    @property
+    def _beside_label(self) -> str:
+        return " " * (MARGIN + (LABEL_WIDTH if self.width >= NARROW else 0))
+
     def _label(self, label: str) -> Text:
-        return Text(" " * MARGIN) + Text(f"{label + ':' if label else '':<{LABEL_WIDTH}}", style="dim")
+        width = LABEL_WIDTH if self.width >= NARROW else len(label) + len(": ") if label else 0
+        return Text(" " * MARGIN) + Text(f"{label + ':' if label else '':<{width}}", style="dim")
 
     def _cut(self, words: str, room: int) -> str:
         return words if cell_len(words) <= room else set_cell_size(words, room - 3) + "..."
@@ -116,7 +131,11 @@ class Page:
 
 
 def _styled(words: str | Text, style: str) -> Text:
-    return words if isinstance(words, Text) else Text(words, style=style)
+    return words if isinstance(words, Text) else Text(_NAME.sub(_shortened, words), style=style)
+
+
+def _shortened(name: re.Match[str]) -> str:
+    return f"{name.group()[:KEPT_START]}...{name.group()[-KEPT_END:]}"
 
 
 def _breaks(words: str, first_room: int, other_room: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from rich.text import Text
@@ -171,7 +172,8 @@ class TopApp(App[None]):
         wanted, *lines = laid_out(titles, sheet, self._shown, sort, self.size.width - SCROLLBAR)
         if wanted != self._columns:
             table.clear(columns=True)
-            table.add_columns(*wanted)
+            table.header_height = 1 + max(title.count("\n") for title in wanted)
+            table.add_columns(*map(Text, wanted))
             self._columns = wanted
         else:
             table.clear()
@@ -193,7 +195,7 @@ class TopApp(App[None]):
     def action_show(self, number: int) -> None:
         """Switch to the table of this number."""
         if self.board:
-            self._wish(View(self.board.sheets[number - 1].name, "", self.view.is_frozen, self.view.orders))
+            self._wish(replace(self.view, name=self.board.sheets[number - 1].name, filter=""))
 
     def action_next(self) -> None:
         """Switch to the next table."""
@@ -213,7 +215,7 @@ class TopApp(App[None]):
 
     def action_freeze(self) -> None:
         """Stop and go on."""
-        self._wish(View(self.view.name, self.view.filter, not self.view.is_frozen, self.view.orders))
+        self._wish(replace(self.view, is_frozen=not self.view.is_frozen))
 
     def action_filter(self) -> None:
         """Ask for a text."""
@@ -226,6 +228,11 @@ class TopApp(App[None]):
         """Drop the filter."""
         self._close_filter("")
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show at once what is left of the rows."""
+        if self.query_one("#filter", Input).has_class("asked"):
+            self._wish(replace(self.view, filter=event.value))
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter."""
         self._close_filter(event.value)
@@ -233,7 +240,7 @@ class TopApp(App[None]):
     def _close_filter(self, text: str) -> None:
         self.query_one("#filter", Input).remove_class("asked")
         self.query_one(DataTable).focus()
-        self._wish(View(self.view.name, text, self.view.is_frozen, self.view.orders))
+        self._wish(replace(self.view, filter=text))
 
     def _wish(self, view: View) -> None:
         self.view = view

@@ -60,7 +60,8 @@ def figure(
 def page(after: Profile, before: Profile | None = None) -> bytes:
     """A whole page with one graph."""
     title = html.escape(sentence(after.title))
-    title = f"{html.escape(sentence(before.title))} &rarr; {title}" if before else title
+    if before and before.title != after.title:
+        title = f"{html.escape(sentence(before.title))} &rarr; {title}"
     notes = [_words(before), _words(after)] if before else [_words(after)]
     lines = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     empty = "" if after.looks or (before and before.looks) else f"<p>{html.escape(NO_LOOKS)}</p>"
