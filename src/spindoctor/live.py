@@ -44,7 +44,7 @@ class Live:
         self._clocks = (time.monotonic(), time.process_time())
 
     def step(self, seconds: float, progress: Progress | None = None) -> Dashboard:
-        """Look for `seconds`, and tell what was seen lately. An interrupt, also one out of `progress`, ends the look early.
+        """Look for `seconds`, and tell what was seen lately. An interrupt, also out of `progress`, ends it early.
 
         Raises:
             DoctorError: as when it was made.

@@ -262,7 +262,7 @@ def test_an_interrupted_frame_is_printed_and_ends_as_other_commands_do(
 
     def interrupted(live: FakeLive, seconds: float, progress: Callable[[float, str], None] | None = None) -> Dashboard:
         os.kill(os.getpid(), signal.SIGINT)
-        return frame(live, seconds)
+        return frame(live, 0.0 if progress else seconds)
 
     monkeypatch.setattr(FakeLive, "step", interrupted)
     ended = spin("top", "42", "--once")
@@ -464,3 +464,12 @@ def test_a_failure_under_redact_names_no_command_of_another_process(capfd: pytes
     assert "7  /***/python app.py --password=***\n" in safe
     assert "hunt" not in safe
     assert shown in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "asks"), [("--save", True), ("--html", True), ("--output", False)])
+def test_requests_are_asked_for_in_every_look_where_what_was_seen_is_kept(
+    spin: Spin, session: FakeSession, tmp_path: Path, option: str, *, asks: bool
+) -> None:
+    spin("diagnose", "42", option, str(tmp_path / "a.out"))
+
+    assert session.asked_extras.asks_routes is asks

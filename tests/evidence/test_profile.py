@@ -94,6 +94,51 @@ def test_a_task_at_a_reused_address_is_not_taken_for_the_one_that_runs() -> None
     assert spot.route is None
 
 
+def stand_alike(*looks: tuple[ThreadLook, LoopLook], tasks: tuple[Task, ...] = ()) -> list[list[str]]:
+    """The stacks of looks at a loop, with these tasks met by a slow look."""
+    seen = with_tasks(at_loop(*looks, user_s=1.0), *tasks)
+    return [names(spot) for spot in profile(seen).lanes[0].spots]
+
+
+def test_looks_at_one_kind_of_callback_stand_in_one_shape() -> None:
+    """Which task runs is read a moment before or after the stack: most looks say what it is."""
+    ran, torn = inside(user("serve"), task=7), inside(user("serve"))
+    plain, other = inside(user("read_ready")), inside(user("read_ready"), task=7)
+
+    assert stand_alike(ran, torn, ran) == [["[task serve]", "serve"]] * 3
+    assert stand_alike(plain, other, plain) == [["read_ready"]] * 3
+
+
+def test_a_task_that_no_slow_look_met_stands_where_others_of_its_kind_and_request_do() -> None:
+    route = Route("GET", "/orders")
+    met = (task(7, user("wait"), user("part"), awaited_by=(8,)), task(8, user("gather"), user("orders"), route=route))
+    thread, loop = inside(user("burn"), user("part"), task=9)
+    unmet = replace(thread, route=route), loop
+
+    assert stand_alike(unmet, tasks=met) == [["[task work]", "orders", "gather", "[task work]", "part", "burn"]]
+    assert stand_alike((thread, loop), tasks=met) == [["[task work]", "part", "burn"]]
+
+
+def test_where_others_of_a_kind_stand_below_different_calls_none_is_guessed() -> None:
+    route = Route("GET", "/orders")
+    met = (
+        task(7, user("wait"), user("part"), awaited_by=(8,)), task(8, user("gather"), user("orders"), route=route),
+        task(10, user("wait"), user("part"), awaited_by=(11,)), task(11, user("group"), user("orders"), route=route),
+    )  # fmt: skip
+    thread, loop = inside(user("burn"), user("part"), task=9)
+
+    assert stand_alike((replace(thread, route=route), loop), tasks=met) == [["[task work]", "part", "burn"]]
+
+
+def test_a_task_works_for_the_request_of_the_nearest_that_awaits_it() -> None:
+    route = Route("GET", "/orders", "/{what}")
+    met = (task(7, user("part"), awaited_by=(8,)), task(8, user("orders"), route=route))
+
+    waiting = profile(recording(one_process(task_looks=task_looks({"tasks": met}, {"tasks": met})))).lanes[0]
+
+    assert {spot.route for spot in waiting.spots} == {"GET /{what}"}
+
+
 def test_the_route_that_was_read_with_the_stack_comes_first() -> None:
     thread, loop = inside(user("top"), task=7)
     seen = at_loop((replace(thread, route=Route("GET", "/orders")), loop), user_s=1.0)

@@ -138,7 +138,7 @@ FUNCTIONS = Sheet(
         Column("own CPU", "cores"), Column("total CPU", "cores"), Column("own wait", "cores"),
         Column("total wait", "cores"), Column("function"), Column("place", "place"),
     ),
-    (Row("a", (0.9, 1.0, 0.0, 0.0, "Application._handle_request", "/srv/shop/" + "deep/" * 5 + "web_protocol.py:512"), 1),),
+    (Row("a", (0.9, 1.0, 0.0, 0.0, "Application._handle_request", f"/srv/{'deep/' * 5}web_protocol.py:512"), 1),),
     0,
     "",
 )  # fmt: skip

@@ -72,7 +72,9 @@ def diagnose(
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)
     for path in filter(None, (save, output, html)):
         store.check(path)
-    found, looker = session.find(pid, port, name), Looker(seconds, rate, quiet, Extras(counts_calls=trace))
+    is_kept = bool(save or html)  # it may become a flame graph by route
+    extras = Extras(asks_routes=is_kept, counts_calls=trace)
+    found, looker = session.find(pid, port, name), Looker(seconds, rate, quiet, extras)
     with deferred() as interrupts:
         recording = seen(looker.look(found, interrupts), is_redacted=redact)
         if save:

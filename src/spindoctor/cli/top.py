@@ -17,6 +17,7 @@ from spindoctor.cli.options import Colored, Named, Pid, Port, Rate, Redacted, nu
 from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.live import Live
+from spindoctor.model.closeup import Extras
 from spindoctor.model.live import Dashboard
 from spindoctor.model.recording import Recording
 from spindoctor.report import live_json, terminal
@@ -109,5 +110,5 @@ class LiveEngine:
         """Look for three seconds and keep it in this folder."""
         path = Path(f"spindoctor-{pid}-{time.strftime('%Y%m%d-%H%M%S')}.spinrec")
         store.check(path)
-        store.save(self.treat(session.look(pid)), path)
+        store.save(self.treat(session.look(pid, extras=Extras(asks_routes=True))), path)
         return f"saved {path.resolve()}: spindoctor replay {path}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.frames import Stack
 from spindoctor.model.origin import SHIM, is_user
 from spindoctor.model.profile import NS, ON_CPU, Lane, Profile, Spot, State, marker
 from spindoctor.model.recording import ProcessRecording, Recording
@@ -28,6 +29,9 @@ MOST_AWAITERS = 32
 ENDED, MANY_ENDED = "thread that ended", "threads that ended"
 ROUNDED_S = 0.04
 """A process's CPU is counted in ticks of 10 ms, user and system apart, at both ends of the look."""
+
+Root = tuple[str, str]
+"""File and function."""
 
 TASKS = "tasks"
 """The name of the lane of suspended tasks."""
@@ -93,33 +97,17 @@ class _Scene:
         """The looks at each thread, by kernel id."""
         found: dict[int, list[Spot]] = {}
         families = _Families(self.process.task_looks)
+        kinds = _Kinds(self.process)
         before_s = None
         for sample in self.process.samples:
             seconds = sample.at_s - before_s if before_s is not None else 1 / self.rate_hz
             before_s = sample.at_s
             loops = {loop.tid: loop for loop in sample.loops}
-            tasks = families.at(sample.at_s)
+            moment = _Moment(sample, seconds, families.at(sample.at_s), kinds)
             for look in sample.threads:
-                spot = self._spot(sample, look, loops.get(look.tid), seconds, tasks)
+                spot = moment.spot(look, loops.get(look.tid))
                 found.setdefault(look.tid, []).append(spot)
         return found
-
-    def _spot(
-        self, sample: Sample, look: ThreadLook, loop: LoopLook | None, seconds: float, tasks: Mapping[int, Task]
-    ) -> Spot:
-        state = state_of(look, loop, seconds)
-        task = _same(tasks.get(loop.task), look.stack[: loop.depth]) if loop and loop.task and loop.depth else None
-        stack = _cut(look.stack, loop)
-        return Spot(
-            at_s=sample.at_s,
-            seconds=seconds,
-            state=state,
-            stack=_below(task, stack, tasks) if task else _named(look, stack, loop),
-            route=_route(look, task),
-            coroutine=task.coroutine if task else _running_coroutine(look, loop),
-            task=loop.task if loop else None,
-            detail=detail_of(look, state, is_collecting=sample.is_collecting),
-        )
 
     def ran_s(self, tid: int) -> float:
         """CPU that the looks saw a thread use: all that is known of one that has ended."""
@@ -140,12 +128,46 @@ class _Scene:
             at_s=at_s,
             seconds=seconds,
             state="await",
-            stack=_below(task, tuple(reversed(task.chain)), tasks),
-            route=str(task.route) if task.route else None,
+            stack=(*_above(task, tasks), marker(f"task {task.coroutine}"), *reversed(task.chain)),
+            route=_route_of(task, tasks),
             coroutine=task.coroutine,
             task=task.address,
             detail=f"awaits {task.waits_on}" if task.waits_on else "",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """One look at all threads, and what is known of the tasks around it."""
+
+    sample: Sample
+    seconds: float
+    tasks: Mapping[int, Task]
+    kinds: _Kinds
+
+    def spot(self, look: ThreadLook, loop: LoopLook | None) -> Spot:
+        """The look at one of the threads."""
+        state = state_of(look, loop, self.seconds)
+        task = self._task(look, loop)
+        route = str(look.route) if look.route else _route_of(task, self.tasks)
+        root = _root(look, loop)
+        coroutine = task.coroutine if task else self.kinds.coroutine(root)
+        above = _above(task, self.tasks) if task else self.kinds.above(root, route)
+        return Spot(
+            at_s=self.sample.at_s,
+            seconds=self.seconds,
+            state=state,
+            stack=(*above, *_named(look, _cut(look.stack, loop), loop, coroutine)),
+            route=route,
+            coroutine=coroutine,
+            task=loop.task if loop else None,
+            detail=detail_of(look, state, is_collecting=self.sample.is_collecting),
+        )
+
+    def _task(self, look: ThreadLook, loop: LoopLook | None) -> Task | None:
+        """The task that runs, where a slow look near by has met it."""
+        known = self.tasks.get(loop.task) if loop and loop.task and loop.depth else None
+        return _same(known, look.stack[: loop.depth]) if loop else None
 
 
 def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.0) -> State:
@@ -205,8 +227,8 @@ def _cut(stack: Stack, loop: LoopLook | None) -> Stack:
     return tuple(frame for frame in reversed(stack[:end]) if frame.file != SHIM)
 
 
-def _named(look: ThreadLook, stack: Stack, loop: LoopLook | None) -> Stack:
-    """A stack under what called it: the loop itself, or a task that no slow look has met; or why there is none."""
+def _named(look: ThreadLook, stack: Stack, loop: LoopLook | None, coroutine: str | None) -> Stack:
+    """A stack under what called it: the loop itself, or a task of this kind; or why there is none."""
     if not look.stack:
         return (marker("no Python code" if look.is_complete else "its stack changed while it was read"),)
     if not look.is_complete:
@@ -215,18 +237,15 @@ def _named(look: ThreadLook, stack: Stack, loop: LoopLook | None) -> Stack:
         return stack
     if not loop.depth:
         return (marker("event loop"), *stack)
-    return (marker(f"task {stack[0].function}"), *stack) if loop.task and stack else stack
+    return (marker(f"task {coroutine}"), *stack) if coroutine else stack
 
 
-def _running_coroutine(look: ThreadLook, loop: LoopLook | None) -> str | None:
-    """The function of the task that runs, where the loop says that one does."""
-    return look.stack[loop.depth - 1].function if loop and loop.task and 0 < loop.depth <= len(look.stack) else None
-
-
-def _route(look: ThreadLook, task: Task | None) -> str | None:
-    """The request that was read together with the stack, else that of its task."""
-    route = look.route or (task.route if task else None)
-    return str(route) if route else None
+def _root(look: ThreadLook, loop: LoopLook | None) -> Root | None:
+    """The function that the loop called."""
+    if loop is None or not 0 < loop.depth <= len(look.stack):
+        return None
+    outermost = look.stack[loop.depth - 1]
+    return outermost.file, outermost.function
 
 
 def _same(task: Task | None, running: Stack) -> Task | None:
@@ -239,22 +258,68 @@ def _same(task: Task | None, running: Stack) -> Task | None:
     return task if (first.file, first.function) == (outer.file, outer.function) else None
 
 
-def _below(task: Task, own: Stack, tasks: Mapping[int, Task]) -> Stack:
-    """A task's own frames under those of the tasks that await it, each row of frames under its task's name."""
-    parts: list[Frame] = [marker(f"task {task.coroutine}"), *own]
-    seen = {task.address}
-    above = _awaiter(task, tasks, seen)
+def _above(task: Task | None, tasks: Mapping[int, Task]) -> Stack:
+    """The frames of the tasks that await a task, the outermost first, each row of frames under its task's name."""
+    rows = [(marker(f"task {one.coroutine}"), *reversed(one.chain)) for one in _awaiters(task, tasks)]
+    return tuple(frame for row in reversed(rows) for frame in row)
+
+
+def _route_of(task: Task | None, tasks: Mapping[int, Task]) -> str | None:
+    """The request of a task, else of the nearest that awaits it."""
+    line = (one.route for one in (*filter(None, [task]), *_awaiters(task, tasks)) if one.route)
+    return str(route) if (route := next(line, None)) else None
+
+
+def _awaiters(task: Task | None, tasks: Mapping[int, Task]) -> Iterator[Task]:
+    """Who awaits a task, who awaits that one, and so on."""
+    seen = {task.address} if task else set[int]()
+    above = _awaiter(task, tasks, seen) if task else None
     while above is not None and len(seen) < MOST_AWAITERS:
-        parts = [marker(f"task {above.coroutine}"), *reversed(above.chain), *parts]
+        yield above
         seen.add(above.address)
         above = _awaiter(above, tasks, seen)
-    return tuple(parts)
 
 
 def _awaiter(task: Task, tasks: Mapping[int, Task], seen: set[int]) -> Task | None:
     """The first of the tasks that await this one; there is seldom another."""
     known = (tasks.get(address) for address in task.awaited_by if address not in seen)
     return next((one for one in known if one and not one.is_done), None)
+
+
+class _Kinds:
+    """Callbacks of a loop by the function that it calls: most are too short for a slow look to meet each of them.
+
+    A kind is a task's where a slow look met one of it, or where most looks saw a task run; so that all looks at a kind
+    stand in one shape. Who awaits one is taken from others of its kind that worked for such a request, where all of
+    them stood below the same calls.
+    """
+
+    def __init__(self, process: ProcessRecording) -> None:
+        met = Counter[tuple[Root, bool]]()
+        for sample in process.samples:
+            loops = {loop.tid: loop for loop in sample.loops if loop.depth}
+            for look in sample.threads:
+                if root := _root(look, loops.get(look.tid)):
+                    met[root, loops[look.tid].task is not None] += 1
+        roots = {root for root, _ in met}
+        self._coroutines = {root: root[1] for root in roots if met[root, True] > met[root, False]}
+        self._above: dict[tuple[Root, str | None], set[Stack]] = {}
+        for slow in process.task_looks:
+            tasks = {task.address: task for task in slow.tasks}
+            for task in slow.tasks:
+                root = (task.chain[-1].file, task.chain[-1].function) if task.chain else None
+                if root and root in roots:
+                    self._coroutines[root] = task.coroutine
+                    self._above.setdefault((root, _route_of(task, tasks)), set()).add(_above(task, tasks))
+
+    def coroutine(self, root: Root | None) -> str | None:
+        """The name of such tasks; None for what is no task."""
+        return self._coroutines.get(root) if root else None
+
+    def above(self, root: Root | None, route: str | None) -> Stack:
+        """The calls that a task of this kind stands below; empty where that differs or is not known."""
+        known = self._above.get((root, route), set[Stack]()) if root else set[Stack]()
+        return next(iter(known)) if len(known) == 1 else ()
 
 
 class _Families:

@@ -25,6 +25,9 @@ NUMBERED = "Task-"
 """How the names begin that asyncio itself gives, no two of them the same (Lib/asyncio/tasks.py)."""
 
 MOST_KNOWN = 256
+MOST_LEVELS = 4
+MOST_ABREAST = 8
+"""Tasks above a task, and beside each other, that are asked: a look shall not take long, whoever awaits it."""
 
 
 class Errands:
@@ -49,6 +52,22 @@ class Errands:
         except Misread:
             return None
         return found.pop() if len(found) == 1 else None
+
+    def route_above(self, task: int) -> Route | None:
+        """The request of the nearest tasks that await this one; None where there is none, or more than one."""
+        try:
+            return self._climb(task)
+        except Misread:
+            return None
+
+    def _climb(self, task: int) -> Route | None:
+        level = {task}
+        for _ in range(MOST_LEVELS):
+            level = {above for one in level for above in self._interpreter.awaited_by(one)[:MOST_ABREAST]}
+            found = {route for above in level if (route := self._request_of(above))}
+            if found or not level:
+                return found.pop() if len(found) == 1 else None
+        return None
 
     def _awaiting(self, raw: RawFrame) -> tuple[int, ...]:
         """The tasks that await a future which this frame has at hand."""

@@ -149,6 +149,10 @@ class TaskReader:
         """The request that a stack works for, its own or that of the task it runs an errand for: about 0.1 ms."""
         return self._routes.find(stack.frames) or self._errands.route(stack.frames)
 
+    def route_above(self, task: int) -> Route | None:
+        """The request of those that await a task: about 0.1 ms."""
+        return self._errands.route_above(task)
+
     def requests(self, stacks: Iterable[RawStack]) -> int:
         """How many of these stacks, of which `routes` has been asked, work for a request."""
         return sum(1 for stack in stacks if self._asked.get(id(stack), (stack, None))[1])

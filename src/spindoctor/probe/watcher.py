@@ -217,9 +217,16 @@ class ProcessWatch:
                 self.missed["a stack changed while it was read"] += 1
                 return None
             self._last.loop_looks[tid] = found
+            self._ask_awaiter(tid, found)
             if found.holder and found.task is None:
                 self._last.holders[found.holder] = stack.frames[found.depth - 1].frame.function
         return self._last.loop_looks[tid]
+
+    def _ask_awaiter(self, tid: int, loop: LoopLook) -> None:
+        """A task that knows no request of its own may be awaited by one that does."""
+        look = self._last.looks[tid]
+        if self._extras.asks_routes and loop.task and loop.depth and look.route is None:
+            self._last.looks[tid] = replace(look, route=self._tasks.route_above(loop.task))
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""

@@ -290,7 +290,7 @@ def _widths(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int
 
 
 def _dealt(table: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:
-    """Widths where nothing goes on in a next line: from the left each text first gets what tells one row from another."""
+    """Widths where nothing goes on in a next line; from the left each text first gets what tells rows apart."""
     texts = [place for place, column in enumerate(columns) if not column.is_number]
     whole = [max(len(line[place]) for line in table) for place in range(len(columns))]
     widths = [min(width, NARROWEST_TEXT) if place in texts else width for place, width in enumerate(whole)]

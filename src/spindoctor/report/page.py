@@ -22,7 +22,7 @@ NARROW = 40
 """Columns below which a column of labels leaves too little beside it."""
 
 LONGEST_NAME = 80
-"""Letters of one word that is no path: a name that is longer fills the page and is read by nobody; JSON has it whole."""
+"""Letters of one word that is no path: a longer name fills the page and is read by nobody; JSON has it whole."""
 
 KEPT_START, KEPT_END = 57, 20
 """Letters of such a name that are shown: a number that tells it from others mostly stands at its end."""
