@@ -183,6 +183,41 @@ def test_locks_made_anew_for_each_round_at_one_place_count_as_one_and_those_of_t
     assert [one.queued for one in uses(recording(at_once))] == [Share(2, 2), Share(2, 2)]
 
 
+def awaiting(*pairs: tuple[int, int], through: str = "need") -> tuple[Task, ...]:
+    """Tasks, each of which waits for the end of the next one named beside it."""
+    names = sorted({one for pair in pairs for one in pair})
+    awaited_by = {name: tuple(one for one, other in pairs if other == name) for name in names}
+    return tuple(task(name, user(through, name), awaited_by=awaited_by[name]) for name in names)
+
+
+def test_tasks_that_wait_for_each_others_end_are_a_circle() -> None:
+    """Who waits for one of them from outside is not of it, nor what they wait for beside."""
+    told = found(of(tasks=awaiting((7, 8), (8, 9), (9, 7), (6, 7), (8, 5))))
+
+    assert [(one.kind, one.seen, one.lasted_s) for one in told] == [("cycle", Share(5, 5), 1.0)]
+    assert {(one.name, one.waits_for) for one in told[0].members} == {
+        ("task Task-7", "the end of task Task-8"),
+        ("task Task-8", "the end of task Task-9"),
+        ("task Task-9", "the end of task Task-7"),
+    }
+
+
+def test_tasks_that_await_in_a_row_or_with_a_limit_are_none() -> None:
+    assert found(of(tasks=awaiting((7, 8), (8, 9)))) == []
+    assert found(of(tasks=awaiting((7, 8), (8, 7), through="wait_for"))) == []
+
+
+def test_a_task_that_has_what_the_task_waits_for_that_it_awaits_is_in_a_circle() -> None:
+    """It has the lock, and waits for the end of a task that wants it."""
+    wants = lock(Party(task=8), Party(task=7), kind="task lock")
+
+    told = found(of(wants, tasks=awaiting((7, 8))))
+
+    assert [[(one.name, one.waits_for.split(",")[0]) for one in each.members] for each in told] == [
+        [("task Task-8", "a _thread.lock that task Task-7 has"), ("task Task-7", "the end of task Task-8")]
+    ]
+
+
 def test_a_wait_for_a_task_lock_lasts_from_its_first_look_to_its_last() -> None:
     wants = lock(Party(task=8), Party(task=7), kind="task lock")
 

@@ -1,4 +1,4 @@
-"""The clock of a loop that libuv runs, found by structure alone, in words laid out by hand."""
+"""The clock of a loop that libuv runs and its count of turns, found by structure alone, in words laid out by hand."""
 
 from __future__ import annotations
 
@@ -54,6 +54,39 @@ def test_anything_else_has_none(words: dict[int, int]) -> None:
     assert clock(words) is None
 
 
+FIELDS = 0x9000
+COUNTED = {**WRAPPED, UV_LOOP + 40: FIELDS, FIELDS + 8: 77}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (COUNTED, 77),
+        (WRAPPED, 123_456),
+        ({**COUNTED, UV_LOOP + 40: 0}, 123_456),
+        ({**COUNTED, FIELDS + 8: 0}, 123_456),
+        ({**COUNTED, FIELDS + 8: 2**60}, 123_456),
+    ],
+    ids=["counted", "no such field", "none of these", "not counted", "no count"],
+)
+def test_a_turn_is_told_by_their_count_or_else_by_the_clock(words: dict[int, int], expected: int) -> None:
+    found = clock(words)
+
+    assert found
+    assert found.turn() == expected
+
+
+def test_a_timer_that_is_set_makes_no_turn() -> None:
+    """It moves the clock on, within one turn."""
+    words = dict(COUNTED)
+    found = clock(words)
+    before = found.turn() if found else None
+    words[UV_LOOP + 544] += 5
+
+    assert found
+    assert before == found.turn() == 77
+
+
 def test_a_loop_that_is_closed_meanwhile_shows_no_time() -> None:
     words = dict(WRAPPED)
     found = clock(words)
@@ -61,6 +94,7 @@ def test_a_loop_that_is_closed_meanwhile_shows_no_time() -> None:
 
     assert found
     assert found.now_ms() is None
+    assert found.turn() is None
 
 
 class Types:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
@@ -18,6 +18,9 @@ from spindoctor.model.waiting import Standoff, Standoffs, Waiter
 
 LIMITS = frozenset({"wait_for", "wait", "timeout", "shield", "as_completed"})
 """A task that awaits others through one of these may go on before they end."""
+
+AWAIT = "await"
+"""The kind of a task's wait for the end of another."""
 
 Found = tuple[str, frozenset[Party], tuple[Wait, ...]]
 """The kind of a standoff, who is in it, and the waits that make it."""
@@ -54,10 +57,33 @@ def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
         cycle = _cycle(start, edges)
         if cycle:
             members = frozenset(cycle)
-            waits = tuple(wait for wait in look.waits if wait.waiter in members)
+            waits = tuple(wait for wait in _waits(look) if wait.waiter in members and _is_for(wait, members))
             kind = "loop" if _is_of_loop(members, waits, loops) else "cycle"
             seen.setdefault(members, (kind, members, waits))
     return [found for found in seen.values() if found[2]]
+
+
+def _is_for(wait: Wait, members: frozenset[Party]) -> bool:
+    """Whether a wait is one of a circle's: a task may await others beside the one that never ends."""
+    return wait.kind != AWAIT or bool(members & set(wait.holders))
+
+
+def _waits(look: TaskLook) -> tuple[Wait, ...]:
+    """All waits of a look, those of tasks for the end of others among them."""
+    return (*look.waits, *(_await(awaiter, task) for awaiter, task in _awaits(look)))
+
+
+def _await(awaiter: Task, task: Task) -> Wait:
+    return Wait(Party(task=awaiter.address), AWAIT, task.address, "Task", (Party(task=task.address),))
+
+
+def _awaits(look: TaskLook) -> Iterator[tuple[Task, Task]]:
+    """Each task that cannot go on before another ends, with that one."""
+    tasks = {task.address: task for task in look.tasks}
+    for task in look.tasks:
+        for awaiter in (tasks[one] for one in task.awaited_by if one in tasks):
+            if not task.is_done and not _may_go_on(awaiter):
+                yield awaiter, task
 
 
 def _is_of_loop(members: frozenset[Party], waits: Sequence[Wait], loops: Mapping[int, int]) -> bool:
@@ -74,11 +100,9 @@ def _edges(look: TaskLook, loops: Mapping[int, int]) -> dict[Party, set[Party]]:
     for wait in look.waits:
         if len(wait.holders) == 1 and wait.kind != "pool":
             edges.setdefault(wait.waiter, set()).update(wait.holders)
+    for awaiter, task in _awaits(look):
+        edges.setdefault(Party(task=awaiter.address), set()).add(Party(task=task.address))
     tasks = {task.address: task for task in look.tasks}
-    for task in look.tasks:
-        for awaiter in task.awaited_by:
-            if not task.is_done and awaiter in tasks and not _may_go_on(tasks[awaiter]):
-                edges.setdefault(Party(task=awaiter), set()).add(Party(task=task.address))
     for holder in {one for held in edges.values() for one in held if one.task}:
         held_by = tasks.get(holder.task or 0)
         if held_by and held_by.loop in loops:
@@ -145,7 +169,7 @@ def _is_forked(recording: Recording, pid: int) -> bool:
 def _standoff(process: ProcessRecording, found: Found, last: TaskLook, *, is_forked: bool) -> Standoff:
     kind, members, waits = found
     looks = process.task_looks
-    same = [look for look in looks if set(waits) <= set(look.waits)]
+    same = [look for look in looks if set(waits) <= set(_waits(look))]
     loop_threads = {use.tid for use in process.threads if use.loop}
     return Standoff(
         pid=process.pid,
@@ -164,7 +188,7 @@ def _lasted(looks: Sequence[TaskLook], waits: Iterable[Wait]) -> float:
     """For how long up to the last look these waits were there without a break."""
     wanted, since = set(waits), looks[-1].at_s
     for look in reversed(looks):
-        if not wanted <= set(look.waits):
+        if not wanted <= set(_waits(look)):
             break
         since = look.at_s
     return looks[-1].at_s - since
@@ -185,7 +209,7 @@ def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Nam
     if not wait.holders:
         return f"a {wait.type_name} that no thread of this process has"
     who = name_of(wait.holders[0], namer)
-    if wait.kind == "join":
+    if wait.kind in {"join", AWAIT}:
         return f"the end of {who}"
     if wait.kind == "future":
         return f"a result that only {who} can bring"

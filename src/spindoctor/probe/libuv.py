@@ -1,9 +1,11 @@
-"""What an event loop that libuv runs shows, although no frame does: the clock of its turns, and its queue.
+"""What an event loop that libuv runs shows, although no frame does: its turns, and its queue.
 
-libuv reads the clock when a turn begins and after each poll, and keeps it in its loop (`uv_loop_t.time`, whole
-milliseconds; docs.libuv.org, "uv_now"). An extension type that wraps a loop keeps the pointer to it right behind the
-object's head and its table of methods, and stores itself in the loop's first word, `data`, which proves the find. The
-layout of `uv_loop_t` is fixed for all of libuv 1.x (docs.libuv.org, "Versioning": ABI stable within a major version).
+libuv counts its turns since 1.45 (`uv_metrics_t.loop_count`; docs.libuv.org, "Metrics operations"), whether anybody
+asks or not, right before each poll. Older ones keep a clock (`uv_loop_t.time`, whole milliseconds; docs.libuv.org,
+"uv_now") that they read when a turn begins and after each poll; it is read again by whoever sets a timer, so that one
+turn may show as many. An extension type that wraps a loop keeps the pointer to it right behind the object's head and
+its table of methods, and stores itself in the loop's first word, `data`, which proves the find. The layout of
+`uv_loop_t` is fixed for all of libuv 1.x (docs.libuv.org, "Versioning": ABI stable within a major version).
 """
 
 from __future__ import annotations
@@ -22,6 +24,16 @@ FIELDS_AT = 16
 
 TIME_AT = 544
 """`offsetof(uv_loop_t, time)` on 64-bit Linux (libuv 1.x, include/uv.h and include/uv/unix.h)."""
+
+FIELDS_OF_LOOP_AT = 40
+"""`offsetof(uv_loop_t, internal_fields)` (libuv 1.39 and later, include/uv.h)."""
+
+COUNT_AT = 8
+"""`loop_metrics.metrics.loop_count` in these (libuv 1.45 and later, src/uv-common.h). Before, the time of an entry into
+the kernel stood here, which is zero unless somebody asked for idle times."""
+
+MOST_TURNS = 2**53
+"""A million turns a second for longer than anything has run; more is no count."""
 
 MOST_MS = 2**53
 """A monotonic clock in milliseconds; more is no clock."""
@@ -48,7 +60,7 @@ CALLABLE_TYPES = frozenset(
 
 
 class TurnClock:
-    """The clock of one loop."""
+    """The clock of one loop, and its count of turns."""
 
     def __init__(self, reader: Reader, loop: int, uv_loop: int) -> None:
         """`loop` is the Python object, `uv_loop` the `uv_loop_t` that names it as its own."""
@@ -65,6 +77,23 @@ class TurnClock:
         except Misread:
             return None
         return value if 0 < value < MOST_MS else None
+
+    def turn(self) -> int | None:
+        """A number that changes with each turn: their count, or the clock where they are not counted.
+
+        None where the loop has gone or shows neither.
+        """
+        now_ms = self.now_ms()
+        return self._count() or now_ms if now_ms is not None else None
+
+    def _count(self) -> int:
+        """The turns since the loop was made; 0 where they are not counted, or there was none yet."""
+        try:
+            fields = self._reader.word(self._uv_loop + FIELDS_OF_LOOP_AT)
+            count = self._reader.word(fields + COUNT_AT) if fields else 0
+        except Misread:
+            return 0
+        return count if count < MOST_TURNS else 0
 
 
 def turn_clock(reader: Reader, loop: int) -> TurnClock | None:

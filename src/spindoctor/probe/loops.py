@@ -2,7 +2,7 @@
 
 The standard loop is written in Python: its `_run_once` takes one turn and keeps the turn's end time and the handle that
 runs in local variables (Lib/asyncio/base_events.py). A loop written in C (uvloop) shows no frame of its own; its
-callbacks begin above the function that started it, and libuv's clock tells one turn from the next.
+callbacks begin above the function that started it, and libuv's count tells one turn from the next.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class LoopWatch:
             return LoopLook(self.tid, self.loop, task)
         outermost = frames[depth - 1]
         holder = self._holder(frames[:depth])
-        turn = self._clock.now_ms() if self._clock else None
+        turn = self._clock.turn() if self._clock else None
         return LoopLook(
             self.tid,
             self.loop,
