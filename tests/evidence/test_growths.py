@@ -7,7 +7,10 @@ from dataclasses import replace
 from recordings import library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.growths import growths
+from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame
+from spindoctor.model.locks import Party
+from spindoctor.model.process import Descriptor, Socket
 from spindoctor.model.recording import Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, ThreadLook
@@ -103,6 +106,26 @@ def test_threads_of_an_executor_are_members_of_a_pool() -> None:
     kind = only(recording(one_process(samples=thread_samples(*stacks), task_looks=task_looks({}, {}))))
 
     assert kind.are_members
+
+
+def at_clients(*fds: int) -> Growth:
+    """Tasks in each of two looks, one more in the second, that wait for what a client takes, at these descriptors."""
+    served = [Socket(fd, "tcp", "10.0.0.1:8000", f"10.0.0.9:{fd}", "ESTABLISHED") for fd in sorted(set(fds))]
+    talks = [Conversation(Party(task=number), waits_at=fd, serves=fd) for number, fd in enumerate(fds, 1)]
+    tasks = waiting(*range(1, len(fds) + 1))
+    process = one_process(
+        samples=NO_THREADS,
+        task_looks=task_looks({"tasks": tasks[:-1]}, {"tasks": tasks, "conversations": tuple(talks)}),
+        descriptors=tuple(Descriptor(one.inode, "socket", one.inode, "", one) for one in served),
+    )
+    seen = recording(process)
+    return only(replace(seen, target=replace(seen.target, ports=(8000,))))
+
+
+def test_many_tasks_that_wait_for_one_client_are_one_client() -> None:
+    """Four tasks write to two clients; four of which each has its own are four."""
+    assert at_clients(5, 5, 5, 6).at_clients == 2
+    assert at_clients(5, 6, 7, 8).at_clients == 4
 
 
 def test_without_a_look_nothing_is_said() -> None:

@@ -59,6 +59,16 @@ def test_a_runnable_thread_without_a_cpu_neither_computes_nor_waits() -> None:
     assert (loop.computing.count, loop.waiting.count, loop.idle.count) == (0, 0, 0)
 
 
+def test_who_starts_a_thread_waits_for_a_cpu() -> None:
+    """The new thread has only to run; its own work may wait all the same, and a method of that name is none."""
+    start = Frame("Thread.start", "/usr/lib/python3.12/threading.py", 997)
+    waits = [inside(frames, turn=1.0, call="futex") for frames in (start, user("Poller.start", 5))]
+    loop = only_loop(at_loop(*waits))
+
+    assert [site.culprit.line for site in loop.waits] == [5]
+    assert loop.waiting == Share(1, 2)
+
+
 def test_turns_are_changes_between_looks() -> None:
     loop = only_loop(at_loop(spinning(1.0), spinning(1.0), spinning(2.0), spinning(5.0)))
 

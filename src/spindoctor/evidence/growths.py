@@ -107,8 +107,8 @@ def _of_tasks(process: ProcessRecording, counts: Counts, tasks: Sequence[Task], 
         ended=ended,
         kept=kept,
         site=_site([task.chain for task in tasks], [task.address for task in tasks], Namer(process)),
-        at_clients=sum(work.is_at_client(one) for one in parties),
-        answered=sum(work.is_request(one) and not work.is_owed(one) for one in parties),
+        at_clients=work.clients_waited_at(parties),
+        answered=work.clients_answered(parties),
         makers=tuple(_makers(tasks, process)),
     )
 

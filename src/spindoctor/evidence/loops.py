@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from spindoctor.evidence import other_loops
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Loop, Loops, Site
-from spindoctor.model.frames import Stack
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Absent, Missing
 from spindoctor.model.sample import LoopLook, ThreadLook
@@ -29,6 +29,9 @@ SCRIPT_SHARE = 0.9
 
 MOST_OVERDUE_S = 0.1
 """A timer that is later than this is one that somebody waits for."""
+
+THREADING = "/threading.py"
+"""Where the standard library starts threads."""
 
 IMPORTS = "<frozen importlib"
 """The files of the interpreter's own import system."""
@@ -97,7 +100,7 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
     of = len(looks)
     inside = [look for look in looks if look.is_inside]
     computing = [look for look in inside if _runs(look)]
-    waiting = [look for look in inside if look.thread.call and not look.thread.waits_for_gil]
+    waiting = [look for look in inside if _waits_for_others(look)]
     outside = [look for look in looks if not look.is_inside]
     polls = [look for look in looks if look.loop.poll_timeout_s is not None]
     ready = [look for look in looks if look.loop.ready is not None]
@@ -146,6 +149,19 @@ def _waits(looks: Sequence[_Seen]) -> list[Moment]:
     """
     numbers = itertools.accumulate(look.loop.turn is None and look.thread.ran_ns > 0 for look in looks)
     return [replace(look.moment(), stay=(look.stay, number)) for look, number in zip(looks, numbers, strict=True)]
+
+
+def _waits_for_others(look: _Seen) -> bool:
+    """Whether it waits for more than a CPU: neither for the GIL nor for a thread of its own to begin.
+
+    `Thread.start` returns as soon as the new thread runs (Lib/threading.py), which only needs a CPU and the GIL.
+    """
+    stack = look.thread.stack[: look.loop.depth]
+    return look.thread.call is not None and not look.thread.waits_for_gil and not any(map(_starts_thread, stack))
+
+
+def _starts_thread(frame: Frame) -> bool:
+    return frame.file.endswith(THREADING) and frame.function.rpartition(".")[2] == "start"
 
 
 def _runs(look: _Seen) -> bool:

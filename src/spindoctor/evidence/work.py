@@ -136,6 +136,18 @@ class Work:
         """Whether it waits for the other end of an accepted connection."""
         return self.waits_for_client(self._talks.get(party))
 
+    def clients_waited_at(self, parties: Iterable[Party]) -> int:
+        """At how many clients these wait: one that does not read may keep any number of them waiting."""
+        return len({self._talks[one].waits_at for one in parties if self.is_at_client(one)})
+
+    def clients_answered(self, parties: Iterable[Party]) -> int:
+        """For how many clients these work that were sent something since they asked; each that none is known of."""
+        return len({self._client(one) for one in parties if self.is_request(one) and not self.is_owed(one)})
+
+    def _client(self, party: Party) -> int | Party:
+        talks = [self._talks.get(one) for one in (party, self.root(party))]
+        return next((one.serves for one in talks if one and one.serves is not None), party)
+
     def waits_for_client(self, talk: Conversation | None) -> bool:
         """Whether the wait is for the other end of an accepted connection."""
         if talk is None or talk.waits_at is None:

@@ -126,8 +126,9 @@ class Growth:
     """Tasks or threads of one kind over the look: those that do the same work, and where most of them stand.
 
     `first` and `last` are how many there were at the two ends, `middle` in between; `begun` and `ended` are how many
-    came and went. `kept` are those of the first look that are still there in the last. `at_clients` of the last wait
-    for the other end of an accepted connection, `answered` of them have sent their client something since it asked.
+    came and went. `kept` are those of the first look that are still there in the last. `at_clients` is the number of
+    accepted connections for whose other end those of the last wait, `answered` of those that they work for and have
+    sent something on since it was asked for.
     `are_members`: threads of a pool, which grows to its size.
     """
 
