@@ -89,6 +89,20 @@ def test_two_looks_in_one_callback_with_fifteen_milliseconds_hold_the_loop() -> 
     assert [(site.share, site.episodes) for site in loop.holds] == [(Share(3, 6), 1)]
 
 
+def test_two_looks_at_one_step_of_a_task_tell_of_ten_milliseconds() -> None:
+    """A task takes one step a turn; a callback without a task may have run twice, one of 5 ms is too short."""
+    step = inside(HANDLER, turn=1.0, task=7)
+    other = inside(user("index", 20), turn=2.0, task=8)
+    short = inside(HANDLER, turn=3.0, task=7, ran_ns=5_000_000)
+    plain = inside(HANDLER, turn=4.0)
+    loop = only_loop(at_loop(step, step, other, short, short, plain, plain))
+
+    assert loop.steps == Share(2, 7)
+    assert loop.fills
+    assert (loop.fills.culprit.function, loop.fills.share) == ("handler", Share(6, 7))
+    assert loop.held == Share(0, 7)
+
+
 def test_without_turns_a_look_outside_ends_a_run() -> None:
     """Five steps of one task under uvloop with the loop's own code between them are five runs, not one."""
     steps = [look for _ in range(5) for look in (inside(HANDLER, task=7), spinning(0.0))]

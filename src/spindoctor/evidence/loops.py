@@ -19,6 +19,10 @@ MIN_HOLD_S = 0.015
 """CPU a callback must use in one stay to count as holding the loop: with looks 10 ms apart two looks in the same
 callback can be 10 ms of work; 15 ms cannot be two short callbacks that happen to look alike."""
 
+MIN_STEP_S = 0.009
+"""CPU between two looks at one step of a task: looks 10 ms apart, less what a look may come early. A task takes but one
+step in a turn, so that two looks at it in one turn are looks at the same step."""
+
 MIN_BLIND_HOLD_S = 0.1
 """The same where turns cannot be read, so that two steps of one task look like one: a task that is stepping in
 six looks of ten is met in ten looks on end once in 170 tries."""
@@ -105,6 +109,7 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
     polls = [look for look in looks if look.loop.poll_timeout_s is not None]
     ready = [look for look in looks if look.loop.ready is not None]
     held = _held(looks)
+    steps = _long_steps(looks)
     whole = [look for look in looks if look.thread.is_complete]
     one = _one_callback(whole)
     seen_turns = [look.loop.turn for look in looks if look.loop.turn is not None]
@@ -139,6 +144,8 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         one_callback_site=_endless_site([look.moment() for look in one], namer, use.tid, of),
         goes_on=bool(one) and one[-1] is whole[-1],
         runs_script=_runs_script(looks),
+        steps=Share(len(steps), of),
+        fills=_fills(steps, computing, namer, use.tid, of),
     )
 
 
@@ -186,11 +193,32 @@ def _held(looks: Sequence[_Seen]) -> list[_Seen]:
     """Looks on the CPU that belong to unbroken stays of at least `MIN_HOLD_S` of CPU."""
     kept: list[_Seen] = []
     for stay in _runs_inside(looks):
-        computing = [look for look in stay if _runs(look)]
         needed_s = MIN_BLIND_HOLD_S if stay[0].loop.turn is None else MIN_HOLD_S
-        if sum(look.thread.ran_ns for look in computing[1:]) / 1e9 >= needed_s:
-            kept.extend(computing)
+        kept.extend(_on_cpu(stay, needed_s))
     return kept
+
+
+def _on_cpu(stay: Sequence[_Seen], needed_s: float) -> list[_Seen]:
+    """The looks of a stay that found it on the CPU; none where it used less than this from the first of them on."""
+    computing = [look for look in stay if _runs(look)]
+    return computing if sum(look.thread.ran_ns for look in computing[1:]) / 1e9 >= needed_s else []
+
+
+def _long_steps(looks: Sequence[_Seen]) -> list[_Seen]:
+    """Looks on the CPU at single steps of tasks that took `MIN_STEP_S` of CPU and more."""
+    stays = [stay for stay in _runs_inside(looks) if stay[0].loop.task is not None and stay[0].loop.turn is not None]
+    return [look for stay in stays for look in _on_cpu(stay, MIN_STEP_S)]
+
+
+def _fills(steps: Sequence[_Seen], computing: Sequence[_Seen], namer: Namer, tid: int, of: int) -> Site | None:
+    """The function that most long steps met, with its share of all that the loop computes."""
+    most = next(iter(group([look.moment() for look in steps], namer, tid, of)), None)
+    every = group([look.moment() for look in computing], namer, tid, of) if most else []
+    return next((one for one in every if most and _code(one) == _code(most)), None)
+
+
+def _code(site: Site) -> tuple[str | None, str | None]:
+    return site.culprit.file, site.culprit.function
 
 
 def _one_callback(looks: Sequence[_Seen]) -> list[_Seen]:

@@ -46,7 +46,9 @@ class Loop:
     could be compared (None: of all). `one_callback` is the share of looks
     that the longest unbroken run of one callback fills, `one_callback_s` its span; `goes_on` where the last look is
     still inside it. `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
-    nothing else waits for its turn. `traced` are the system calls of its thread, where they were counted.
+    nothing else waits for its turn. `traced` are the system calls of its thread, where they were counted. `steps` are
+    looks on the CPU inside one step of a task that took ten milliseconds and more, `fills` is the user's function that
+    most of them met, by its share of all looks at the loop.
     """
 
     pid: int
@@ -79,6 +81,8 @@ class Loop:
     runs_script: bool = False
     turn_pairs: int | None = None
     traced: CallCounts | None = None
+    steps: Share = NO_LOOKS
+    fills: Site | None = None
 
     @property
     def cores(self) -> float:

@@ -13,15 +13,17 @@ request, or cut it into pieces that give the loop back.
 
 ## False alarms
 A loop that is busy with many short callbacks is saturated by right and is not reported: only CPU spent in single runs
-of at least 15 ms counts.
+of at least 15 ms counts, or of 10 ms where one function takes more than half of the loop's time.
 A loop that runs whole scripts for their sender (a notebook's cells) keeps nobody waiting where nothing else is due.
 
 ## Missed alarms
-Work just below 15 ms a callback. Where a loop shows no turns (neither the standard one nor libuv's), a callback is told
+Work just below 10 ms a callback. Where a loop shows no turns (neither the standard one nor libuv's), a callback is told
 from the next by its task alone, so the confidence is lower.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
@@ -32,6 +34,10 @@ MIN_LOOKS = 50
 
 MIN_SHARE = 0.10
 """A tenth of the time in long callbacks: one request in ten meets one that is running."""
+
+FILLS = 0.5
+"""Lower bound. A function whose steps take ten milliseconds each, and more than all else on this loop together: who
+comes behind a few of them waits for longer than for his own answer."""
 
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
@@ -52,7 +58,7 @@ def check(loops: Loops) -> Outcome:
     if not enough:
         return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
     ending = [loop for loop in enough if not _never_ended(loop) and not loop.runs_script]
-    findings = [finding for loop in ending if (finding := _finding(loop))]
+    findings = [finding for loop in ending if (finding := _finding(loop) or _filled(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
     blind = [loop for loop in ending if loop.turns is None and loop.computing.low >= MIN_BLIND_COMPUTING]
@@ -78,7 +84,10 @@ def _never_ended(loop: Loop) -> bool:
 def _finding(loop: Loop) -> Finding | None:
     if loop.held.low < MIN_SHARE or not loop.holds:
         return None
-    site = loop.holds[0]
+    return _told(loop, loop.holds[0])
+
+
+def _told(loop: Loop, site: Site) -> Finding:
     return Finding(
         claim=f"{site.culprit.function} computes on the event loop of {loop.thread} (pid {loop.pid}): "
         f"long callbacks held it in {loop.held}, {site.share.count} of them here",
@@ -99,10 +108,36 @@ def _finding(loop: Loop) -> Finding | None:
     )
 
 
+def _filled(loop: Loop) -> Finding | None:
+    """One function's steps of some ten milliseconds each, one after the other, are most of what the loop does."""
+    site = loop.fills
+    if site is None or loop.steps.low < MIN_SHARE or site.share.low < FILLS:
+        return None
+    return replace(
+        _told(loop, site),
+        claim=f"{site.culprit.function} fills the event loop of {loop.thread} (pid {loop.pid}): {site.share} met it "
+        "computing, in steps of 10 ms and more",
+        severity="warning",
+        cost=Cost(cores=loop.cores * site.share.ratio, loop_share=site.share.ratio, delay_s=site.longest_s),
+        evidence=(
+            Figure("here", "looks at the loop that met it computing", str(site.share), "", "stacks"),
+            Figure("steps", "inside single steps of 10 ms and more", str(loop.steps), "", "stacks and CPU clocks"),
+            *_figures(loop, site),
+        ),
+        would_change="steps that give the loop back within 10 ms",
+    )
+
+
 def _evidence(loop: Loop, site: Site) -> tuple[Figure, ...]:
     return (
         Figure("held", "looks inside long runs of a callback", str(loop.held), "", "stacks and CPU clocks"),
         Figure("here", "of these at this place", str(site.share), "", "stacks"),
+        *_figures(loop, site),
+    )
+
+
+def _figures(loop: Loop, site: Site) -> tuple[Figure, ...]:
+    return (
         Figure("runs", "separate runs seen here", site.episodes, "runs", "stacks"),
         Figure("longest", "longest run that was seen", round(site.longest_s, 3), "s", "stacks"),
         Figure(

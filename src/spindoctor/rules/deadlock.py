@@ -2,10 +2,10 @@
 
 ## What we saw
 Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
-lock that the next one has, the end of a thread, a result that is queued behind the one who waits for it. Or a lock
-whose owner does not exist in this process, or one of several processes that is locked though none of them has it. Or a
-child process that waits to write into a full pipe (or to read from an empty one) whose other end only we have, while we
-wait for the child's end.
+lock that the next one has, the end of a thread or task, a result that is queued behind the one who waits for it. Or a
+lock whose owner does not exist in this process, or one of several processes that is locked though none of them has it.
+Or a child process that waits to write into a full pipe (or to read from an empty one) whose other end only we have,
+while we wait for the child's end.
 
 ## Why it hurts
 None of them ever goes on. What they have stays taken: other requests run into it one by one, until none is served.
@@ -13,7 +13,8 @@ There is no CPU to see.
 
 ## What to do
 Take locks in the same order everywhere, and hold none while waiting for somebody else. On an event loop `await` a
-result instead of asking for it with `result()`, and use the loop's own locks across an `await`. Do not wait in a pool
+result instead of asking for it with `result()`, and use the loop's own locks across an `await`. Let no task await one
+that awaits it in turn: cut the circle where a part is asked for that is still being made. Do not wait in a pool
 for work of the same pool. Read what a child writes while you wait for it (`communicate()`). Start processes with
 `spawn` or `forkserver` where there are threads.
 
