@@ -19,6 +19,9 @@ pytestmark = pytest.mark.live
 LIFE_MS = 60_000
 """The target ends by itself after this."""
 
+MOST_TURNS = 1000
+"""It has done next to nothing before it waits: fewer turns than the machine's clock shows milliseconds."""
+
 
 @pytest.mark.parametrize("version", ["3.12", "3.14"])
 def test_tasks_on_uvloop_are_read(version: str) -> None:
@@ -33,11 +36,14 @@ def test_tasks_on_uvloop_are_read(version: str) -> None:
         names = found.objects.type_names(told["loop"])
         clock = turn_clock(found.reader, told["loop"])
         began_ms = clock.now_ms() if clock else None
+        turns = clock.turn() if clock else None
 
     assert asked == ({thread.address: told["loop"]}, None, (told["main"],))
     assert "uvloop.loop.Loop" in names
     assert began_ms is not None
     assert 0 <= time.monotonic() * 1000 - began_ms < LIFE_MS
+    assert turns is not None
+    assert 0 < turns < MOST_TURNS
     assert (task.name, task.state, task.loop) == ("inner", "pending", told["loop"])
     assert [raw.frame.function for raw in chain.frames] == ["inner", "sleep"]
 

@@ -249,8 +249,7 @@ def _told(others: Others) -> set[tuple[int | None, str | None]]:
 
 
 def _looked_at(loops: Loops) -> str:
-    told = [f"{loop.thread} of {loop.pid} slept in {loop.idle}, {loop.cores:.2f} cores" for loop in loops.loops]
-    return "; ".join(told)
+    return "; ".join(f"{one.thread} of {one.pid} slept in {one.idle}, {one.cores:.2f} cores" for one in loops.loops)
 
 
 def _never_sleeps(loop: Loop) -> bool:
