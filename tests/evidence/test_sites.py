@@ -59,3 +59,19 @@ def test_the_request_that_was_read_with_the_stacks_is_named_first() -> None:
     (site,) = group([Moment(0.0, look, SERVES, 1)], Namer(process), 101, 1)
 
     assert site.culprit.route == "GET /orders/7"
+
+
+def test_who_calls_a_helper_most_often_is_told() -> None:
+    """Neither the helper itself, where it stands further out again, nor a function of a library."""
+    helper, inner = user("helper", 30), user("helper", 31)
+    middleware, handler = (library("call", 9), user("dispatch", 40), RUN), (user("item", 12), RUN)
+    stacks = [(helper, inner, *middleware), (helper, *middleware), (inner, *handler)]
+    moments = [Moment(number / 100, ThreadLook(101, stack), stack, 1) for number, stack in enumerate(stacks)]
+
+    (site,) = group(moments, Namer(one_process()), 101, len(moments))
+    (alone,) = group(moments[:1], Namer(one_process()), 101, 1)
+    (bare,) = group([Moment(0.0, ThreadLook(101, COMPUTES), COMPUTES, 1)], Namer(one_process()), 101, 1)
+
+    callers = [one.caller and (one.caller.function, one.caller.line) for one in (site, alone, bare)]
+    assert site.culprit.function == "helper"
+    assert callers == [("dispatch", 40), ("dispatch", 40), None]

@@ -60,7 +60,8 @@ SLEEPING_LOOP: dict[str, Any] = {
 class Expected:
     """What a fixture says about the first finding (or, with `why`, about the reason of the other answers).
 
-    `also` are the functions of the further culprits, `without` names of figures that it must not have.
+    `also` are the functions of the further culprits, `without` names of figures that it must not have;
+    `cost` is what it costs, to two digits behind the point.
     """
 
     severity: str | None = None
@@ -72,6 +73,7 @@ class Expected:
     also: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
     upstream: tuple[str, ...] = ()
     candidates: int = 0
     why: tuple[str, ...] = ()

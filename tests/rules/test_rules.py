@@ -53,6 +53,7 @@ def test_finding_says_what_the_fixture_expects(rule: Rule, path: Path) -> None:
     assert expected.also in {None, tuple(one.function for one in first.culprits)}
     assert not figures.keys() & set(expected.without)
     assert expected.figures == {name: figures.get(name) for name in expected.figures}
+    assert expected.cost == {name: round(getattr(first.cost, name), 2) for name in expected.cost}
     assert expected.candidates == len(first.candidates)
     assert expected.upstream == tuple(bug.url for bug in known_bugs(rule.slug, first, case.packages))
 

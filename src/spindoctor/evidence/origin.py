@@ -74,6 +74,21 @@ def library_frame(stack: Stack) -> Frame | None:
     return outside[-1] if outside else None
 
 
+def user_caller(stack: Stack) -> Frame | None:
+    """The next function of the user's above his innermost one: a helper is called from many places."""
+    culprit = user_frame(stack)
+    if culprit is None:
+        return None
+    above = stack[stack.index(culprit) + 1 :]
+    return next((frame for frame in above if is_user(frame) and not _is_within(culprit, frame)), None)
+
+
+def _is_within(inner: Frame, frame: Frame) -> bool:
+    """Whether a frame says nothing beyond the inner one: itself again, a module's level, a program that starts."""
+    is_same = (inner.file, inner.function) == (frame.file, frame.function)
+    return is_same or frame.function == "<module>" or _is_entry(frame.file)
+
+
 def place(frame: Frame) -> str:
     """A frame as people write it: `function (file:line)`."""
     return f"{frame.function} ({frame.file}:{frame.line})"

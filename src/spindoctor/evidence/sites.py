@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise, zip_longest
 
-from spindoctor.evidence.origin import library_frame, once_each, place, user_frame
+from spindoctor.evidence.origin import library_frame, once_each, place, user_caller, user_frame
 from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
@@ -158,7 +158,13 @@ def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
         longest_cpu_s=max(cpu_s for _, _, cpu_s in spans),
         calls=tuple(calls.most_common(3)),
         inner=_inner(middle),
+        caller=_caller(moments, namer, tid, task),
     )
+
+
+def _caller(moments: Sequence[Moment], namer: Namer, tid: int, task: int | None) -> Culprit | None:
+    called_by = Counter(frame for frame in once_each((moment.stack for moment in moments), user_caller) if frame)
+    return namer.culprit((called_by.most_common(1)[0][0],), tid, task) if called_by else None
 
 
 def _most_met(stacks: Iterable[Stack]) -> Stack:

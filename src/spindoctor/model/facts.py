@@ -21,6 +21,7 @@ class Site:
     `episodes` counts separate stays (looks are correlated, stays are not); `longest_s` is the longest stay that
     was seen,
     in seconds on the clock, `longest_cpu_s` the most CPU that one stay used. `calls` are the system calls it waited in.
+    `caller` is the function of the user's that called the one to blame most often; None where none of his did.
     """
 
     culprit: Culprit
@@ -30,6 +31,7 @@ class Site:
     longest_cpu_s: float = 0.0
     calls: tuple[tuple[str, int], ...] = ()
     inner: Frame | None = None
+    caller: Culprit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spindoctor.model.facts import Loop, Loops, Site
-from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
+from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
+from spindoctor.model.share import Share
 
 MIN_LOOKS = 50
 """Below this a share of 10 % cannot be told from 25 %."""
@@ -93,9 +94,9 @@ def _told(loop: Loop, site: Site) -> Finding:
         f"long callbacks held it in {loop.held}, {site.share.count} of them here",
         severity="critical" if loop.held.ratio >= SEVERE_SHARE else "warning",
         confidence="high" if loop.turns is not None else "medium",
-        cost=Cost(cores=loop.cores * loop.held.ratio, loop_share=loop.held.ratio, delay_s=site.longest_s),
+        cost=Cost(cores=_cores(loop, loop.held), loop_share=loop.held.ratio, delay_s=site.longest_s),
         culprit=site.culprit,
-        culprits=tuple(other.culprit for other in loop.holds[1:4]),
+        culprits=_further(loop, site),
         evidence=_evidence(loop, site),
         fix=(
             "Move the computation off the loop: a process pool, or native code that releases the GIL; a thread only "
@@ -108,6 +109,18 @@ def _told(loop: Loop, site: Site) -> Finding:
     )
 
 
+def _cores(loop: Loop, met: Share) -> float:
+    """The thread's CPU that these looks stand for: their share of those that met it on the CPU."""
+    on_cpu = max(loop.computing.count + loop.spinning.count, met.count)
+    return loop.cores * met.count / on_cpu if on_cpu else 0.0
+
+
+def _further(loop: Loop, site: Site) -> tuple[Culprit, ...]:
+    """Who called the function that computes, and the others that do."""
+    callers = (site.caller,) if site.caller else ()
+    return (*callers, *(other.culprit for other in loop.holds[1:4] if other.culprit not in callers))
+
+
 def _filled(loop: Loop) -> Finding | None:
     """One function's steps of some ten milliseconds each, one after the other, are most of what the loop does."""
     site = loop.fills
@@ -118,7 +131,7 @@ def _filled(loop: Loop) -> Finding | None:
         claim=f"{site.culprit.function} fills the event loop of {loop.thread} (pid {loop.pid}): {site.share} met it "
         "computing, in steps of 10 ms and more",
         severity="warning",
-        cost=Cost(cores=loop.cores * site.share.ratio, loop_share=site.share.ratio, delay_s=site.longest_s),
+        cost=Cost(cores=_cores(loop, site.share), loop_share=site.share.ratio, delay_s=site.longest_s),
         evidence=(
             Figure("here", "looks at the loop that met it computing", str(site.share), "", "stacks"),
             Figure("steps", "inside single steps of 10 ms and more", str(loop.steps), "", "stacks and CPU clocks"),
@@ -137,7 +150,9 @@ def _evidence(loop: Loop, site: Site) -> tuple[Figure, ...]:
 
 
 def _figures(loop: Loop, site: Site) -> tuple[Figure, ...]:
+    caller = site.caller
     return (
+        *((Figure("caller", "called most often by", _place(caller), "", "stacks"),) if caller else ()),
         Figure("runs", "separate runs seen here", site.episodes, "runs", "stacks"),
         Figure("longest", "longest run that was seen", round(site.longest_s, 3), "s", "stacks"),
         Figure(
@@ -148,6 +163,10 @@ def _figures(loop: Loop, site: Site) -> tuple[Figure, ...]:
             "/proc/PID/task/TID/stat",
         ),
     )
+
+
+def _place(culprit: Culprit) -> str:
+    return f"{culprit.function}:{culprit.line}"
 
 
 RULE = Rule(
