@@ -232,6 +232,19 @@ def test_since_when_a_task_stands_at_its_await_is_counted_in_looks() -> None:
     assert (tree.seen.count, tree.seen.of, tree.since_s) == (3, 3, 0.5)
 
 
+def test_a_task_that_awaits_something_else_by_now_stands_there_since_then() -> None:
+    """It naps again and again at one line; a task of another name was given the address before."""
+    naps = [task(1, WORK, awaits=50), *[task(1, WORK, awaits=51)] * 2]
+    others = [replace(naps[-1], name="Task-0")]
+    looks = task_looks(*[{"tasks": (one,)} for one in (*others, *naps)])
+
+    (tree,) = (
+        dump(recording(one_process(samples=thread_samples([ThreadLook(PID)]), task_looks=looks))).processes[0].tasks
+    )
+
+    assert (tree.seen.count, tree.seen.of, tree.since_s) == (2, 4, 0.25)
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

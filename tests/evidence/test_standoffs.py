@@ -228,5 +228,18 @@ def test_a_wait_for_a_task_lock_lasts_from_its_first_look_to_its_last() -> None:
     assert use.holder.function == "renew"
 
 
+def test_one_task_that_waits_for_a_lock_again_and_again_waits_for_as_long_as_each_time() -> None:
+    """Five looks: two at one wait, two at the next, and one at another task that was given the same address."""
+    wants, holds = lock(Party(task=8), Party(task=7), kind="task lock"), task(7, user("renew", 3))
+    token = (user("token", 2),)
+    waiting = [*[task(8, *token, awaits=50)] * 2, *[task(8, *token, awaits=51)] * 2]
+    other = replace(waiting[-1], name="Task-9")
+    looks = task_looks(*[{"waits": (wants,), "tasks": (holds, one)} for one in (*waiting, other)])
+
+    use = uses(recording(one_process(task_looks=looks, samples=thread_samples(*[WAITING] * 100))))[0]
+
+    assert (use.queued, use.longest_s) == (Share(5, 5), 0.25)
+
+
 def test_locks_of_a_process_in_a_standoff_are_not_told_again() -> None:
     assert uses(of(lock(RED, BLUE, target=1), lock(BLUE, RED, target=2), lock(GREEN, RED, target=2))) == ()

@@ -10,7 +10,7 @@ from spindoctor.evidence.variables import named
 from spindoctor.model.dump import Tasks
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Task, TaskLook
+from spindoctor.model.tasks import Task
 
 MOST_DEPTH = 50
 """Tasks below tasks; who awaits whom is read from memory that changes, and may say anything."""
@@ -71,15 +71,10 @@ class _Forest:
         looks = self.seen.task_looks
         found = 0
         for look in reversed(looks):
-            if not _is_there(look, task):
+            if not any(one.address == task.address and one.wait == task.wait for one in look.tasks):
                 break
             found += 1
         return Share(found, len(looks)), looks[-1].at_s - looks[-found].at_s if found else 0.0
-
-
-def _is_there(look: TaskLook, task: Task) -> bool:
-    where = (task.address, task.chain, task.waits_on)
-    return any((one.address, one.chain, one.waits_on) == where for one in look.tasks)
 
 
 def folded(trees: Sequence[Tasks]) -> tuple[Tasks, ...]:

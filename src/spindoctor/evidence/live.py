@@ -259,7 +259,7 @@ def _group(key: tuple[str, str, str], members: Sequence[tuple[int, Task]], still
 
 
 def _still(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]:
-    """For how long each task has been at the line where it is now, as far back as was looked."""
+    """For how long each task has been at the await where it is now, as far back as was looked."""
     found: dict[tuple[int, int], float] = {}
     places: dict[tuple[int, int], object] = {}
     end_s = 0.0
@@ -267,7 +267,7 @@ def _still(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]:
         for process in recording.processes:
             for look in process.task_looks:
                 for task in look.tasks:
-                    key, place = (process.pid, task.address), (task.name, task.chain)
+                    key, place = (process.pid, task.address), task.wait
                     if places.get(key) != place:
                         places[key] = place
                         found[key] = end_s + look.at_s

@@ -81,7 +81,7 @@ def _use(process: ProcessRecording, found: Sequence[Seen]) -> LockUse:
         queued=Share(len(counts), len(process.task_looks)),
         waiters=sum(counts.values()) / len(counts),
         waiters_most=max(counts.values()),
-        longest_s=max(_longest(process, party, found) for party in {wait.waiter for _, wait in found}),
+        longest_s=max(_longest_of_tasks(process, found), _longest_of_threads(process, found)),
         sites=tuple(_one_a_line(site for site, _ in sites.most_common()))[:MOST_SITES],
         holder=holder,
         holder_calls=_holder_calls(process, found),
@@ -124,11 +124,24 @@ def _holder_calls(process: ProcessRecording, found: Sequence[Seen]) -> tuple[str
     return tuple(name for name, _ in calls.most_common(3))
 
 
+def _longest_of_tasks(process: ProcessRecording, found: Sequence[Seen]) -> float:
+    """The longest time for which looks in a row found one task at one and the same wait for it."""
+    waiters = {(look.at_s, wait.waiter.task) for look, wait in found}
+    longest_s, since = 0.0, dict[object, float]()
+    for look in process.task_looks:
+        waits = [task.wait for task in look.tasks if (look.at_s, task.address) in waiters]
+        since = {wait: since.get(wait, look.at_s) for wait in waits}
+        longest_s = max(longest_s, *(look.at_s - begin_s for begin_s in since.values()), 0.0)
+    return longest_s
+
+
+def _longest_of_threads(process: ProcessRecording, found: Sequence[Seen]) -> float:
+    parties = {wait.waiter for _, wait in found if not wait.waiter.task}
+    return max((_longest(process, party, found) for party in parties), default=0.0)
+
+
 def _longest(process: ProcessRecording, party: Party, found: Sequence[Seen]) -> float:
-    """The longest time for which one waiter was seen at this wait without moving."""
-    if party.task:
-        times = [look.at_s for look, wait in found if wait.waiter == party]
-        return times[-1] - times[0]
+    """The longest time for which one thread was seen at this wait without moving."""
     first = next(look for look, wait in found if wait.waiter == party)
     inner = _at(process, party, first)[:1]
     moments = [

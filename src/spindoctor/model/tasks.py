@@ -30,7 +30,8 @@ class Task:
 
     `state` is "pending", "finished" or "cancelled". `chain` is the await chain, innermost first; empty once the task is
     done. `coroutine` is the qualified name, `defined` the first line of its code (None where it is gone).
-    `waits_on` names the type of object at the chain's end ("_asyncio.Future", or `BARE_YIELD`).
+    `waits_on` names the type of object at the chain's end ("_asyncio.Future", or `BARE_YIELD`), `awaits` tells which
+    future that is: from one wait to the next it changes more often than not, during one wait never.
     `must_cancel`: a cancellation is on its way to it. `cancel_requests` is Task.cancelling() (3.11+).
     `awaited_by` are the addresses of tasks that wait for this one.
     """
@@ -43,10 +44,16 @@ class Task:
     defined: Frame | None = None
     chain: Stack = ()
     waits_on: str | None = None
+    awaits: int | None = None
     must_cancel: bool = False
     cancel_requests: int | None = None
     awaited_by: tuple[int, ...] = ()
     route: Route | None = None
+
+    @property
+    def wait(self) -> object:
+        """What is the same for as long as this task waits once: addresses alone are given to others."""
+        return (self.address, self.name, self.chain, self.waits_on, self.awaits)
 
     @property
     def is_done(self) -> bool:

@@ -154,6 +154,7 @@ class TaskBook:
             defined=raw.definition,
             chain=tuple(one.frame for one in frames),
             waits_on=BARE_YIELD if is_yielding else self._awaited_type(raw.waiter),
+            awaits=raw.waiter,
             must_cancel=raw.must_cancel or self._is_cancelled(raw.waiter),
             cancel_requests=raw.cancel_requests,
             awaited_by=self._awaited_by(raw.address),
