@@ -211,6 +211,42 @@ def test_wrong_usage_ends_with_two_and_says_what_is_wrong(
     assert session.asked == []
 
 
+@pytest.mark.parametrize(("one", "other"), [("--save", "-o"), ("--html", "-o"), ("--save", "--html")])
+def test_two_outputs_of_one_name_are_wrong_usage_before_the_look(
+    spin: Spin, session: FakeSession, tmp_path: Path, one: str, other: str
+) -> None:
+    ended = spin("diagnose", "42", one, str(tmp_path / "same"), other, str(tmp_path / "x" / ".." / "same"))
+
+    assert ended.code == 2
+    assert "is named twice" in ended.err
+    assert session.asked == []
+    assert not (tmp_path / "same").exists()
+
+
+def test_a_recording_is_not_written_over_by_its_own_report(spin: Spin, tmp_path: Path) -> None:
+    path = tmp_path / "a.spinrec"
+    store.save(RECORDING, path)
+    before = path.read_bytes()
+
+    codes = [
+        spin("replay", str(path), "-o", str(path)).code,
+        spin("dump", str(path), "-o", str(path)).code,
+        spin("bundle", str(path), "-o", str(path)).code,
+        spin("export", str(path), "-o", str(path), "--format", "folded").code,
+    ]
+
+    assert codes == [2, 2, 2, 2]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--save", "-o", "--html"])
+def test_an_empty_name_is_no_file(spin: Spin, session: FakeSession, option: str) -> None:
+    ended = spin("diagnose", "42", option, "")
+
+    assert ended.code == 2
+    assert session.asked == []
+
+
 def test_the_path_to_save_at_is_tried_before_the_look(spin: Spin, session: FakeSession, tmp_path: Path) -> None:
     ended = spin("diagnose", "42", "--save", str(tmp_path / "none" / "a.spinrec"))
 

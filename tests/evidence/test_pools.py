@@ -224,3 +224,23 @@ def test_members_in_native_code_stand_for_the_tasks_that_await_them() -> None:
         ("_WorkItem.run", 1, 2),
         ("ask_sdk", 50, 2),
     ]
+
+
+def test_members_work_for_the_request_of_the_tasks_that_await_them() -> None:
+    """Another request was met in the library's function that both go through."""
+    handles = library("handle", 577)
+    asks = task(7, user("report", 9), handles, route=Route("GET", "/reports"))
+    talk = Conversation(Party(tid=101), for_task=7)
+    sleeps = [ThreadLook(101, (library("_worker", 90),), call=SystemCall("clock_nanosleep"))]
+    seen = recording(
+        one_process(
+            samples=thread_samples(sleeps, sleeps),
+            threads=THREADS,
+            task_looks=task_looks({"pools": (FULL,), "tasks": (asks,), "conversations": (talk,)}),
+            routes=((handles, Route("GET", "/ping")),),
+        )
+    )
+
+    (site,) = only_pool(seen).holders
+
+    assert (site.culprit.function, site.culprit.route) == ("report", "GET /reports")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recordings import library, one_process, thread_samples, user
+from recordings import library, one_process, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.frames import Frame
@@ -75,3 +75,16 @@ def test_who_calls_a_helper_most_often_is_told() -> None:
     callers = [one.caller and (one.caller.function, one.caller.line) for one in (site, alone, bare)]
     assert site.culprit.function == "helper"
     assert callers == [("dispatch", 40), ("dispatch", 40), None]
+
+
+def test_a_librarys_function_that_other_requests_go_through_too_tells_no_request() -> None:
+    """Of the two requests only the one on the loop was noted at the library's function; the task of the other waits."""
+    waits, handles = user("wait", 20), library("handle", 577)
+    other = task(9, waits, handles, route=Route("GET", "/slow"))
+    process = one_process(task_looks=task_looks({"tasks": (other,)}), routes=((SERVES[0], ITEM), (handles, ITEM)))
+
+    namer = Namer(process)
+
+    assert namer.route((waits, handles)) is None
+    assert namer.route((waits, handles), 9) == "GET /slow"
+    assert namer.route((SERVES[0], handles)) == "GET /items/5"

@@ -9,7 +9,7 @@ import typer
 
 from spindoctor import session, store
 from spindoctor.cli.delivery import page
-from spindoctor.cli.options import Quiet
+from spindoctor.cli.options import Quiet, check_outputs
 from spindoctor.cli.streams import tell
 from spindoctor.errors import ExitCode
 from spindoctor.redact import redact
@@ -30,7 +30,7 @@ def bundle(
     Whoever gets it opens report.html in a browser, or `spindoctor replay FILE` to have it judged anew. Nothing in it is
     unredacted. Exit code: 0 written, 2 wrong usage, 3 a file that cannot be read or written.
     """
-    store.check(output)
+    check_outputs(output, sources=[recording])
     safe = redact(store.load(recording))
     report = session.diagnose(safe)
     reports = {

@@ -28,6 +28,8 @@ from spindoctor.cli.options import (
     Rate,
     Redacted,
     Seconds,
+    check_outputs,
+    named,
     one_target,
 )
 from spindoctor.cli.streams import Color, tell
@@ -49,7 +51,8 @@ def diagnose(
     output: Output = None,
     html: Html = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="REC", help="Keep all that was seen in REC, for `spindoctor replay`.")
+        Path | None,
+        typer.Option(metavar="REC", parser=named, help="Keep all that was seen in REC, for `spindoctor replay`."),
     ] = None,
     full: Full = False,
     redact: Redacted = False,
@@ -70,8 +73,7 @@ def diagnose(
     """
     one_target(pid, port, name)
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)
-    for path in filter(None, (save, output, html)):
-        store.check(path)
+    check_outputs(save, output, html)
     is_kept = bool(save or html)  # it may become a flame graph by route
     extras = Extras(asks_routes=is_kept, counts_calls=trace)
     found, looker = session.find(pid, port, name), Looker(seconds, rate, quiet, extras)

@@ -10,7 +10,19 @@ import typer
 from spindoctor import session, store
 from spindoctor.cli.interrupts import deferred
 from spindoctor.cli.looking import Looker, seen, tell_ending
-from spindoctor.cli.options import AsJson, Colored, Named, Output, Port, Quiet, Redacted, Seconds, one_target, pids
+from spindoctor.cli.options import (
+    AsJson,
+    Colored,
+    Named,
+    Output,
+    Port,
+    Quiet,
+    Redacted,
+    Seconds,
+    check_outputs,
+    one_target,
+    pids,
+)
 from spindoctor.cli.streams import Color, is_styled, put, width
 from spindoctor.errors import DoctorError, ExitCode
 from spindoctor.model.closeup import Extras
@@ -70,8 +82,7 @@ def dump(
     path = None if target is None or target.isdecimal() else Path(target)
     if path and values:
         raise typer.BadParameter("variables are read from a live process", param_hint="'--locals'")
-    if output:
-        store.check(output)
+    check_outputs(output, sources=[path])
     parts = {"with_threads": threads or not tasks, "with_tasks": tasks or not threads}
     with deferred() as interrupts:
         if path:

@@ -10,7 +10,7 @@ import typer
 from spindoctor import store
 from spindoctor.cli.forms import Form, Formed, Stacks, form_of, write
 from spindoctor.cli.looking import seen
-from spindoctor.cli.options import Quiet, Redacted
+from spindoctor.cli.options import Quiet, Redacted, check_outputs
 from spindoctor.cli.streams import tell
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -40,7 +40,7 @@ def export(
     chosen = form_of(output, form)
     if before is not None and chosen is not Form.HTML:
         raise typer.BadParameter("a comparison is a flame graph: use -o FILE.html", param_hint="'--before'")
-    store.check(output)
+    check_outputs(output, sources=[recording, before])
     earlier = seen(store.load(before), is_redacted=redact) if before else None
     write(seen(store.load(recording), is_redacted=redact), output, chosen, before=earlier)
     if not quiet:

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from spindoctor import session
+from spindoctor import session, store
 from spindoctor.cli.streams import Color
 from spindoctor.errors import DoctorError, ExitCode
 
@@ -119,7 +119,29 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 
 def writable(text: str | Path) -> Path:
     """A file to write to; `-` is what it is elsewhere, standard output."""
-    return Path("/dev/stdout" if str(text) == "-" else text)
+    return Path("/dev/stdout") if str(text) == "-" else named(text)
+
+
+def named(text: str | Path) -> Path:
+    """A file that has a name; raises a usage error for an empty one."""
+    if not str(text):
+        raise typer.BadParameter("an empty name is no file")
+    return Path(text)
+
+
+def check_outputs(*outputs: Path | None, sources: Iterable[Path | None] = ()) -> None:
+    """Raises a usage error where one would be written over another or over a source, and where one cannot be written.
+
+    Pipes and terminals may be given twice.
+    """
+    given = [one for one in outputs if one]
+    files = [one.resolve() for one in given if one.is_file() or not one.exists()]
+    taken = [*files, *{one.resolve() for one in sources if one}]
+    twice = next((one for one in files if taken.count(one) > 1), None)
+    if twice:
+        raise typer.BadParameter(f"{twice} is named twice: one would be written over the other")
+    for one in given:
+        store.check(one)
 
 
 Output = Annotated[

@@ -10,7 +10,19 @@ import typer
 from spindoctor import store
 from spindoctor.cli.delivery import deliver
 from spindoctor.cli.looking import seen
-from spindoctor.cli.options import AsJson, AsMarkdown, Colored, Delivery, Fail, FailOn, Full, Html, Output, Redacted
+from spindoctor.cli.options import (
+    AsJson,
+    AsMarkdown,
+    Colored,
+    Delivery,
+    Fail,
+    FailOn,
+    Full,
+    Html,
+    Output,
+    Redacted,
+    check_outputs,
+)
 from spindoctor.cli.streams import Color
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -35,6 +47,5 @@ def replay(
     Works on any machine. The rules of this spindoctor judge, so a newer one may see more in an old recording.
     """
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)
-    for path in filter(None, (output, html)):
-        store.check(path)
+    check_outputs(output, html, sources=[recording])
     raise typer.Exit(deliver(seen(store.load(recording), is_redacted=redact), delivery))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from spindoctor.evidence.employed import employed
 from spindoctor.evidence.standing import standing
 from spindoctor.evidence.work import is_accepted
 from spindoctor.model.facts import Load
@@ -30,6 +31,7 @@ def load(recording: Recording) -> Load | Missing:
         if task.route
     }
     seen = {str(route): None for one in recording.processes for _, route in one.routes}
+    workers, places = employed(recording)
     return Load(
         requests=sum(_requests(one) for one in recording.processes),
         routes=tuple({**routes, **seen})[:MOST_ROUTES],
@@ -46,6 +48,8 @@ def load(recording: Recording) -> Load | Missing:
         stands=standing(recording),
         owed_s=tuple(sorted(_owed(recording), reverse=True)),
         late_s=late_s(recording),
+        employed=workers,
+        employed_at=places,
     )
 
 

@@ -16,7 +16,7 @@ from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import TaskLook
+from spindoctor.model.tasks import Route, Task, TaskLook
 
 
 def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
@@ -33,17 +33,23 @@ def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
                 runs[look.tid] += look.ran_ns > 0
                 if look.stack:
                     met.append((sample.at_s, look, runs[look.tid]))
-    stacks = _with_askers(process, [(at_s, look) for at_s, look, _ in met])
+    asked = _with_askers(process, [(at_s, look) for at_s, look, _ in met])
+    stacks = [stack for stack, _ in asked]
     frames = once_each(stacks, user_frame)
     found = [
-        Moment(at_s, look, stack, (look.tid, run, frame))
-        for (at_s, look, run), stack, frame in zip(met, stacks, frames, strict=True)
+        Moment(at_s, look if look.route else replace(look, route=route), stack, (look.tid, run, frame))
+        for (at_s, look, run), (stack, route), frame in zip(met, asked, frames, strict=True)
     ]
     return sorted(found, key=lambda one: (one.look.tid, one.at_s))
 
 
-def _with_askers(process: ProcessRecording, met: Sequence[tuple[float, ThreadLook]]) -> list[Stack]:
-    """The stacks of these looks, those without code of the user's with the chain of the task that awaits the thread."""
+def _with_askers(
+    process: ProcessRecording, met: Sequence[tuple[float, ThreadLook]]
+) -> list[tuple[Stack, Route | None]]:
+    """The stacks of these looks, those without code of the user's with the chain of the task that awaits the thread.
+
+    Each with the request of that task.
+    """
     times = [one.at_s for one in process.task_looks]
     askers = [_askers(one) for one in process.task_looks]
     frames = once_each((look.stack for _, look in met), user_frame)
@@ -51,15 +57,21 @@ def _with_askers(process: ProcessRecording, met: Sequence[tuple[float, ThreadLoo
     found = []
     for (at_s, look), frame in zip(met, frames, strict=True):
         before = bisect.bisect(times, at_s) - 1
-        chain = askers[before].get(look.tid, ()) if before >= 0 and frame is None else ()
-        found.append(joined.setdefault((id(look.stack), id(chain)), look.stack + chain) if chain else look.stack)
+        task = askers[before].get(look.tid) if before >= 0 else None
+        chain = task.chain if task and frame is None else ()
+        stack = joined.setdefault((id(look.stack), id(chain)), look.stack + chain) if chain else look.stack
+        found.append((stack, task.route if task else None))
     return found
 
 
-def _askers(look: TaskLook) -> dict[int, Stack]:
-    """By thread the chain of the task that awaits what it does."""
-    chains = {one.address: one.chain for one in look.tasks}
-    return {one.party.tid: chains.get(one.for_task, ()) for one in look.conversations if one.party.tid and one.for_task}
+def _askers(look: TaskLook) -> dict[int, Task]:
+    """By thread the task that awaits what it does."""
+    tasks = {one.address: one for one in look.tasks}
+    return {
+        one.party.tid: tasks[one.for_task]
+        for one in look.conversations
+        if one.party.tid and one.for_task and one.for_task in tasks
+    }
 
 
 def call_s(moments: Sequence[Moment]) -> float | None:

@@ -44,7 +44,7 @@ def user_frame(stack: Stack) -> Frame | None:
     Of a child that multiprocessing forked, what lies below the fork is its parent's and never comes back.
     """
     for depth, frame in enumerate(stack):
-        if frame.function in LAUNCHES and FORKED.search(frame.file):
+        if _is_launch(frame):
             stack = stack[:depth]
             break
         if frame.function != "<module>" and is_user(frame) and not _is_entry(frame.file):
@@ -55,6 +55,15 @@ def user_frame(stack: Stack) -> Frame | None:
     typed = [] if named else [frame for frame in stack if _is_typed(frame)]
     functions = [frame for frame in typed if frame.function != "<module>"]
     return next(iter(named or functions or started or typed), None)
+
+
+def since_fork(stack: Stack) -> Stack:
+    """What a child that multiprocessing forked has called itself; of any other process the whole stack."""
+    return stack[: next((depth for depth, frame in enumerate(stack) if _is_launch(frame)), len(stack))]
+
+
+def _is_launch(frame: Frame) -> bool:
+    return frame.function in LAUNCHES and bool(FORKED.search(frame.file))
 
 
 @lru_cache(MOST_FILES)

@@ -51,6 +51,7 @@ class Namer:
         self.tasks = {task.address: task for look in recording.task_looks for task in look.tasks}
         self.routes = dict(recording.routes)
         self._samples = recording.samples
+        self._looks = recording.task_looks
 
     def culprit(self, stack: Stack, tid: int | None = None, task: int | None = None) -> Culprit:
         """Where the user should look: his own innermost frame, else the library's innermost."""
@@ -72,11 +73,22 @@ class Namer:
     def route(self, stack: Stack, task: int | None = None) -> str | None:
         """The request that a stack or task works for."""
         for frame, caller in zip_longest(stack, stack[1:]):
-            knows = frame in self.routes and frame not in self._beginnings
+            knows = frame in self.routes and frame not in self._beginnings and frame not in self._shared
             if knows and (caller in self.routes or frame not in self._called_by_requests):
                 return str(self.routes[frame])
         known = self.tasks.get(task) if task else None
         return str(known.route) if known and known.route else None
+
+    @cached_property
+    def _shared(self) -> frozenset[Frame]:
+        """Library frames of tasks that work for another request than was met there: they tell nothing apart."""
+        chains = {(id(task.chain), task.route): task for look in self._looks for task in look.tasks if task.route}
+        return frozenset(
+            frame
+            for task in chains.values()
+            for frame in task.chain
+            if frame in self.routes and not is_user(frame) and str(self.routes[frame]) != str(task.route)
+        )
 
     @cached_property
     def _called_by_requests(self) -> frozenset[Frame]:

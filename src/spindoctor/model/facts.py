@@ -296,6 +296,7 @@ class Load:
     `stands` are the lines at which threads slept within requests for a second and more.
     `owed_s` says for each client that has sent something since it was last sent anything how long ago that was, longest
     first. `late_s` is how late the first timer of an event loop was met at most (None: no look could read one).
+    `employed` worker processes, that is all of them, were at work in every look that counts, asleep at `employed_at`.
     """
 
     requests: float
@@ -310,6 +311,8 @@ class Load:
     stands: tuple[Site, ...] = ()
     owed_s: tuple[float, ...] = ()
     late_s: float | None = None
+    employed: int = 0
+    employed_at: tuple[Site, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

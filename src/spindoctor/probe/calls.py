@@ -25,7 +25,9 @@ _X86_64 = {
     306: "syncfs", 307: "sendmmsg", 318: "getrandom", 326: "copy_file_range", 426: "io_uring_enter",
     441: "epoll_pwait2", 449: "futex_waitv", 4: "stat", 5: "fstat", 8: "lseek", 9: "mmap", 11: "munmap", 12: "brk",
     28: "madvise", 39: "getpid", 41: "socket", 51: "getsockname", 52: "getpeername", 54: "setsockopt",
-    55: "getsockopt", 62: "kill", 110: "getppid", 186: "gettid", 228: "clock_gettime", 332: "statx",
+    55: "getsockopt", 56: "clone", 57: "fork", 58: "vfork", 59: "execve", 62: "kill", 110: "getppid", 186: "gettid",
+    228: "clock_gettime", 332: "statx",
+    435: "clone3",
 }  # fmt: skip
 
 _AARCH64 = {
@@ -41,7 +43,8 @@ _AARCH64 = {
     278: "getrandom", 285: "copy_file_range", 426: "io_uring_enter", 441: "epoll_pwait2", 449: "futex_waitv",
     62: "lseek", 80: "fstat", 113: "clock_gettime", 129: "kill", 172: "getpid", 173: "getppid", 178: "gettid",
     198: "socket", 204: "getsockname", 205: "getpeername", 208: "setsockopt", 209: "getsockopt", 214: "brk",
-    215: "munmap", 222: "mmap", 233: "madvise", 291: "statx",
+    215: "munmap", 220: "clone", 221: "execve", 222: "mmap", 233: "madvise",
+    291: "statx", 435: "clone3",
 }  # fmt: skip
 
 CALL_NAMES: dict[str, dict[int, str]] = {"x86_64": _X86_64, "aarch64": _AARCH64}

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from spindoctor.model.counting import count
 from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
@@ -106,7 +107,7 @@ def _severity(share: Share) -> Severity:
 
 
 def _finding(loop: Loop, site: Site) -> Finding:
-    calls = ", ".join(f"{name} ({count} looks)" for name, count in site.calls)
+    calls = ", ".join(f"{name} ({count(many, 'look')})" for name, many in site.calls)
     where = site.culprit.function or "a callback"
     ongoing = loop.goes_on and site.longest_s >= loop.seconds * SEVERE_SHARE
     return Finding(

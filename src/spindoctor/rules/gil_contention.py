@@ -15,6 +15,8 @@ Move the computation of the threads named here to processes, or to native code t
 ## False alarms
 Single short waits are normal with any two threads. A thread that waits for a lock of its own, or for a CPU, does not
 count: only the GIL's own futex does. CPU of native code that has given up the GIL keeps nobody waiting and is left out.
+Where a queue stands in most looks, but less than one thread waits on average and no event loop does, nothing is found
+and nothing cleared: a batch may take its time.
 
 ## Missed alarms
 On builds whose GIL sleeps elsewhere the waits cannot be told apart and the answer is that there were none.
@@ -56,14 +58,41 @@ def check(gils: GilUse) -> Outcome:
     findings = [finding for gil in enough if (finding := _finding(gil))]
     if findings:
         return Found(tuple(findings))
+    if wanted := [gil for gil in enough if _is_wanted(gil)]:
+        return Unsure(_accused(wanted[0]), is_sign=True)
     return Clear("; ".join(f"pid {gil.pid}: a thread waited for it in {gil.contended}" for gil in enough))
+
+
+def _is_wanted(gil: Gil) -> bool:
+    """Whether a queue stands for it in most looks, though a short one."""
+    cores = sum(thread.cores for thread in gil.threads)
+    return cores >= MIN_CORES and gil.contended.low >= MIN_CONTENDED and bool(_workers(gil))
+
+
+def _accused(gil: Gil) -> str:
+    workers = ", ".join(_worker(thread) for thread in _workers(gil)[:3])
+    return (
+        f"a thread of process {gil.pid} waited for the GIL in {gil.contended}, {gil.waiters:.2f} on average, while "
+        f"others had it ({workers}): what waits takes so much longer, and whether anybody waits for its result "
+        "could not be told"
+    )
+
+
+def _workers(gil: Gil) -> list[GilThread]:
+    return [thread for thread in gil.threads if thread.gil_cores >= WORKS_CORES]
+
+
+def _worker(thread: GilThread) -> str:
+    culprit = _culprit(thread)
+    where = f" in {culprit.function}:{culprit.line}" if culprit.function else ""
+    return f"{thread.name}, {thread.gil_cores:.2f} cores{where}"
 
 
 def _finding(gil: Gil) -> Finding | None:
     cores = sum(thread.cores for thread in gil.threads)
     late = [thread for thread in gil.threads if thread.is_loop and thread.waits.low >= MIN_LOOP_WAIT]
     crowded = gil.waiters >= MIN_WAITERS and gil.contended.low >= MIN_CONTENDED
-    workers = [thread for thread in gil.threads if thread.gil_cores >= WORKS_CORES and thread not in late]
+    workers = [thread for thread in _workers(gil) if thread not in late]
     if cores < MIN_CORES or not workers or not (late or crowded):
         return None
     loop_wait = max((thread.waits.ratio for thread in late), default=0.0)

@@ -18,9 +18,11 @@ whether they hang or wait by right cannot be told. Requests that are kept in a s
 the work that was seen is told (CPU, tasks, looks in which a thread ran), and that no request showed.
 
 ## Missed alarms
-A service without load shows nothing: then the answer is "no load: nothing to diagnose" (or "little load", where
-it is woken often and for next to nothing), not that all is well. Clients that have asked and got no answer are told all
-the same; what a suspended greenlet waits for is not read. A thread that burns a core by right is named, not judged.
+A service without load shows nothing: then the answer is "no load: nothing to diagnose" (or "little load", where it is
+woken often and for next to nothing), not that all is well. Worker processes that sleep in the service's own code all
+the time have a load, and nobody can say from their side whether more waits for them: they are named. Clients that have
+asked and got no answer are told all the same; what a suspended greenlet waits for is not read. A thread that burns a
+core by right is named, not judged.
 """
 
 from __future__ import annotations
@@ -110,6 +112,8 @@ def _unusable(load: Load) -> str:
             f"{count(load.standing, 'request')} in progress, and none of them moved during the look: long polls do "
             "that by right, and so do requests that hang; where each of them waits is shown by: spindoctor dump --tasks"
         )
+    if load.employed:
+        return _never_free(load)
     if load.cores < IDLE_CORES and not load.requests:
         return _owed(load) or (
             f"{_how_little(load)}: nothing to diagnose ({load.cores:.3f} cores, a thread ran in {load.active_looks}, "
@@ -117,6 +121,22 @@ def _unusable(load: Load) -> str:
             "again while it is in use"
         )
     return ""
+
+
+def _never_free(load: Load) -> str:
+    """What is said of workers that are at work all the time."""
+    places = ", ".join(_stood(one) for one in load.employed_at)
+    who = "the only worker process is" if load.employed == 1 else f"all {load.employed} worker processes are"
+    return (
+        f"{who} at work all the time and mostly asleep ({load.cores:.3f} cores), at {places}; whether more work waits "
+        "for them is kept where it was not seen: in a broker, or in the process that hands it out"
+    )
+
+
+def _stood(site: Site) -> str:
+    calls = ", ".join(name for name, _ in site.calls)
+    where = f"{site.culprit.function} ({site.culprit.file}:{site.culprit.line})" + (f" in {calls}" if calls else "")
+    return f"{where} in {site.share}, up to {site.longest_s:.1f} s at a time"
 
 
 def _owed(load: Load) -> str:

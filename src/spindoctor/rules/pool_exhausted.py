@@ -16,10 +16,11 @@ Give what holds the members a timeout. Give slow calls an executor of their own,
 do not queue behind them. Only then raise the size.
 
 ## False alarms
-A pool that is full for a moment is normal: it must be full, with callers queued, in most of the slow looks. A pool that
-computes a batch with nobody waiting for it is reported as information only. Idle consumers who wait for a queue to
-bring them work are no callers: they work for no request. A process that has a server's socket and no request is no
-worker of it.
+A pool that is full for a moment is normal: it must be full, with callers queued, in most of the slow looks. The short
+queue of a server's own threads is information only, unless the last in it waits for a thread for longer than for what
+one does. A pool that computes a batch with nobody waiting for it is reported as information only. Idle consumers who
+wait for a queue to bring them work are no callers: they work for no request. A process that has a server's socket and
+no request is no worker of it.
 
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
@@ -44,6 +45,9 @@ MIN_FULL = 0.5
 
 LONG_HELD_S = 1.0
 """A member that is held for a second keeps its queue waiting for longer than a user likes to."""
+
+NOTICED_S = 0.1
+"""A longer wait is no longer felt as none (Nielsen 1993, Usability Engineering, chapter 5)."""
 
 MOST = 0.5
 """Half of the looks at the members: only with more is it true that most of them are there."""
@@ -188,11 +192,13 @@ def _delay_s(use: PoolUse) -> float:
 
 
 def _claim(use: PoolUse, site: Site | None) -> str:
-    often = "most of them" if site and site.share.low > MOST else "most often"
+    is_most = site is not None and site.share.low > MOST and use.pool.size != 1
+    often = "most of them" if is_most else "most often"
     where = f", {often} in {site.culprit.function}" if site and site.culprit.function else ""
     if use.pool.kind == WORKERS:
         return f"{_unaccepted(use.pool.queued)}: {_workers(use)} of {_name(use)} {_are(use)} busy{where}"
     queue = f"{use.pool.queued} {_queuers(use)} queue"
+    every = "the only member" if use.pool.size == 1 else f"all {use.pool.size} members"
     if _is_lost(use):
         if not use.pool.size:
             return (
@@ -201,11 +207,11 @@ def _claim(use: PoolUse, site: Site | None) -> str:
             )
         asked = f" after they were asked for in {use.waiters[0].function}" if use.waiters else ""
         return (
-            f"{queue}: all {use.pool.size} members of {_name(use)} are taken and nobody is met who works with one: "
-            f"they were not given back{asked}, or those who queue hold them"
+            f"{queue}: {every} of {_name(use)} {_are(use)} taken and nobody is met who works with one: "
+            f"{_they(use)} not given back{asked}, or those who queue hold {_them(use)}"
         )
     if use.holding is None or use.pool.size:
-        return f"{queue}: all {use.pool.size} members of {_name(use)} are busy{where}"
+        return f"{queue}: {every} of {_name(use)} {_are(use)} busy{where}"
     return f"{queue} for {_name(use)} while {use.holding} others that asked it have what they asked for{where}"
 
 
@@ -215,6 +221,14 @@ def _unaccepted(waiting: int) -> str:
 
 def _are(use: PoolUse) -> str:
     return "is" if use.pool.size == 1 else "are"
+
+
+def _they(use: PoolUse) -> str:
+    return "it was" if use.pool.size == 1 else "they were"
+
+
+def _them(use: PoolUse) -> str:
+    return "it" if use.pool.size == 1 else "them"
 
 
 def _workers(use: PoolUse) -> str:
@@ -235,10 +249,21 @@ def _severity(use: PoolUse) -> Severity:
     computes = _computes(use)
     if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
-    is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S
-    if not is_long and (use.pool.kind in MAY_BE_FULL or _serves(use)):
+    is_long = max(use.held_s, _answer_s(use)) >= LONG_HELD_S
+    if not (is_long or _queues_most(use)) and (use.pool.kind in MAY_BE_FULL or _serves(use)):
         return "info"
     return "critical" if is_long and not computes else "warning"
+
+
+def _answer_s(use: PoolUse) -> float:
+    """About how long the last in the queue waits until its own work is done; 0 where that is not known."""
+    delay_s = _delay_s(use)
+    return delay_s + use.call_s if use.call_s and delay_s else 0.0
+
+
+def _queues_most(use: PoolUse) -> bool:
+    """Whether the last in the queue waits for a member for longer than for what one does, and long enough to notice."""
+    return use.call_s is not None and _delay_s(use) >= max(use.call_s, NOTICED_S)
 
 
 def _serves(use: PoolUse) -> bool:
