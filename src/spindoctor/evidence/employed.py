@@ -8,6 +8,7 @@ What else waits for them is kept elsewhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from spindoctor.evidence.members import member_moments, merged
 from spindoctor.evidence.origin import once_each, since_fork, user_frame
@@ -33,17 +34,42 @@ STARTS = frozenset({"run"})
 
 def employed(recording: Recording) -> tuple[int, tuple[Site, ...]]:
     """How many worker processes are at work all the time, and where they sleep; none where one of them is free."""
+    workers = never_free(recording)
+    if not workers or not all(_sleeps(one.moments) for one in workers):
+        return 0, ()
+    return len(workers), places(workers, [_asleep(one.moments) for one in workers])[:MOST_SITES]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process, and the looks at its main thread."""
+
+    process: ProcessRecording
+    moments: tuple[Moment, ...]
+
+
+def never_free(recording: Recording) -> list[Worker]:
+    """All worker processes that no server's requests and no pool tell of, where each is at work all the time."""
     pooled = {tid for one in recording.processes for look in one.task_looks for pool in look.pools for tid in pool.tids}
     roles = {one.pid: one.role for one in recording.target.processes}
     workers = [
-        one for one in recording.processes if roles.get(one.pid) == WORKER and one.pid not in pooled and _may_be(one)
+        Worker(one, tuple(member_moments(one, {one.pid})))
+        for one in recording.processes
+        if roles.get(one.pid) == WORKER and one.pid not in pooled and _may_be(one)
     ]
-    met = {one.pid: member_moments(one, {one.pid}) for one in workers}
-    if not workers or not all(_is_busy(moments) for moments in met.values()):
-        return 0, ()
-    of = sum(map(len, met.values()))
-    sites = [site for one in workers for site in group(_asleep(met[one.pid]), Namer(one), one.pid, of, by_line=True)]
-    return len(workers), merged(sites)[:MOST_SITES]
+    return workers if all(_is_busy(one.moments) for one in workers) else []
+
+
+def places(workers: Sequence[Worker], moments: Sequence[Sequence[Moment]]) -> tuple[Site, ...]:
+    """Where these looks found the workers, most often first, of all looks at them."""
+    of = sum(len(one.moments) for one in workers)
+    return merged(
+        [
+            site
+            for one, met in zip(workers, moments, strict=True)
+            for site in group(met, Namer(one.process), one.process.pid, of, by_line=True)
+        ]
+    )
 
 
 def _may_be(process: ProcessRecording) -> bool:
@@ -53,8 +79,11 @@ def _may_be(process: ProcessRecording) -> bool:
 
 def _is_busy(moments: Sequence[Moment]) -> bool:
     at_work = sum(once_each((one.stack for one in moments), _is_work))
-    asleep = len(_asleep(moments))
-    return Share(at_work, len(moments)).low >= ALL_THE_TIME and Share(asleep, len(moments)).low > MOST
+    return Share(at_work, len(moments)).low >= ALL_THE_TIME
+
+
+def _sleeps(moments: Sequence[Moment]) -> bool:
+    return Share(len(_asleep(moments)), len(moments)).low > MOST
 
 
 def _asleep(moments: Sequence[Moment]) -> list[Moment]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from spindoctor.evidence.delegates import delegates, waits_for_thread
 from spindoctor.evidence.origin import once_each, user_frame
 from spindoctor.evidence.sites import Moment
 from spindoctor.model.facts import Site
@@ -23,7 +24,7 @@ def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
     """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code and sleeps.
 
     A thread that ran in between may have come back to the line with its next piece of work. One in which no code of the
-    user's runs stands for the task that awaits what it does.
+    user's runs stands for the task that awaits what it does, or for that whose end it waits for itself.
     """
     runs = Counter[int]()
     met = []
@@ -51,6 +52,7 @@ def _with_askers(
     Each with the request of that task.
     """
     times = [one.at_s for one in process.task_looks]
+    works_for = delegates(process)
     askers = [_askers(one) for one in process.task_looks]
     frames = once_each((look.stack for _, look in met), user_frame)
     joined: dict[tuple[int, int], Stack] = {}
@@ -60,6 +62,9 @@ def _with_askers(
         task = askers[before].get(look.tid) if before >= 0 else None
         chain = task.chain if task and frame is None else ()
         stack = joined.setdefault((id(look.stack), id(chain)), look.stack + chain) if chain else look.stack
+        work = works_for[before].get(look.tid) if before >= 0 and frame is None and waits_for_thread(look) else None
+        if work:
+            stack = joined.setdefault((id(work.chain), id(look.stack)), work.chain + look.stack)
         found.append((stack, task.route if task else None))
     return found
 

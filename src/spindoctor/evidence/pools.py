@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spindoctor.evidence.claims import claimed_pools, stand_alone
+from spindoctor.evidence.handed_out import handed_out
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer, group
@@ -43,7 +44,7 @@ def pools(recording: Recording) -> Pools | Missing:
         return Missing("no look at the pools succeeded")
     ports = recording.target.ports
     found = [use for process in looked for use in (*_of_process(process, recording), *claimed_pools(process, ports))]
-    found += worker_pools(recording)
+    found += [*worker_pools(recording), *handed_out(recording)]
     ranked = sorted(found, key=lambda one: (one.full.ratio, one.queued_most), reverse=True)
     return Pools(tuple(ranked), looks=sum(len(one.task_looks) for one in looked))
 

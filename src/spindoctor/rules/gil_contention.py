@@ -15,8 +15,8 @@ Move the computation of the threads named here to processes, or to native code t
 ## False alarms
 Single short waits are normal with any two threads. A thread that waits for a lock of its own, or for a CPU, does not
 count: only the GIL's own futex does. CPU of native code that has given up the GIL keeps nobody waiting and is left out.
-Where a queue stands in most looks, but less than one thread waits on average and no event loop does, nothing is found
-and nothing cleared: a batch may take its time.
+Where a queue stands in every third look, but less than one thread waits on average and no event loop does, nothing is
+found and nothing cleared: a batch may take its time.
 
 ## Missed alarms
 On builds whose GIL sleeps elsewhere the waits cannot be told apart and the answer is that there were none.
@@ -39,6 +39,9 @@ MIN_WAITERS = 1.0
 
 MIN_CONTENDED = 0.5
 """Single short waits are normal; half of the looks with a waiter are a queue."""
+
+OFTEN_WANTED = 1 / 3
+"""A thread that waits in every third look is no figure to clear it with, though none to find it by."""
 
 MIN_CORES = 0.5
 """A GIL that is fought over is held most of the time; on a shared machine by half a core at least."""
@@ -64,9 +67,8 @@ def check(gils: GilUse) -> Outcome:
 
 
 def _is_wanted(gil: Gil) -> bool:
-    """Whether a queue stands for it in most looks, though a short one."""
-    cores = sum(thread.cores for thread in gil.threads)
-    return cores >= MIN_CORES and gil.contended.low >= MIN_CONTENDED and bool(_workers(gil))
+    """Whether somebody stands in a queue for it often while others work with it."""
+    return gil.contended.low >= OFTEN_WANTED and bool(_workers(gil))
 
 
 def _accused(gil: Gil) -> str:

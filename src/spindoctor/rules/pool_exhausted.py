@@ -24,7 +24,8 @@ no request is no worker of it.
 
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
-request by tasks as old as the look, and an executor none of whose threads has been started.
+request by tasks as old as the look, and an executor none of whose threads has been started. Worker processes whose
+owner, or a broker, keeps what waits for them: that they are never free is said, and no more.
 """
 
 from __future__ import annotations
@@ -197,7 +198,7 @@ def _claim(use: PoolUse, site: Site | None) -> str:
     where = f", {often} in {site.culprit.function}" if site and site.culprit.function else ""
     if use.pool.kind == WORKERS:
         return f"{_unaccepted(use.pool.queued)}: {_workers(use)} of {_name(use)} {_are(use)} busy{where}"
-    queue = f"{use.pool.queued} {_queuers(use)} queue"
+    queue = f"{use.pool.queued} {_queuers(use)} queue" if use.pool.queued != 1 else f"1 {_queuer(use)} queues"
     every = "the only member" if use.pool.size == 1 else f"all {use.pool.size} members"
     if _is_lost(use):
         if not use.pool.size:
@@ -240,9 +241,13 @@ def _workers(use: PoolUse) -> str:
 
 
 def _queuers(use: PoolUse) -> str:
+    return "pieces of a batch" if use.pool.kind != CREW and use.is_batch else f"{_queuer(use)}s"
+
+
+def _queuer(use: PoolUse) -> str:
     if use.pool.kind == CREW:
-        return "requests"
-    return "pieces of a batch" if use.is_batch else "callers"
+        return "request"
+    return "piece of a batch" if use.is_batch else "caller"
 
 
 def _severity(use: PoolUse) -> Severity:
