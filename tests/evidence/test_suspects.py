@@ -76,6 +76,18 @@ def test_a_pool_is_cleared_only_where_nobody_queues() -> None:
     assert not any("tokens" in suspect for suspect in told)
 
 
+def test_pools_that_each_request_makes_for_itself_are_cleared_together() -> None:
+    """The second was given the address of the first; each was there in one look of two."""
+    pools = [Pool(1, "executor", f"ThreadPoolExecutor-{number}", size=1, busy=1, queued=0) for number in (103, 104)]
+    process = one_process(task_looks=task_looks(*[{"pools": (one,)} for one in pools]))
+
+    told = cleared(recording(process))
+
+    assert (
+        "1 of 1 busy at most in each, nobody queued in 1 looks" in told["2 executors ThreadPoolExecutor of process 100"]
+    )
+
+
 def test_a_drivers_monitor_threads_are_cleared_by_name() -> None:
     process = one_process(
         samples=sleeping(1).samples, threads=(ThreadUse(101, "pymongo_server_monitor_thread", "python", user_s=0.001),)

@@ -50,11 +50,11 @@ def pools(recording: Recording) -> Pools | Missing:
 
 
 def _of_process(process: ProcessRecording, recording: Recording) -> list[PoolUse]:
-    seen: dict[int, list[Pool]] = {}
+    seen: dict[tuple[int, str], list[Pool]] = {}
     alone = stand_alone(process)
     for look in process.task_looks:
         for pool in {one.address: one for one in look.pools if one.address not in alone}.values():
-            seen.setdefault(pool.address, []).append(pool)
+            seen.setdefault((pool.address, pool.name), []).append(pool)  # an address is given to the next one
     namer = Namer(process)
     return [
         _use(process, states, namer, recording)
@@ -98,6 +98,7 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer, record
         held_s=holders[0].longest_s if holders else 0.0,
         is_batch=not waiters and _is_collected(process, last),
         call_s=call_s(moments),
+        met=len(states),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spindoctor.evidence.sites import looks_by_thread
@@ -13,6 +13,7 @@ from spindoctor.model.outcome import Cleared
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import ThreadLook
+from spindoctor.model.share import Share
 
 BURNS_CORES = 0.02
 """A thread below 2 % of a core does not explain a busy one."""
@@ -50,15 +51,24 @@ def _gil(told: GilUse | Missing) -> list[Cleared]:
 def _pools(told: Pools | Missing) -> list[Cleared]:
     if not isinstance(told, Pools):
         return []
-    return [_pool(one) for one in told.pools if one.queued_most == 0]
+    alike: dict[tuple[int, str, str, int], list[PoolUse]] = {}
+    for use in told.pools:
+        if use.queued_most == 0:
+            name = GROUP_MEMBER.sub("", use.pool.name, count=1)
+            alike.setdefault((use.pid, use.pool.kind, name, use.pool.size), []).append(use)
+    return [_same_pools(name, uses) for (_, _, name, _), uses in alike.items()]
 
 
-def _pool(use: PoolUse) -> Cleared:
-    pool = use.pool
+def _same_pools(name: str, uses: Sequence[PoolUse]) -> Cleared:
+    """Pools of one kind, as where each request makes an executor of its own."""
+    pool = max((one.pool for one in uses), key=lambda one: one.busy)
+    computing = Share(sum(one.holders_computing.count for one in uses), sum(one.holders_computing.of for one in uses))
+    who = f"{len(uses)} {pool.kind}s {name}" if len(uses) > 1 else f"{pool.kind} {pool.name}"
+    each = " at most in each" if len(uses) > 1 else ""
     return Cleared(
-        f"{pool.kind} {pool.name}".strip() + f" of process {use.pid}",
-        f"{pool.busy} of {pool.size} busy, nobody queued in {use.full.of} looks; its threads were on the CPU in "
-        f"{use.holders_computing}",
+        f"{who.strip()} of process {uses[0].pid}",
+        f"{pool.busy} of {pool.size} busy{each}, nobody queued in {max(one.met or one.full.of for one in uses)} looks; "
+        f"threads were on the CPU in {computing}",
     )
 
 

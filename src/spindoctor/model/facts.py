@@ -218,7 +218,8 @@ class PoolUse:
     `is_batch`: one thread of this process handed the work in and waits for the results, and no task does.
     `held_s` is the longest that a member waited at one line without running in between. `call_s` is how long a wait at
     the most frequent place took, the middle one of those seen from beginning to end (None: no such wait was seen).
-    `processes` are those that a server's workers run in; of any other pool they are not told.
+    `processes` are those that a server's workers run in; of any other pool they are not told. `met` is how many slow
+    looks found it, where it was not there in all of them.
     """
 
     pid: int
@@ -234,6 +235,7 @@ class PoolUse:
     holding: int | None = None
     call_s: float | None = None
     processes: tuple[int, ...] = ()
+    met: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
