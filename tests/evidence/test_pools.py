@@ -12,7 +12,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.rule import Missing
-from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import Pool, Route
 
@@ -244,3 +244,21 @@ def test_members_work_for_the_request_of_the_tasks_that_await_them() -> None:
     (site,) = only_pool(seen).holders
 
     assert (site.culprit.function, site.culprit.route) == ("report", "GET /reports")
+
+
+def test_a_member_works_for_the_same_task_from_when_it_ran_last_until_it_runs_again() -> None:
+    """It fell asleep for task 8 at 0.1 s; the slow look at 0.25 s is the first to see for whom."""
+    asleep = [ThreadLook(101, (library("_WorkItem.run"),), call=SystemCall("openat"), ran_ns=ran) for ran in (9, 0)]
+    samples = tuple(Sample(0.05 * n, (asleep[n not in {0, 2}],)) for n in range(10))
+    tasks = (task(7, user("other", 60)), task(8, ASK))
+    looks = [
+        {"pools": (FULL,), "tasks": tasks, "conversations": (Conversation(Party(tid=101), for_task=n),)} for n in (7, 8)
+    ]
+    process = one_process(task_looks=task_looks(*looks), threads=THREADS, samples=samples)
+
+    use = only_pool(recording(process))
+
+    assert sorted((site.culprit.function, site.share.count, site.longest_s) for site in use.holders) == [
+        ("ask_sdk", 8, pytest.approx(0.35)),
+        ("other", 2, pytest.approx(0.05)),
+    ]

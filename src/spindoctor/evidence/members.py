@@ -19,6 +19,9 @@ from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Route, Task, TaskLook
 
+Met = tuple[float, ThreadLook, int]
+"""A look at a thread: when, and how often it had run by then."""
+
 
 def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
     """Looks at the member threads; a stay lasts as long as one thread keeps the same line of user code and sleeps.
@@ -27,14 +30,14 @@ def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
     user's runs stands for the task that awaits what it does, or for that whose end it waits for itself.
     """
     runs = Counter[int]()
-    met = []
+    met: list[Met] = []
     for sample in process.samples:
         for look in sample.threads:
             if look.tid in tids:
                 runs[look.tid] += look.ran_ns > 0
                 if look.stack:
                     met.append((sample.at_s, look, runs[look.tid]))
-    asked = _with_askers(process, [(at_s, look) for at_s, look, _ in met])
+    asked = _with_askers(process, met)
     stacks = [stack for stack, _ in asked]
     frames = once_each(stacks, user_frame)
     found = [
@@ -44,9 +47,7 @@ def member_moments(process: ProcessRecording, tids: set[int]) -> list[Moment]:
     return sorted(found, key=lambda one: (one.look.tid, one.at_s))
 
 
-def _with_askers(
-    process: ProcessRecording, met: Sequence[tuple[float, ThreadLook]]
-) -> list[tuple[Stack, Route | None]]:
+def _with_askers(process: ProcessRecording, met: Sequence[Met]) -> list[tuple[Stack, Route | None]]:
     """The stacks of these looks, those without code of the user's with the chain of the task that awaits the thread.
 
     Each with the request of that task.
@@ -54,18 +55,36 @@ def _with_askers(
     times = [one.at_s for one in process.task_looks]
     works_for = delegates(process)
     askers = [_askers(one) for one in process.task_looks]
-    frames = once_each((look.stack for _, look in met), user_frame)
+    sure = _within_stays(times, askers, met)
+    frames = once_each((look.stack for _, look, _ in met), user_frame)
     joined: dict[tuple[int, int], Stack] = {}
     found = []
-    for (at_s, look), frame in zip(met, frames, strict=True):
+    for (at_s, look, run), frame in zip(met, frames, strict=True):
         before = bisect.bisect(times, at_s) - 1
-        task = askers[before].get(look.tid) if before >= 0 else None
+        last = askers[before].get(look.tid) if before >= 0 else None
+        task = sure.get((look.tid, run), last)
         chain = task.chain if task and frame is None else ()
         stack = joined.setdefault((id(look.stack), id(chain)), look.stack + chain) if chain else look.stack
         work = works_for[before].get(look.tid) if before >= 0 and frame is None and waits_for_thread(look) else None
         if work:
             stack = joined.setdefault((id(work.chain), id(look.stack)), work.chain + look.stack)
         found.append((stack, task.route if task else None))
+    return found
+
+
+def _within_stays(
+    times: Sequence[float], askers: Sequence[dict[int, Task]], met: Sequence[Met]
+) -> dict[tuple[int, int], Task]:
+    """Who awaits what a thread does for as long as it does not run: a slow look within that time has seen it."""
+    runs: dict[int, list[tuple[float, int]]] = {}
+    for at_s, look, run in met:
+        runs.setdefault(look.tid, []).append((at_s, run))
+    found: dict[tuple[int, int], Task] = {}
+    for at_s, tasks in zip(times, askers, strict=True):
+        for tid in tasks.keys() & runs.keys():
+            place = bisect.bisect(runs[tid], at_s, key=lambda one: one[0]) - 1
+            if place >= 0:
+                found[tid, runs[tid][place][1]] = tasks[tid]
     return found
 
 

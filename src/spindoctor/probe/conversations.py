@@ -19,7 +19,7 @@ from spindoctor.errors import Misread
 from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
-from spindoctor.model.sample import SystemCall
+from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
 
@@ -58,11 +58,12 @@ SMALLEST_ADDRESS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A thread asleep in a system call; its stack innermost first."""
+    """A thread asleep in a system call; its stack innermost first. `look` is another one once it has run."""
 
     tid: int
     frames: tuple[RawFrame, ...]
     call: SystemCall
+    look: ThreadLook
 
 
 class ConversationReader:
@@ -74,8 +75,9 @@ class ConversationReader:
         self._objects = interpreter.objects
         self._futures = FutureReader(interpreter)
         self._is_user = is_user
-        self._known: dict[int, tuple[tuple[RawFrame, ...], Conversation]] = {}
-        """By kernel id of the thread, or by the task's address, which is larger than any kernel id."""
+        self._known: dict[int, tuple[object, Conversation]] = {}
+        """By kernel id of the thread, or by the task's address, which is larger than any kernel id; with its look or
+        frames: a pool's thread stands at its next piece of work just as it did at this one."""
 
     def look(
         self, threads: Iterable[Still], chains: Mapping[int, tuple[RawFrame, ...]], waiters: Mapping[int, int]
@@ -86,10 +88,10 @@ class ConversationReader:
         awaiting = {future: task for task, future in waiters.items()}
         for still in threads:
             before = known.get(still.tid)
-            if before and before[0] is still.frames:
+            if before and before[0] is still.look:
                 self._known[still.tid] = before
             elif time.monotonic() < end_s:
-                self._known[still.tid] = still.frames, self._of_thread(still, awaiting)
+                self._known[still.tid] = still.look, self._of_thread(still, awaiting)
         for task, frames in chains.items():
             before = known.get(task)
             if before and before[0] is frames:

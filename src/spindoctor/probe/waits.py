@@ -68,7 +68,7 @@ class WaitReader:
         """The connections that threads without a loop, and tasks, wait at and work for."""
         loops = {loop.tid for loop in scene.loops}
         still = [
-            Still(one.tid, scene.stacks[one.tid], one.call) for one in threads if one.call and one.tid not in loops
+            Still(one.tid, scene.stacks[one.tid], one.call, one) for one in threads if one.call and one.tid not in loops
         ]
         try:
             return self._conversations.look(still, scene.chains, waiters)
