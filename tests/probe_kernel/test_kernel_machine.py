@@ -26,6 +26,7 @@ from spindoctor.probe.machine import (
     MachineReading,
     machine,
     parse_cpu_ticks,
+    parse_file_counts,
     parse_meminfo,
     parse_tcp_counters,
     read_machine,
@@ -228,6 +229,20 @@ def test_connections_are_counted_by_name() -> None:
 
     assert parse_tcp_counters(text) == {"RtoMin": 200, "ActiveOpens": 9, "AttemptFails": 7}
     assert parse_tcp_counters("Tcp: RtoMin\n") == parse_tcp_counters("") == {}
+
+
+def test_the_files_of_the_machine_stand_beside_their_limit() -> None:
+    """The second number is always 0 since Linux 2.6."""
+    assert parse_file_counts("615\t0\t2466177\n") == (615, 2466177)
+    assert parse_file_counts("") is None
+    assert parse_file_counts("615 none 2466177") is None
+
+
+def test_files_are_those_of_the_later_reading() -> None:
+    found = machine(reading(1.0, files=(5, 100)), reading(2.0, files=(7, 100)))
+
+    assert (found.open_files, found.open_files_limit) == (7, 100)
+    assert machine(reading(1.0), reading(2.0)).open_files is None
 
 
 def test_connections_that_failed_meanwhile_are_the_difference() -> None:

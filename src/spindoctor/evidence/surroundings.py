@@ -32,7 +32,9 @@ def descriptor_uses(recording: Recording) -> DescriptorUses | Missing:
         return Missing(next(iter(said), "the descriptors could not be read"))
     ports = frozenset(recording.target.ports)
     uses = [_descriptors(one, ports) for one in looked]
-    return DescriptorUses(tuple(sorted(uses, key=lambda one: one.share, reverse=True)))
+    machine = recording.machine
+    ordered = tuple(sorted(uses, key=lambda one: one.share, reverse=True))
+    return DescriptorUses(ordered, machine.open_files, machine.open_files_limit)
 
 
 def _descriptors(process: ProcessRecording, ports: frozenset[int]) -> DescriptorUse:

@@ -92,6 +92,10 @@ class Machine:
     """TCP connections of the hot process's network namespace that failed before they were there."""
     opened_connects: int | None = None
     """TCP connections that were begun or accepted in that namespace."""
+    open_files: int | None = None
+    """Files that all processes of the machine have open."""
+    open_files_limit: int | None = None
+    """How many they may have open together (fs.file-max); beyond it only root opens more."""
     neighbours: tuple[Neighbour, ...] = ()
     """The busiest processes that are none of the family's; as far as they show."""
     newborn: tuple[Neighbour, ...] = ()

@@ -36,9 +36,21 @@ class DescriptorUse:
 
 @dataclass(frozen=True, slots=True)
 class DescriptorUses:
-    """The descriptors of all processes, the fullest first."""
+    """The descriptors of all processes, the fullest first, and the files of the whole machine against their limit."""
 
     processes: tuple[DescriptorUse, ...]
+    open_files: int | None = None
+    open_files_limit: int | None = None
+
+    @property
+    def machine_share(self) -> float:
+        """How much of the machine's limit is used; 0 where it is not known."""
+        return (self.open_files or 0) / self.open_files_limit if self.open_files_limit else 0.0
+
+    def is_machine_full(self, spare: int) -> bool:
+        """Whether at most `spare` more files can be opened on the machine."""
+        known = self.open_files is not None and self.open_files_limit is not None
+        return known and (self.open_files_limit or 0) - (self.open_files or 0) <= spare
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The machine during a look: cores, what the kernel grants the process, who else used them, memory.
 
 Two readings and their difference. Sources: proc_stat(5), proc_loadavg(5), proc_meminfo(5),
-Documentation/accounting/psi.rst.
+Documentation/accounting/psi.rst,
+Documentation/admin-guide/sysctl/fs.rst (file-nr).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class MachineReading:
     load_1min: float | None = None
     failed_connects: int | None = None
     opened_connects: int | None = None
+    files: tuple[int, int] | None = None
 
 
 def read_machine(pid: int) -> MachineReading:
@@ -54,6 +56,7 @@ def read_machine(pid: int) -> MachineReading:
         load_1min=float(load[0]) if load else None,
         failed_connects=tcp.get("AttemptFails"),
         opened_connects=tcp["ActiveOpens"] + tcp["PassiveOpens"] if "PassiveOpens" in tcp else None,
+        files=parse_file_counts(try_text("/proc/sys/fs/file-nr")),
     )
 
 
@@ -68,6 +71,12 @@ def parse_cpu_ticks(text: str) -> tuple[int, ...]:
     """The numbers of the first line of /proc/stat: the sum over all cores since boot, in clock ticks."""
     line = text.partition("\n")[0].split()
     return tuple(int(one) for one in line[1:]) if line and line[0] == "cpu" else ()
+
+
+def parse_file_counts(text: str) -> tuple[int, int] | None:
+    """How many files are open on the machine, and how many may be; None where that cannot be read."""
+    fields = text.split()
+    return (int(fields[0]), int(fields[2])) if len(fields) == 3 and all(map(str.isdecimal, fields)) else None  # noqa: PLR2004
 
 
 def parse_tcp_counters(text: str) -> dict[str, int]:
@@ -111,6 +120,8 @@ def machine(before: MachineReading, after: MachineReading) -> Machine:
         memory_used_bytes=bound.memory_used_bytes,
         failed_connects=_more(before.failed_connects, after.failed_connects),
         opened_connects=_more(before.opened_connects, after.opened_connects),
+        open_files=after.files[0] if after.files else None,
+        open_files_limit=after.files[1] if after.files else None,
         swap_used_bytes=memory["SwapTotal"] - memory["SwapFree"] if "SwapFree" in memory else None,
     )
 

@@ -19,7 +19,7 @@ A server that accepts a flood of connections has descriptors free, or it could n
 
 ## Missed alarms
 An accept loop written in C shows no function; only its descriptors, its queue and its CPU do. Where the limit is that
-of the whole machine (ENFILE) the process's own table has room, and nothing is said.
+of the whole machine (ENFILE), files may come free for a moment just when they are counted.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ MIN_SEEN = 0.6
 
 SPARE = 2
 """A try to accept, or to write a traceback, may have a descriptor or two open at the moment of counting."""
+
+SPARE_FILES = 64
+"""Of the whole machine's files: all others go on opening and closing theirs between the failure and the counting."""
 
 HOLDS = 0.3
 """Who stands at one place in such a number that he can hold a third of all descriptors is worth naming."""
@@ -88,6 +91,8 @@ def _finding(one: Spin, uses: DescriptorUses, backlog: Backlog) -> Finding | Non
     waiting = next((queue for queue in queues if queue.waiting), None)
     if use and waiting and use.limit and use.limit - use.total <= SPARE:
         return _full(one, use, waiting, backlog)
+    if use and waiting and uses.is_machine_full(SPARE_FILES):
+        return _machine_full(one, uses, waiting)
     return _closed(one) if use and not queues and one.accepts.low >= MIN_ACCEPTS else None
 
 
@@ -118,6 +123,34 @@ def _full(one: Spin, use: DescriptorUse, queue: Queue, backlog: Backlog) -> Find
         now=("The storm ends when connections are closed, here or by their clients.",),
         explains="the core that is burned, a log that grows fast, and new clients that get no answer",
         would_change="free descriptors, or no connection that waits",
+    )
+
+
+def _machine_full(one: Spin, uses: DescriptorUses, queue: Queue) -> Finding:
+    acceptor = _acceptor(one)
+    return Finding(
+        claim=f"{acceptor.function or 'thread ' + one.thread} cannot accept and tries again at once: "
+        f"{uses.open_files} of the {uses.open_files_limit} files that the whole machine may open are open, and "
+        f"{queue.waiting} connections wait at {queue.address}; {one.cores:.2f} cores of {one.thread} "
+        f"(pid {one.pid}) go into it",
+        severity="critical",
+        confidence="medium",
+        cost=Cost(cores=one.cores, loop_share=_held(one), waiting=queue.waiting),
+        culprit=acceptor,
+        evidence=(
+            *_evidence(one),
+            Figure("machine_files", "files open on the machine", uses.open_files or 0, "files", "/proc/sys/fs/file-nr"),
+            Figure("backlog", "connections that wait to be accepted", queue.waiting, "connections", "/proc/PID/net"),
+        ),
+        against=("the process itself has descriptors left",),
+        fix=(
+            "Find the process that has most files open (descriptor-exhaustion counts this service's), or raise "
+            "fs.file-max.",
+            "Pause after an accept that failed for want of descriptors.",
+        ),
+        now=("The storm ends when files are closed, by whatever process.",),
+        explains="the core that is burned, and new clients that get no answer",
+        would_change="free files on the machine, or no connection that waits",
     )
 
 

@@ -2,7 +2,8 @@
 
 ## What we saw
 A process has nearly as many descriptors open as it may have, or many sockets in CLOSE_WAIT: the other end has hung
-up, and nobody here has closed them.
+up, and nobody here has closed them. Or all processes of the machine together have nearly as many files open as the
+kernel allows (`fs.file-max`): then calls fail with ENFILE in a process that has room itself.
 
 ## Why it hurts
 At the limit no connection is accepted, no file opened, no server asked: everything fails at once. Sockets in
@@ -10,7 +11,8 @@ CLOSE_WAIT are the usual way there.
 
 ## What to do
 Close what is opened (`with`, `async with`, a context manager for each response). Share one client instead of making
-one for each request. Raise the limit (`ulimit -n`, `LimitNOFILE=`) only for a service that needs so many.
+one for each request. Raise the limit (`ulimit -n`, `LimitNOFILE=`) only for a service that needs so many. Where the
+machine's own limit is reached, find the process that has most of them; `sysctl fs.file-max` raises it.
 
 ## False alarms
 A handful of sockets in CLOSE_WAIT is normal: they wait for the loop to come round. Fifty are not, where they are a
@@ -36,17 +38,25 @@ AT_LIMIT = 0.98
 MANY_CLOSE_WAIT = 50
 """Sockets that were hung up on and not closed; a busy loop has some for the moment, not fifty."""
 
+MAIN_PART = 0.5
+"""Who has half of all files is the one to look at."""
+
+FILE_NR = "/proc/sys/fs/file-nr"
+"""Where the kernel tells both figures."""
+
 CLOSE_WAIT_SHARE = 0.2
 """Of all sockets: a service with a thousand connections may have fifty that end at this moment."""
 
 
 def check(uses: DescriptorUses) -> Outcome:
-    """Found for each process near its limit or with many sockets in CLOSE_WAIT."""
-    if all(use.limit is None for use in uses.processes) and not any(_leaks(use) for use in uses.processes):
-        return Unsure("the limit of open descriptors could not be read")
+    """Found for each process near its limit or with many sockets in CLOSE_WAIT, and for a machine near its own."""
     findings = [_finding(use) for use in uses.processes if use.share >= NEAR_LIMIT or _leaks(use)]
+    if uses.machine_share >= NEAR_LIMIT:
+        findings.append(_of_machine(uses))
     if findings:
         return Found(tuple(findings))
+    if all(use.limit is None for use in uses.processes):
+        return Unsure("the limit of open descriptors could not be read")
     return Clear(
         "; ".join(
             f"pid {use.pid}: {use.total} of {use.limit or 'unlimited'} descriptors, {use.close_wait} in CLOSE_WAIT"
@@ -92,6 +102,33 @@ def _finding(use: DescriptorUse) -> Finding:
         explains="errors like 'Too many open files', and connections that are not accepted",
         would_change="a second look with far fewer descriptors",
         candidates=use.candidates,
+    )
+
+
+def _of_machine(uses: DescriptorUses) -> Finding:
+    most = max(uses.processes, key=lambda use: use.total)
+    own = sum(use.total for use in uses.processes)
+    is_ours = own >= MAIN_PART * (uses.open_files or 0)
+    elsewhere = "most of them are not this service's: other processes, or sockets and pipes that two descriptors share"
+    return Finding(
+        claim=f"the machine: {uses.open_files} of {uses.open_files_limit} files are open, "
+        f"{own} of them in this service",
+        severity="critical" if uses.machine_share >= AT_LIMIT else "warning",
+        confidence="high",
+        cost=Cost(waiting=1),
+        culprit=Culprit(pid=most.pid, note=f"has most of this service's: {_told(most.groups)}"),
+        evidence=(
+            Figure("machine_files", "files open on the machine", uses.open_files or 0, "files", FILE_NR),
+            Figure("machine_limit", "as many may be (fs.file-max)", uses.open_files_limit or 0, "files", FILE_NR),
+            Figure("own_files", "descriptors of this service", own, "descriptors", "/proc/PID/fd"),
+        ),
+        against=() if is_ours else (elsewhere,),
+        fix=(
+            "Find the process that has most files open, and what it does not close; then raise fs.file-max if need be.",
+        ),
+        now=("At the limit every process but root's fails to open files and to accept (ENFILE).",),
+        explains="errors like 'Too many open files in system' in processes that have descriptors left",
+        would_change="a second look with far fewer files open on the machine",
     )
 
 
