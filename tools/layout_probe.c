@@ -81,6 +81,26 @@ static void runtime(void)
 #endif
 }
 
+static void heap(void)
+{
+#if PY_MINOR_VERSION == 8
+    MEMBER("runtime_state.gc", _PyRuntimeState, gc);
+#elif PY_MINOR_VERSION <= 12
+    MEMBER("interpreter_state.gc", PyInterpreterState, gc);
+#endif
+    /* Within 3.14 the generations became one array again; they lie where they lay before. */
+    MEMBER("gc.generations", struct _gc_runtime_state, generations);
+    NUMBER("gc_generation.size", sizeof(struct gc_generation));
+    MEMBER("gc_generation.threshold", struct gc_generation, threshold);
+    MEMBER("gc_generation.count", struct gc_generation, count);
+#if PY_MINOR_VERSION >= 14
+    MEMBER("gc.heap_size", struct _gc_runtime_state, heap_size);
+#else
+    MEMBER("gc.long_lived_total", struct _gc_runtime_state, long_lived_total);
+    MEMBER("gc.long_lived_pending", struct _gc_runtime_state, long_lived_pending);
+#endif
+}
+
 static void gil(void)
 {
 #if PY_MINOR_VERSION >= 12
@@ -376,6 +396,7 @@ static void asyncio(void)
 int main(void)
 {
     runtime();
+    heap();
     gil();
     thread();
     frame();

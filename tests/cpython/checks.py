@@ -207,7 +207,7 @@ def reads_the_state_of_the_runtime(case: Case) -> None:
     assert gil.contains(gil.address)
     assert not gil.contains(gil.address + gil.size)
     assert not case.interpreter.is_collecting()
-    collections = case.interpreter.collections()
+    collections = case.interpreter.collector.collections()
     assert collections is None or collections[0] > 0
 
 

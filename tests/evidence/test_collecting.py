@@ -9,6 +9,7 @@ from recordings import TEN_MS, one_process, recording, user
 
 from spindoctor.evidence.collecting import collecting
 from spindoctor.model.collector import Collector, Collectors
+from spindoctor.model.heap import Heap
 from spindoctor.model.recording import SourceWindow, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, ThreadLook
@@ -16,6 +17,7 @@ from spindoctor.model.share import Share
 
 TID = 107
 ORDER = user("order", 31)
+HEAP = Heap((9, 1, 2), (700, 10, 10), survivors=400)
 
 
 def told(collects: Sequence[bool], *, has_gil: bool = True, text: str = "") -> tuple[Collector, ...]:
@@ -24,7 +26,8 @@ def told(collects: Sequence[bool], *, has_gil: bool = True, text: str = "") -> t
     samples = tuple(Sample(n / 100, (look,), is_collecting=one) for n, one in enumerate(collects))
     source = (SourceWindow(ORDER.file, ORDER.line, ORDER.line, (text,)),) if text else ()
     threads = (ThreadUse(TID, "worker", "python", user_s=1.5),)
-    found = collecting(recording(one_process(samples=samples, threads=threads, sources=source, collections=(9, 1, 2))))
+    process = one_process(samples=samples, threads=threads, sources=source, collections=(9, 1, 2), heap=HEAP)
+    found = collecting(recording(process))
     assert isinstance(found, Collectors)
     return found.collectors
 
@@ -33,7 +36,7 @@ def test_collections_are_counted_by_looks_and_by_pauses() -> None:
     """Two pauses, of three looks (20 ms) and of one, in six looks."""
     (one,) = told([True, True, True, False, True, False])
 
-    assert (one.inside, one.pauses, one.collections) == (Share(4, 6), 2, (9, 1, 2))
+    assert (one.inside, one.pauses, one.collections, one.heap) == (Share(4, 6), 2, (9, 1, 2), HEAP)
     assert one.longest_s == pytest.approx(0.02)
     assert one.cores == pytest.approx(0.5)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from spindoctor.cpython.collector import Collector
 from spindoctor.cpython.reader import Reader, int_at, word_at
 from spindoctor.errors import Misread
 
@@ -58,6 +59,7 @@ class Runtime:
         self._layout = reader.layout
         self._runtime = runtime
         self.interpreter = self._find_main()
+        self.collector = Collector(reader, runtime, self.interpreter)
         self._place_words()
         self._known: tuple[int, ...] = ()
         at = self._layout.offsets
@@ -125,18 +127,6 @@ class Runtime:
     def is_collecting(self) -> bool:
         """Tell whether the cyclic garbage collector runs right now."""
         return self._reader.int32(self._collecting) != 0
-
-    def collections(self) -> tuple[int, ...] | None:
-        """Return how many collections each generation has seen, youngest first; None on 3.15, which keeps none."""
-        layout = self._layout
-        if "gc_generation_stats.size" not in layout:
-            return None
-        if "runtime_state.gc_generation_stats" in layout:
-            start = self._runtime + layout["runtime_state.gc_generation_stats"]
-        else:
-            start = self.interpreter + layout["interpreter_state.gc_generation_stats"]
-        size, place = layout["gc_generation_stats.size"], layout["gc_generation_stats.collections"]
-        return tuple(self._reader.gather([start + size * generation + place for generation in range(3)]))
 
     def code_generation(self) -> int:
         """Return a number that grows when code objects die (3.14+); 0 before."""

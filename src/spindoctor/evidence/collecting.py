@@ -54,6 +54,7 @@ def _of_thread(
         asked=Share(_asked(process, inside), len(inside)),
         site=site,
         collections=process.collections,
+        heap=process.heap,
     )
 
 

@@ -66,6 +66,7 @@ def _pursuit(recording: Recording, process: ProcessRecording, use: ThreadUse) ->
         fails=_fails(recording, process, use, code),
         sleeps_per_s=use.voluntary / recording.seconds,
         arrivals_per_s=arrivals_per_s(recording, process),
+        losses_per_s=use.involuntary / recording.seconds,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.model.facts import Site
+from spindoctor.model.heap import Heap
 from spindoctor.model.share import Share
 
 
@@ -14,7 +15,8 @@ class Collector:
 
     `inside` is the share of the thread's looks on the CPU that fell into a collection, `pauses` how many separate ones
     they were and `longest_s` the longest as far as it was seen. `asked` are those of them at a line that asks for a
-    collection itself. `collections` counts them by generation, youngest first (empty: not kept by this Python).
+    collection itself. `collections` counts them by generation, youngest first (empty: not kept by this Python),
+    `heap` is what the collector itself keeps of its generations.
     """
 
     pid: int
@@ -28,6 +30,7 @@ class Collector:
     asked: Share
     site: Site
     collections: tuple[int, ...] = ()
+    heap: Heap | None = None
 
 
 @dataclass(frozen=True, slots=True)

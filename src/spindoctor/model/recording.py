@@ -8,6 +8,7 @@ from spindoctor.model.calls import CallCounts
 from spindoctor.model.closeup import Polled, Values
 from spindoctor.model.endings import tells_stop
 from spindoctor.model.frames import Frame
+from spindoctor.model.heap import Heap
 from spindoctor.model.hot import Failure, HotLook
 from spindoctor.model.locks import SharedLook
 from spindoctor.model.pipes import PipeLook
@@ -80,7 +81,8 @@ class QueueLook:
 class ProcessRecording:
     """All that was seen of one process of the family.
 
-    `collections` counts garbage collections by generation, youngest first (empty: not kept).
+    `collections` counts garbage collections by generation, youngest first (empty: not kept), `heap` is what the
+    collector keeps of its generations.
     `failures` are exceptions that threads which burn CPU were handling, `functions` the whole functions that such
     threads were seen in. `descriptors_at_s` is when the descriptors were read, from the start of the recording.
     `routes` maps a frame of user code to the request seen there. `switches` are development settings that are on.
@@ -105,6 +107,7 @@ class ProcessRecording:
     pulses: tuple[Pulse, ...] = ()
     registrations: tuple[Registration, ...] = ()
     collections: tuple[int, ...] = ()
+    heap: Heap | None = None
     descriptors: tuple[Descriptor, ...] = ()
     descriptors_at_s: float | None = None
     descriptor_limit: int | None = None

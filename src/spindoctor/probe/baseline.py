@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model import endings
+from spindoctor.model.heap import Heap
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ThreadUse
 from spindoctor.probe.identity import read_identity
@@ -89,8 +90,15 @@ class Baseline:
         """Garbage collections by generation since; empty where that is not kept or not readable."""
         return tuple(now - then for now, then in zip(self._read_collections(), self._collected, strict=False))
 
+    def heap(self) -> Heap | None:
+        """The collector's own counters now; None where they cannot be read."""
+        try:
+            return self._interpreter.collector.heap()
+        except (Misread, DoctorError):
+            return None
+
     def _read_collections(self) -> tuple[int, ...]:
         try:
-            return self._interpreter.collections() or ()
+            return self._interpreter.collector.collections() or ()
         except (Misread, DoctorError):
             return ()

@@ -78,6 +78,7 @@ class Interpreter:
         self.objects = objects = Objects(reader)
         objects.codes.folder, objects.codes.own = self._folder, self._own
         self._runtime = Runtime(reader, self.runtime_address)
+        self.collector = self._runtime.collector
         self._frames = Frames(reader, objects.classes, objects.codes)
         self._stacks = Stacks(reader, self._frames)
         self._modules = Modules(reader, self._runtime, objects.dicts, objects.texts, objects.attribute_reader)
@@ -208,10 +209,6 @@ class Interpreter:
     def is_collecting(self) -> bool:
         """Tell whether the cyclic garbage collector runs right now."""
         return self._runtime.is_collecting()
-
-    def collections(self) -> tuple[int, ...] | None:
-        """Return how many collections each generation has seen, youngest first; None where none are kept (3.15)."""
-        return self._runtime.collections()
 
     def sub_interpreters(self) -> int:
         """Return how many interpreters there are beside the main one; their threads are not read."""

@@ -355,6 +355,7 @@ class ProcessWatch:
             major_faults=used.major_faults,
             task_looks=tuple(self.task_looks),
             collections=self._baseline.collections(),
+            heap=self._baseline.heap(),
             routes=tuple(self._routes.items()),
             switches=self._settings.found,
             watched_files=self._settings.watched_files,

@@ -23,6 +23,7 @@ Rare long pauses with little CPU in all. Memory that is freed by reference count
 from __future__ import annotations
 
 from spindoctor.model.collector import Collector, Collectors
+from spindoctor.model.heap import Heap
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.share import Share
@@ -110,6 +111,28 @@ def _evidence(one: Collector, inside: Share) -> tuple[Figure, ...]:
     if one.collections:
         counts = ", ".join(map(str, one.collections))
         figures.append(Figure("collections", "collections by generation, youngest first", counts, "", "interpreter"))
+    return (*figures, *_of_heap(one.heap))
+
+
+def _of_heap(heap: Heap | None) -> tuple[Figure, ...]:
+    """How much the collector has to go through, and when it comes again."""
+    if heap is None:
+        return ()
+    pairs = ", ".join(f"{count} of {most}" for count, most in zip(heap.counts, heap.thresholds, strict=True))
+    figures = [Figure("generations", "what makes each generation's next collection come", pairs, "", "interpreter")]
+    if heap.live is not None:
+        figures.append(Figure("live", "objects that the collector goes through", heap.live, "objects", "interpreter"))
+    if heap.survivors is not None and heap.survivors + (heap.pending or 0):
+        told = f"{heap.survivors} and {heap.pending or 0}"
+        figures.append(
+            Figure(
+                "survivors",
+                "objects that the last full collection left, and that wait for it",
+                told,
+                "",
+                "interpreter",
+            )
+        )
     return tuple(figures)
 
 
