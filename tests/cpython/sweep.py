@@ -54,7 +54,8 @@ def sweep(interpreter: Interpreter, addresses: list[int]) -> None:
     runtime = (
         interpreter.gil,
         interpreter.is_collecting,
-        interpreter.collections,
+        interpreter.collector.collections,
+        interpreter.collector.heap,
         interpreter.sys_path,
         interpreter.module_names,
         interpreter.running_loops,
