@@ -55,7 +55,6 @@ def sweep(interpreter: Interpreter, addresses: list[int]) -> None:
         interpreter.gil,
         interpreter.is_collecting,
         interpreter.collector.collections,
-        interpreter.collector.heap,
         interpreter.sys_path,
         interpreter.module_names,
         interpreter.running_loops,

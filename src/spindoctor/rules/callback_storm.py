@@ -342,8 +342,7 @@ def _in_circle(loop: Loop, circle: Circle) -> Finding:
 def _in_rounds(loop: Loop, one: Pursuit) -> Finding:
     return Finding(
         claim=f"{one.culprit.function} asks again and again ({', '.join(one.asked)}) and gets the same answer, so the "
-        f"loop of {loop.thread} stops and goes on {one.breaks_per_s:.0f} times a second; {loop.cores:.2f} cores go "
-        "into it",
+        f"loop of {loop.thread} stops and goes on {one.breaks_per_s:.0f} times a second; {loop.cores:.2f} cores burn",
         severity="critical",
         confidence="medium",
         cost=Cost(cores=loop.cores, loop_share=1 - loop.idle.ratio),
@@ -353,14 +352,7 @@ def _in_rounds(loop: Loop, one: Pursuit) -> Finding:
             Figure("asks", "of these at a question", str(one.asks), "", "stacks and source"),
             Figure("works", "at work", str(one.works), "", "stacks and source"),
             Figure("repeats", "looks in which it holds what it held before", str(one.repeats), "", "locals"),
-            Figure("sleeps", "times that the loop slept", round(one.sleeps_per_s), "a second", "/proc/PID/status"),
-            Figure(
-                "losses",
-                "times that another thread took its CPU",
-                round(one.losses_per_s),
-                "a second",
-                "/proc/PID/status",
-            ),
+            Figure("breaks", "sleeps and losses of the CPU", round(one.breaks_per_s), "a second", "/proc/PID/status"),
             _arrivals(one.arrivals_per_s or 0.0),
             *_of_loop(loop),
         ),
