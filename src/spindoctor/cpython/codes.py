@@ -15,6 +15,10 @@ from spindoctor.model.frames import Frame
 
 QUALIFIED_SINCE = 11
 LOCAL, CELL, FREE, HIDDEN = 0x20, 0x40, 0x80, 0x10  # `co_localspluskinds`: Include/internal/pycore_code.h
+SHIM = "__init__"
+"""The "file" of `_Py_InitCleanup` (Python/specialize.c, 3.13+): the interpreter's own frame between a call of a class
+and its `__init__`, code that nobody wrote and that lies in no folder."""
+
 MAX_TABLE = 1 << 22
 MAX_NAME = 1024
 MAX_STACKS = 1 << 12
@@ -92,7 +96,7 @@ class Codes:
         )
 
     def _placed(self, file: str) -> str:
-        is_relative = bool(file) and file[0] not in "/<"
+        is_relative = bool(file) and file[0] not in "/<" and file != SHIM
         return posixpath.normpath(posixpath.join(self.folder, file)) if is_relative and self.folder else file
 
     def _octets(self, address: int) -> bytes:

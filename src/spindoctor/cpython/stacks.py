@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from spindoctor.cpython.callers import Callers
+from spindoctor.cpython.codes import SHIM
 from spindoctor.cpython.copies import Copy
 from spindoctor.cpython.frames import OWNED_BY_GENERATOR, TAG_MASK, Frames, RawFrame
 from spindoctor.cpython.memory import Range
@@ -37,9 +38,6 @@ MAX_COPIES = 3  # of one stack: one finds where the frames lie by now, one misse
 MAX_POINTERS = 8  # depths of calls into C, between which a thread changes all the time
 MAX_ENTRIES = 3  # between a function and what it calls through C lies one; two where C code calls C code that calls it
 CHUNKS_SINCE, CFRAME_SINCE, DIRECT_SINCE, ENTRY_FRAMES_SINCE = 11, 11, 13, 12
-SHIM = "__init__"
-"""The "file" of `_Py_InitCleanup` (Python/specialize.c, 3.13+): the interpreter's own frame between a call of a class
-and its `__init__`, code that nobody wrote."""
 
 BOTTOMS = frozenset({"<module>", "_bootstrap", "Thread._bootstrap"})
 
