@@ -87,6 +87,14 @@ def test_a_writer_is_unused_where_nothing_is_sent_and_nothing_waits(last: dict[s
     assert judge(pulses(connection(0, 0, sent=10), connection(0, 0, sent=10), last), OUT) == expected
 
 
+def test_asked_for_both_a_descriptor_is_ready_to_be_written_to_where_nobody_does() -> None:
+    silent = judge(pulses(*[connection(0, 0, sent=10)] * 3), IN | OUT)
+    read = judge(pulses(connection(0, 0), connection(60, 0), connection(90, 0)), IN | OUT)
+
+    assert silent == Use("nothing was sent in 2.0 s", is_exact=True, is_ready=True, is_written=True)
+    assert read.is_used
+
+
 def test_a_terminal_is_unused_only_where_the_thread_read_nothing_at_all() -> None:
     still = judge(pulses(*[{"read_bytes": 80}] * 3, kind="file"), IN)
     moved = judge(pulses({"read_bytes": 80}, {"read_bytes": 80}, {"read_bytes": 99}, kind="file"), IN)

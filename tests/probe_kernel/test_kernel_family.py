@@ -47,6 +47,8 @@ def test_the_program_is_the_module_the_script_or_the_title(command: tuple[str, .
 
 def test_multiprocessing_children_are_known_by_their_code() -> None:
     assert [helper_of(one) for one in (SPAWN, TRACKER, SERVER)] == ["spawn", "tracker", "forkserver"]
+    later = "import sys; from multiprocessing.forkserver import main; main(3, 5, ['__main__'])"
+    assert helper_of((PYTHON, "-c", later)) == "forkserver"
     assert helper_of((PYTHON, "-c", "print('from multiprocessing.spawn import spawn_main')")) is None
 
 

@@ -142,7 +142,7 @@ def _wakeups(recording: Recording, busy: BusyOne) -> Iterable[Wakeup]:
     process, use = busy.process, busy.use
     answers = [one.poll.events for one in process.polls if one.tid == use.tid and one.poll and one.poll.events]
     told = Counter(fd for events in answers for fd in {fd for fd, _ in events})
-    asked = [one for look in process.polls if look.tid == use.tid and look.poll for one in look.poll.asked]
+    asked = [one for look in process.polls if look.tid == use.tid and look.poll for one in _together(look.poll.asked)]
     pulses: dict[int, list[Pulse]] = {}
     for one in process.pulses:
         if one.tid == use.tid:
@@ -152,6 +152,14 @@ def _wakeups(recording: Recording, busy: BusyOne) -> Iterable[Wakeup]:
         mask = _mask(process, use.tid, fd, [mask for events in (*answers, asked) for one, mask in events if one == fd])
         found = pulses.get(fd, [Pulse(0.0, use.tid, fd, "unknown")])
         yield _wakeup(busy, seen, mask, found, found[-1].owners or _owners(recording, process, found[-1]))
+
+
+def _together(asked: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """What a call asks for by descriptor: `select` is given one list for each direction."""
+    masks: dict[int, int] = {}
+    for fd, mask in asked:
+        masks[fd] = masks.get(fd, 0) | mask
+    return masks.items()
 
 
 def _mask(process: ProcessRecording, tid: int, fd: int, told: Sequence[int]) -> int:
@@ -178,7 +186,7 @@ def _wakeup(busy: BusyOne, seen: Share, mask: int, pulses: Sequence[Pulse], owne
     return Wakeup(
         fd=last.fd,
         seen=seen,
-        events=_words(mask),
+        events=_words(WRITABLE if unused.is_written else mask),
         what=", ".join(filter(None, (_ends(last), last.state))),
         unused=kept or unused.unused,
         is_used=unused.is_used and not owners,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spindoctor.model.watching import FAILED, READABLE, WRITABLE, Pulse
 
@@ -23,13 +23,15 @@ END_OF_STREAM = 1
 class Use:
     """`unused` says why nothing was taken; None where something was (`is_used`) or where it is not known.
 
-    `is_ready`: its state alone shows that a selector which is asked for it returns at once.
+    `is_ready`: its state alone shows that a selector which is asked for it returns at once; `is_written` where that is
+    for writing alone.
     """
 
     unused: str | None = None
     is_used: bool = False
     is_exact: bool = False
     is_ready: bool = False
+    is_written: bool = False
 
 
 UNKNOWN = Use()
@@ -41,7 +43,13 @@ def judge(pulses: Sequence[Pulse], mask: int) -> Use:
         return UNKNOWN
     if len({(one.kind, one.inode) for one in pulses}) > 1:
         return Use(is_used=True)
-    return _read(pulses, mask) if mask & (READABLE | FAILED) else _written(pulses, mask)
+    if not mask & (READABLE | FAILED):
+        return _written(pulses, mask)
+    read = _read(pulses, mask)
+    if read.is_used or read.is_ready or not mask & WRITABLE:
+        return read
+    written = _written(pulses, WRITABLE)  # asked for both, a selector returns at once for either
+    return replace(written, is_written=True) if written.is_ready else read
 
 
 def _read(pulses: Sequence[Pulse], mask: int) -> Use:

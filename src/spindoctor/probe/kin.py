@@ -40,7 +40,8 @@ class Kinsman:
 def helper_of(command: Sequence[str]) -> Helper | None:
     """What multiprocessing made this process for; None for any other."""
     code = _option_c(command)
-    return next((kind for kind, start in _HELPERS if code.startswith(start)), None)
+    begins = code.removeprefix("import sys; ")  # 3.14 came to hand `sys.argv` on
+    return next((kind for kind, start in _HELPERS if begins.startswith(start)), None)
 
 
 def _option_c(command: Sequence[str]) -> str:

@@ -50,6 +50,9 @@ class PulseWatch:
         self._diagnosis: SocketDiagnosis | None = None
         self._sockets: dict[int, Socket] = {}
         self._closed: dict[int, int] = {}
+        self._unlisted: set[int] = set()
+        """Sockets in none of the kernel's tables, which hold what is bound or connected (net/ipv4/inet_hashtables.c)."""
+
         self._tables_s = -TABLES_APART_S
         self.pulses: list[Pulse] = []
 
@@ -92,7 +95,9 @@ class PulseWatch:
 
     def _learn(self, inodes: set[int]) -> None:
         """Find the two ends of these sockets, all in one reading of the kernel's tables."""
-        self._sockets |= read_sockets(self._pid, inodes, SocketTables())
+        found = read_sockets(self._pid, inodes, SocketTables())
+        self._sockets |= found
+        self._unlisted = (self._unlisted | inodes) - found.keys()
 
     def _is_suspect(self, entry: EpollEntry) -> bool:
         pulse = self._pulse(0.0, 0, entry.fd)
@@ -108,6 +113,8 @@ class PulseWatch:
             return Pulse(at_s, tid, fd, kind, inode, link, queued=_count(try_text(f"/proc/{self._pid}/fdinfo/{fd}")))
         known, state = self._socket(inode, at_s)
         told = state or SocketState(known.state if known else "")
+        if inode in self._unlisted and _is_tcp(self._pid, fd):
+            told = SocketState("CLOSE", is_alone=True)
         return Pulse(
             at_s=at_s,
             tid=tid,
@@ -139,7 +146,7 @@ class PulseWatch:
         state = self._diagnosis.ask(known) if known else None
         if state is None and at_s - self._tables_s >= TABLES_APART_S:
             self._tables_s = at_s
-            self._sockets |= read_sockets(self._pid, {inode}, SocketTables())
+            self._learn({inode})
             known = self._sockets.get(inode)
             state = self._diagnosis.ask(known) if known else None
             if known and state is None:
@@ -172,6 +179,14 @@ class PulseWatch:
 def _epolls(pid: int) -> list[Descriptor]:
     links = ((fd, read_link(f"/proc/{pid}/fd/{fd}")) for fd in find_descriptors(pid))
     return [Descriptor(fd, "epoll", 0, link) for fd, link in links if parse_descriptor(link)[0] == "epoll"]
+
+
+def _is_tcp(pid: int, fd: int) -> bool:
+    """Whether a socket is one of TCP, as the kernel names it (net/socket.c, `sockfs_xattr_get`)."""
+    try:
+        return os.getxattr(f"/proc/{pid}/fd/{fd}", "system.sockprotoname").rstrip(b"\0") in {b"TCP", b"TCPv6"}
+    except OSError:
+        return False
 
 
 def _count(fdinfo: str) -> int | None:
