@@ -15,7 +15,7 @@ from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, SourceWindow
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Pool, Route, Task
+from spindoctor.model.tasks import HUB, Pool, Route, Task
 
 ASK, USE = user("order", 20), user("order", 21)
 GET = Route("GET", "/order")
@@ -344,3 +344,18 @@ def test_who_queued_a_moment_ago_and_has_left_the_body_already_holds_nothing() -
     later = {"tasks": (*waiting(1, 2, 3), done), "claims": claims(1, 2, 3)}
 
     assert found(recording(one_process(task_looks=task_looks(first, later), functions=(WITHIN,)))) == ()
+
+
+def test_greenlets_at_the_head_of_a_with_wait_for_what_others_have_in_its_body() -> None:
+    """Three stand at `with`, where code in C shows no frame; two are in the body; of one the body shows no head."""
+    source = SourceWindow("/srv/app.py", 19, 19, ("def order():", "    with permits:", "        return ask()"))
+    heads = [replace(task(number, ASK, route=GET), waits_on=HUB) for number in (1, 2, 3)]
+    bodies = [replace(one, waits_on=HUB) for one in working(4, 5)]
+    process = one_process(task_looks=task_looks(*[{"tasks": (*heads, *bodies)}] * 4), functions=(source,))
+
+    use = found(recording(process))[0]
+    plain = found(recording(replace(process, functions=())))
+
+    assert (use.pool.kind, use.pool.queued, use.holding, use.full) == ("semaphore", 3, 2, Share(4, 4))
+    assert (use.holders[0].culprit.line, use.waiters[0].line) == (21, 20)
+    assert plain == ()

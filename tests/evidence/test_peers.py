@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -90,6 +91,20 @@ def test_a_thread_s_wait_goes_on_until_it_is_seen_to_have_run() -> None:
     found = told(recording(process))
 
     assert (found.peers[0].ages_s, found.peers[0].met_s) == ((0.23, 0.21), 0.2)
+
+
+def test_a_thread_that_has_sent_nothing_yet_waits_on_as_well() -> None:
+    """Its peer speaks first: it slept from the first look to the last of 54, and nothing was sent."""
+    slept = ThreadLook(7, (library("recv"), ASK), call=SystemCall("recvfrom", (7,)))
+    process = one_process(
+        task_looks=task_looks(*[{"conversations": (Conversation(Party(tid=7), waits_at=5),)}] * 4),
+        descriptors=(opened(5, math.inf, math.inf),),
+        descriptors_at_s=0.5,
+        samples=thread_samples(*[(slept,)] * 54),
+        routes=((ASK, GET),),
+    )
+
+    assert told(recording(process)).peers[0].ages_s == (0.53,)
 
 
 def test_a_peer_that_answered_last_is_waited_for_for_news() -> None:

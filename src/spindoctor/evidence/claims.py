@@ -5,6 +5,7 @@ Callers queue inside of an object while others, who came the same way, have got 
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -22,7 +23,7 @@ from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Pool, TaskLook
+from spindoctor.model.tasks import HUB, Pool, TaskLook
 
 MIN_CALLERS = 2
 MOST_SITES = 4
@@ -33,6 +34,9 @@ PERMITS = frozenset({"semaphore", LIMITER})
 
 Place = tuple[str, str]
 """A function, by file and name."""
+
+HELD = "object of a with block"
+"""What is told of an object whose type does not show."""
 
 ENTRIES = frozenset({"__aenter__", "__enter__"})
 
@@ -59,7 +63,7 @@ def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[Poo
     before: Mapping[int, frozenset[Party]] = {}
     for look in process.task_looks:
         asked: dict[int, list[Claim]] = {}
-        for one in (*look.claims, *_tokens(look, alone)):
+        for one in (*look.claims, *_tokens(look, alone), *_heads(look, known)):
             asked.setdefault(one.target, []).append(one)
         if not asked:
             before = {}
@@ -85,6 +89,19 @@ def _tokens(look: TaskLook, alone: AbstractSet[int]) -> Iterator[Claim]:
     for pool in look.pools:
         for task in (pool.waiters or ()) if pool.address in alone else ():
             yield Claim(Party(task=task), pool.address, LIMITER, pool.name, pool.size, pool.busy)
+
+
+def _heads(look: TaskLook, known: Known) -> Iterator[Claim]:
+    """The claims of greenlets that stand at the head of a `with` of the user's: code in C shows no frame of its own.
+
+    They are suspended, so what the head asks for is not to be had; one line stands for one object.
+    """
+    for task in look.tasks:
+        frame = task.chain[0] if task.waits_on == HUB and task.chain else None
+        anatomy = find(known, frame.file, frame.line) if frame else None
+        if frame and anatomy and anatomy.body_at(frame.line):
+            target = zlib.crc32(f"{frame.file}:{frame.line}".encode())
+            yield Claim(Party(task=task.address), target, "semaphore", HELD, is_lent=True, is_empty=True)
 
 
 def _roots(work: Work, parties: Iterable[Party]) -> frozenset[Party]:

@@ -151,19 +151,18 @@ def _since(moment: Moment, talk: Conversation) -> float:
 
 
 def _goes_on_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
-    """For how long it has waited when the thread was last seen to sleep on in this wait; 0 where that is not known.
+    """For how long it has waited when the thread was last seen to sleep on in this wait.
 
     Connections are read once; requests that began together are all met at the beginning of their waits, or at the end.
     """
-    if not _has_sent(socket):
-        return 0.0
     until = moment.look.at_s
     for sample in (one for one in moment.process.samples if one.at_s > moment.look.at_s):
         look = next((one for one in sample.threads if one.tid == talk.party.tid), None)
         if look is None or look.ran_ns:
             break
         until = sample.at_s
-    return (socket.sent_ago_s or 0.0) + until - moment.look.at_s
+    before_s = (socket.sent_ago_s or 0.0) if _has_sent(socket) else moment.look.at_s - _since(moment, talk)
+    return max(0.0, before_s) + until - moment.look.at_s
 
 
 def _task_since(moment: Moment, talk: Conversation) -> float:

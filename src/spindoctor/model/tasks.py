@@ -11,6 +11,9 @@ from spindoctor.model.locks import Wait
 BARE_YIELD = "bare yield"
 """What a task waits on that only gives way: it is run again on the next turn of its loop, whatever happens."""
 
+HUB = "greenlet hub"
+"""What a suspended greenlet waits on: the hub of its thread, which switches to it when there is a reason to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -26,7 +29,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One asyncio task at one moment.
+    """One asyncio task at one moment, or a suspended greenlet, which has its stack for an await chain.
 
     `state` is "pending", "finished" or "cancelled". `chain` is the await chain, innermost first; empty once the task is
     done. `coroutine` is the qualified name, `defined` the first line of its code (None where it is gone).

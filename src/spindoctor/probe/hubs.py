@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.model.recording import ThreadUse
 from spindoctor.model.sample import LoopLook, SystemCall, ThreadLook
+from spindoctor.model.tasks import HUB
 from spindoctor.probe.descriptors import find_descriptors
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.loops import EPOLL_WAITS
@@ -24,7 +25,6 @@ from spindoctor.probe.proc import read_link
 
 MODULE = "greenlet"
 KIND = "greenlet.greenlet"
-HUB = "greenlet hub"
 PYTHON = re.compile(r"/(python|pypy)[\d.]*[a-z]*( \(deleted\))?$")
 BEGINNINGS = frozenset({"<module>", "_run_module_as_main", "run_path", "_bootstrap", "Thread._bootstrap"})
 EXITS = re.compile(r"/(threading|weakref|atexit)\.py$|/(concurrent/futures|multiprocessing|logging)/[^/]+\.py$")
@@ -32,6 +32,14 @@ EXITS = re.compile(r"/(threading|weakref|atexit)\.py$|/(concurrent/futures|multi
 
 EPOLL = "anon_inode:[eventpoll]"
 WAITS = EPOLL_WAITS | {"poll", "ppoll", "select", "pselect6"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub: its thread by kernel id, and the greenlet that it runs in."""
+
+    tid: int
+    greenlet: int
 
 
 def may_have_hub(interpreter: Interpreter) -> bool:
@@ -55,6 +63,7 @@ class HubWatch:
         self._tid = interpreter.pid
         self._may_be = False
         self._is_seen = False
+        self._greenlet = 0
         self._last: tuple[RawStack | None, SystemCall | None, LoopLook | None] = (None, None, None)
 
     def follow(self, *, is_free: bool) -> None:
@@ -76,6 +85,11 @@ class HubWatch:
             self._last = (stack, look.call, self._look(stack.frames, look.call))
         return [self._last[2]] if self._last[2] else []
 
+    @property
+    def hub(self) -> Hub | None:
+        """The hub, once it has been seen."""
+        return Hub(self._tid, self._greenlet) if self._greenlet else None
+
     def with_hub(self, use: ThreadUse) -> ThreadUse | None:
         """The thread's use with its hub as its loop; None for a thread without."""
         is_mine = use.tid == self._tid and self._is_seen
@@ -84,17 +98,18 @@ class HubWatch:
     def _look(self, frames: Sequence[RawFrame], call: SystemCall | None) -> LoopLook | None:
         """None where neither the hub nor a greenlet is on the stack, and none has been seen."""
         bottom = frames[-1]
-        hub = self._hub(bottom)
+        hub = hub_of(self._interpreter, bottom)
         if hub:
             self._is_seen = True
+            self._greenlet = self._greenlet or greenlet_of(self._interpreter, hub)
             return self._look_at_hub(frames[:-1], hub, call)
-        self._is_seen = self._is_seen or not _is_beginning(bottom)
+        self._is_seen = self._is_seen or not is_beginning(bottom)
         return self._inside(frames) if self._is_seen else None
 
     def _look_at_hub(self, above: Sequence[RawFrame], hub: int, call: SystemCall | None) -> LoopLook:
         """A look at the hub's own stack: functions of the hub itself are its machinery, others a callback's."""
         depth = len(above)
-        while depth and self._self(above[depth - 1]) == hub:
+        while depth and _self(self._interpreter, above[depth - 1]) == hub:
             depth -= 1
         if call is not None and call.name in WAITS:
             return LoopLook(self._tid, self._tid, polls=True)
@@ -102,27 +117,6 @@ class HubWatch:
 
     def _inside(self, frames: Sequence[RawFrame]) -> LoopLook:
         return LoopLook(self._tid, self._tid, callback=self._mark(frames), depth=len(frames))
-
-    def _hub(self, bottom: RawFrame) -> int | None:
-        """The object whose `run` this is, if it is or has a greenlet."""
-        if bottom.frame.function.rpartition(".")[2] != "run":
-            return None
-        holder = self._self(bottom)
-        try:
-            if holder is None:
-                return None
-            if KIND in self._objects.type_names(holder):
-                return holder
-            values = self._objects.attributes(holder).values()
-            return holder if any(KIND in self._objects.type_names(value) for value in values) else None
-        except Misread:
-            return None
-
-    def _self(self, raw: RawFrame) -> int | None:
-        try:
-            return self._interpreter.locals(raw).get("self")
-        except Misread:
-            return None
 
     def _mark(self, frames: Sequence[RawFrame]) -> int:
         """A number for the run of one greenlet: stacks are used again, what their first functions hold is not."""
@@ -135,5 +129,32 @@ class HubWatch:
         return hash((frames[-1].address, *held[:12])) & (1 << 62) - 1
 
 
-def _is_beginning(raw: RawFrame) -> bool:
+def hub_of(interpreter: Interpreter, bottom: RawFrame) -> int | None:
+    """The object whose `run` a stack begins with, if it is or has a greenlet."""
+    if bottom.frame.function.rpartition(".")[2] != "run":
+        return None
+    holder = _self(interpreter, bottom)
+    return holder if holder and greenlet_of(interpreter, holder) else None
+
+
+def greenlet_of(interpreter: Interpreter, holder: int) -> int:
+    """The greenlet that an object is or has among its attributes; 0 where there is none."""
+    objects = interpreter.objects
+    try:
+        if KIND in objects.type_names(holder):
+            return holder
+        return next((one for one in objects.attributes(holder).values() if KIND in objects.type_names(one)), 0)
+    except Misread:
+        return 0
+
+
+def _self(interpreter: Interpreter, raw: RawFrame) -> int | None:
+    try:
+        return interpreter.locals(raw).get("self")
+    except Misread:
+        return None
+
+
+def is_beginning(raw: RawFrame) -> bool:
+    """Whether a frame begins a thread, or what the interpreter calls at its end: no greenlet's own stack."""
     return raw.frame.function in BEGINNINGS or bool(EXITS.search(raw.frame.file))

@@ -51,7 +51,7 @@ class PulseWatch:
         self._sockets: dict[int, Socket] = {}
         self._closed: dict[int, int] = {}
         self._unlisted: set[int] = set()
-        """Sockets in none of the kernel's tables, which hold what is bound or connected (net/ipv4/inet_hashtables.c)."""
+        """Sockets in none of the tables, which hold what is bound or connected (net/ipv4/inet_hashtables.c)."""
 
         self._tables_s = -TABLES_APART_S
         self.pulses: list[Pulse] = []

@@ -13,6 +13,7 @@ from spindoctor.model.tasks import Callback, Pool, Route, Scope, Task, TaskLook
 from spindoctor.probe.callbacks import CallbackReader
 from spindoctor.probe.crews import CrewReader
 from spindoctor.probe.errands import Errands
+from spindoctor.probe.hubs import Hub
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.job_pools import JobPoolReader
 from spindoctor.probe.loops import LoopWatch
@@ -20,6 +21,7 @@ from spindoctor.probe.pools import PoolReader, Worker
 from spindoctor.probe.process_pools import ProcessPoolReader
 from spindoctor.probe.requests import RouteFinder
 from spindoctor.probe.scopes import ScopeReader
+from spindoctor.probe.suspended import SuspendedGreenlets
 from spindoctor.probe.taskbook import TaskBook
 
 MOST_TASKS = 1000
@@ -46,6 +48,9 @@ class TaskReader:
         self._routes = RouteFinder(interpreter)
         self._errands = Errands(interpreter, self._routes)
         self._book = TaskBook(interpreter, self._routes)
+        self._greenlets = SuspendedGreenlets(interpreter, self._routes)
+        self.hub: Hub | None = None
+        """The hub of greenlets that was seen: those that are suspended are tasks of it."""
         self._scopes = ScopeReader(interpreter, self._book.describe)
         self._pools = PoolReader(interpreter)
         self._crews = CrewReader(interpreter)
@@ -70,13 +75,21 @@ class TaskReader:
             Misread: the registry of tasks cannot be read.
         """
         look = self.look_at_chains(at_s, looks)
+        greenlets = self._greenlets.look(self.hub)
         callbacks = [*self._running(stacks, looks), *(one for loop in loops for one in self._callbacks.queued(loop))]
         return replace(
             look,
+            tasks=(*look.tasks, *greenlets),
+            task_count=look.task_count + len(greenlets),
             callbacks=tuple(callbacks),
             scopes=tuple(self._read_scopes(callbacks, holders)),
             pools=tuple(self._read_pools(stacks, loops)),
         )
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether a look may find more although nobody has moved."""
+        return self._greenlets.is_searching(self.hub)
 
     def look_at_chains(self, at_s: float, looks: Iterable[LoopLook]) -> TaskLook:
         """A slow look at the tasks alone, those that run first and those that have ended last.
@@ -99,7 +112,7 @@ class TaskReader:
     @property
     def chains(self) -> Mapping[int, tuple[RawFrame, ...]]:
         """The await chains of the last look's tasks by address, innermost frame first."""
-        return self._book.chains
+        return {**self._book.chains, **self._greenlets.chains} if self._greenlets.chains else self._book.chains
 
     @property
     def waiters(self) -> Mapping[int, int]:
@@ -122,7 +135,7 @@ class TaskReader:
         self._workers = there
         workers = [worker for tid, worker in there.items() if tid not in running]
         executors = self._pools.executors(workers, [loop.loop for loop in loops])
-        limiters = self._pools.limiters(self._book.chains, workers)
+        limiters = self._pools.limiters(self.chains, workers)
         of_processes = [*self._job_pools.read(workers), *self._process_pools.read(workers)]
         return [*executors, *limiters, *self._crews.read(workers), *of_processes]
 

@@ -230,7 +230,8 @@ class ProcessWatch:
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""
-        if self.task_looks and self._runners.moves == self._tasks_seen_at:
+        self._tasks.hub = self._hub.hub
+        if self.task_looks and self._runners.moves == self._tasks_seen_at and not self._tasks.is_searching:
             self.task_looks.append(replace(self.task_looks[-1], at_s=at_s))  # nobody ran, so nothing has changed
             return
         self._tasks_seen_at = self._runners.moves

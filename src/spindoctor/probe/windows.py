@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from spindoctor.model.frames import Frame
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import Candidate, ProcessRecording, SourceWindow
-from spindoctor.model.tasks import Task, TaskLook
+from spindoctor.model.tasks import HUB, Task, TaskLook
 from spindoctor.probe.sources import SourceReader
 
 MOST_WINDOWS = 120
@@ -80,6 +80,7 @@ def _cancelled(look: TaskLook) -> Iterator[Task]:
 def _asking(seen: ProcessRecording, look: TaskLook) -> Iterator[Frame]:
     """The user's frames of tasks and threads that queue for a member of something."""
     tasks = {one.party.task for one in look.claims} | {task for pool in look.pools for task in pool.waiters or ()}
+    tasks |= {task.address for task in look.tasks if task.waits_on == HUB and task.chain and is_user(task.chain[0])}
     threads = {one.party.tid for one in look.claims}
     stacks = [task.chain for task in look.tasks if task.address in tasks]
     stacks += [one.stack for sample in seen.samples[-1:] for one in sample.threads if one.tid in threads]
