@@ -20,7 +20,6 @@ from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
 from spindoctor.probe.among import AmongProcesses
 from spindoctor.probe.closeup import CloseUp
-from spindoctor.probe.connections import waits_elsewhere, with_silences, with_stays
 from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
 from spindoctor.probe.family import read_stats
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls
@@ -29,7 +28,7 @@ from spindoctor.probe.neighbours import find_neighbours, find_newborn
 from spindoctor.probe.packages import read_packages
 from spindoctor.probe.sockets import SocketTables
 from spindoctor.probe.sources import SourceReader
-from spindoctor.probe.stays import with_silences, with_stays
+from spindoctor.probe.stays import waits_elsewhere, with_silences, with_stays
 from spindoctor.probe.tracing import CallTracer
 from spindoctor.probe.vantage import Vantage, moment
 from spindoctor.probe.watcher import ProcessWatch

@@ -8,8 +8,8 @@ from spindoctor.model.conversations import Conversation
 from spindoctor.model.locks import Party
 from spindoctor.model.process import Descriptor
 from spindoctor.model.tasks import TaskLook
-from spindoctor.probe.connections import waits_elsewhere
 from spindoctor.probe.descriptors import DescriptorTable
+from spindoctor.probe.stays import waits_elsewhere
 
 READ = (Descriptor(3, "socket", 30, ""), Descriptor(5, "socket", 50, ""))
 TABLE = DescriptorTable(READ, 2, (("socket", 2),), 1024)

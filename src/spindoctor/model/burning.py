@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from spindoctor.model.calls import CallCounts
 from spindoctor.model.facts import Others, Site
@@ -83,6 +83,43 @@ class BusyThreads:
     seconds: float
 
 
+def crews(threads: Iterable[BusyThread], place: Callable[[BusyThread], Hashable | None]) -> list[BusyThread]:
+    """Threads of one process that do the same, each group as if it were one: servers spread requests over several.
+
+    `place` says what a thread does; None takes it out. Threads of event loops and those that are alone are left out.
+    """
+    groups: dict[Hashable, list[BusyThread]] = {}
+    for one in threads:
+        if not one.is_loop and (key := place(one)) is not None:
+            groups.setdefault((one.pid, key), []).append(one)
+    return [_as_one(found) for found in groups.values() if len(found) > 1]
+
+
+def _as_one(threads: Sequence[BusyThread]) -> BusyThread:
+    """The busiest of them, with the figures of all."""
+    first = threads[0]
+    others = f"{len(threads) - 1} others" if len(threads) > 2 else "another"  # noqa: PLR2004 - one other
+    return replace(
+        first,
+        name=f"{first.name} and {others}",
+        cores=sum(one.cores for one in threads),
+        wanted_cores=sum(one.wanted_cores for one in threads),
+        on_cpu=_sum(one.on_cpu for one in threads),
+        still=_sum(one.still for one in threads),
+        still_row=max(one.still_row for one in threads),
+        kept_gil=_sum(one.kept_gil for one in threads),
+        kept_gil_s=max(one.kept_gil_s for one in threads),
+        held_up=_sum(one.held_up for one in threads),
+        repeats=_sum(one.repeats for one in threads),
+        site=replace(first.site, share=_sum(one.site.share for one in threads if one.site)) if first.site else None,
+    )
+
+
+def _sum(shares: Iterable[Share]) -> Share:
+    told = list(shares)
+    return Share(sum(one.count for one in told), sum(one.of for one in told))
+
+
 CONSEQUENCES = frozenset({"gil-contention", "single-core-ceiling", "pool-exhausted"})
 """Mechanisms that follow from what threads do, and do not say what that is."""
 
@@ -99,3 +136,14 @@ def blamed(others: Others, but: Collection[str] = ()) -> set[tuple[int | None, s
         for finding in outcome.findings
     ]
     return {(finding.culprit.pid, finding.culprit.thread) for finding in findings}
+
+
+def blamed_places(others: Others) -> set[tuple[int | None, str | None, str | None]]:
+    """Where the threads of `blamed` were found, by process, file and function."""
+    findings = [
+        finding
+        for slug, outcome in others.outcomes.items()
+        if slug not in CONSEQUENCES and isinstance(outcome, Found)
+        for finding in outcome.findings
+    ]
+    return {(one.culprit.pid, one.culprit.file, one.culprit.function) for one in findings}

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from spindoctor.model.process import Socket
+from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.descriptors import DescriptorTable
 from spindoctor.probe.silence import Silence, read_silences
 
 BOTH_READINGS_S = 0.05
 """The kernel keeps these times in ticks of up to 10 ms; both readings take a moment."""
+
+
+def waits_elsewhere(looks: Sequence[TaskLook], table: DescriptorTable) -> bool:
+    """Whether most of those who wait at a descriptor in the last look wait at one that this table does not have."""
+    known = {one.fd for one in table.descriptors}
+    talks = looks[-1].conversations if looks else ()
+    waits = [one.waits_at for one in talks if one.waits_at is not None]
+    return 2 * sum(fd not in known for fd in waits) > len(waits)
 
 
 def with_silences(pid: int, table: DescriptorTable) -> DescriptorTable:

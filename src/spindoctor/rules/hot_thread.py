@@ -2,7 +2,8 @@
 
 ## What we saw
 A thread that runs no event loop used, or queued for, half a core or more, and was seen at work in Python code: what it
-holds changes, or it moves over many lines. This is information: a number cruncher uses a core by right.
+holds changes, or it moves over many lines; threads of a pool that work in the same function count as one. This is
+information: a number cruncher uses a core by right.
 
 ## Why it hurts
 By itself it does not. It shares the GIL with all other threads of its process; whether that holds anyone up is said by
@@ -15,12 +16,12 @@ Where the core is missed elsewhere: do less, do it once, or move it to another p
 None by intention: it is said of each thread that uses its core and that no other finding explains.
 
 ## Missed alarms
-Work spread over many threads, each of which uses less than half a core.
+Work spread over many threads, each of which uses less than half a core, and over many functions.
 """
 
 from __future__ import annotations
 
-from spindoctor.model.burning import BusyThread, BusyThreads, blamed
+from spindoctor.model.burning import BusyThread, BusyThreads, blamed, blamed_places, crews
 from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
@@ -34,6 +35,9 @@ MIN_WANTED = 0.5
 MIN_CORES = 0.15
 """A thread that mostly queues is starved, not hot."""
 
+ONE_WORK = 0.5
+"""Lower bound: threads of a pool that share their time among many functions do what the service is there for."""
+
 NOTHING_NEW = 0.4
 """Lower bound of the looks that show nothing new: above it the thread may be asking instead of working."""
 
@@ -43,10 +47,23 @@ def check(busy: BusyThreads, others: Others) -> Outcome:
     if busy.looks < MIN_LOOKS:
         return Unsure(f"{busy.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
     told = blamed(others)
-    hot = [one for one in busy.threads if _is_hot(one) and (one.pid, one.name) not in told]
+    rest = [one for one in busy.threads if (one.pid, one.name) not in told]
+    hot = [one for one in rest if _is_hot(one)]
+    places = blamed_places(others)
+    spread = crews([one for one in rest if one not in hot], _function)
+    hot += [one for one in spread if _is_hot(one) and _is_one_work(one) and (one.pid, *_function(one)) not in places]
     if hot:
         return Found(tuple(map(_finding, hot)))
     return Clear(f"no thread without an event loop wanted {MIN_WANTED} cores that is not explained otherwise")
+
+
+def _function(one: BusyThread) -> tuple[str | None, str | None]:
+    """The function in which a thread was seen most."""
+    return (one.site.culprit.file, one.site.culprit.function) if one.site else (None, None)
+
+
+def _is_one_work(one: BusyThread) -> bool:
+    return one.site is not None and one.site.share.low >= ONE_WORK
 
 
 def _is_hot(one: BusyThread) -> bool:

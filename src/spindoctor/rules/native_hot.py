@@ -3,7 +3,8 @@
 ## What we saw
 A thread was on the CPU and its Python stack stood, in nearly all looks, at the same instruction of the same line, below
 which only native code can be at work (compression, hashing, arrays, a parser or a driver written in C): in one long
-call or in many short ones, which looks alone cannot tell apart.
+call or in many short ones, which looks alone cannot tell apart. Threads of a pool that stand at the same line count as
+one: a server spreads its requests over them.
 
 ## Why it hurts
 It need not: native code that has given up the GIL is the best use of a core that a thread can make, and then this is
@@ -23,7 +24,7 @@ which function of the library it is; the Python side cannot.
 
 from __future__ import annotations
 
-from spindoctor.model.burning import BusyThread, BusyThreads, blamed
+from spindoctor.model.burning import BusyThread, BusyThreads, blamed, crews
 from spindoctor.model.facts import Others, Site
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
@@ -55,12 +56,20 @@ def check(busy: BusyThreads, others: Others) -> Outcome:
     if busy.looks < MIN_LOOKS:
         return Unsure(f"{busy.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
     told = blamed(others)
-    hot = [one for one in busy.threads if _is_native(one) and (one.pid, one.name) not in told]
+    rest = [one for one in busy.threads if (one.pid, one.name) not in told]
+    hot = [one for one in rest if _is_native(one)]
+    hot += [one for one in crews([one for one in rest if one not in hot], _still_at) if _is_native(one)]
     findings = [_finding(one, one.still_site) for one in hot if one.still_site]
     if findings:
         return Found(tuple(findings))
     most = "; ".join(f"{one.name}: {one.still} at one instruction" for one in busy.threads[:3])
     return Clear(most or "no thread used CPU")
+
+
+def _still_at(one: BusyThread) -> tuple[str | None, int | None] | None:
+    """The line at which a thread stood most."""
+    site = one.still_site if one.calls_there else None
+    return (site.culprit.file, site.culprit.line) if site else None
 
 
 def _is_native(one: BusyThread) -> bool:
