@@ -143,8 +143,12 @@ def test_a_lock_without_a_holder_is_an_orphan_only_in_a_forked_child_with_one_th
     of_fork = replace(seen, target=replace(seen.target, processes=(parent, forked)))
     of_another = replace(seen, target=replace(seen.target, processes=(parent, replace(forked, command=("other",)))))
 
+    of_one_that_ended = replace(
+        of_fork, processes=(one_process(), replace(alone, task_looks=task_looks({"waits": (lock(RED),)})))
+    )
+
     assert [one.is_forked for one in found(of_fork)] == [True]
-    assert found(of_another) == []
+    assert found(of_another) == found(of_one_that_ended) == []
 
 
 def test_without_a_slow_look_nothing_is_known_of_locks() -> None:

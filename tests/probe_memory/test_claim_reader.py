@@ -13,6 +13,7 @@ from spindoctor.model.conversations import Claim
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.probe import claims
 from spindoctor.probe.claims import BARREN_AFTER, MOST_CHAINS, ClaimReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene
@@ -230,3 +231,23 @@ def test_who_waits_at_a_condition_while_its_owner_has_nothing_left_claims_someth
 )
 def test_other_waits_at_conditions_claim_nothing(reader: ClaimReader, frames: tuple[RawFrame, ...]) -> None:
     assert look(reader, *frames) == ()
+
+
+@pytest.mark.parametrize(("caller", "is_claimed"), [("/lib/site-packages/pool.py", True), ("/srv/app.py", False)])
+def test_a_greenlet_that_waits_in_a_queue_without_a_frame_asks_for_its_owners_member(
+    monkeypatch: pytest.MonkeyPatch, caller: str, *, is_claimed: bool
+) -> None:
+    """The queue lies on the evaluation stack of the frame that called it; a task's stack may hold what it has left."""
+    monkeypatch.setattr(claims, "Contexts", lambda *_: SimpleNamespace(values=lambda _: (0, PLAIN, QUEUE)))
+    known = {QUEUE: ("gevent._gevent_cqueue.LifoQueue", {}), POOL: ("HTTPConnectionPool", {"pool": QUEUE})}
+    reader, objects = target({**known, PLAIN: ("bool", {})})
+    cast("Any", reader)._interpreter.reader = objects
+    frames = (raw("_get_conn", caller, POOL), VIEW)
+    chains = {0x90000: frames}
+
+    greenlets = reader.look([], Scene({}, chains, (), (), {}, (), greenlets=chains.keys()), ())
+    tasks = reader.look([], Scene({}, {0x90001: frames}, (), (), {}, ()), ())
+
+    wanted = Claim(Party(task=0x90000), QUEUE, "queue", "HTTPConnectionPool")
+    assert greenlets == ((wanted,) if is_claimed else ())
+    assert tasks == ()

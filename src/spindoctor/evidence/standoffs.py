@@ -146,13 +146,14 @@ def _pools(look: TaskLook) -> list[Found]:
 def _orphans(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
     """Locks whose owner is no thread of this process, or that nobody here can have: a fork left us one thread.
 
-    Of several who wait for the same one the first to come stands for all.
+    Of several who wait for the same one the first to come stands for all. Who waits is the one thread that is left:
+    others may have ended since, and whoever waited in them waits no more.
     """
-    threads = len(process.samples[-1].threads) if process.samples else 0
+    threads = {one.tid for one in process.samples[-1].threads} if process.samples else set[int]()
     waits = [
         wait
         for wait in look.waits
-        if wait.is_orphaned or (wait.kind == "lock" and not wait.holders and is_forked and threads == 1)
+        if wait.is_orphaned or (wait.kind == "lock" and not wait.holders and is_forked and threads == {wait.waiter.tid})
     ]
     waits.sort(key=lambda one: _lasted(process.task_looks, (one,)), reverse=True)
     first = {wait.target: wait for wait in reversed(waits)}

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from spindoctor.cpython.contexts import Contexts
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.conversations import Claim
@@ -41,6 +42,9 @@ TELLING = frozenset({"_value", "_getters", "not_empty", "_waiters"})
 
 BARREN_AFTER = 8
 """So many instances of a type without any such name, and its others are not asked: one alone may be half made."""
+
+QUEUE = "Queue"
+"""How the types of queues end, in any library."""
 
 CONDITION = frozenset({"_lock", "_waiters"})
 CONTAINERS = frozenset({"list", "dict", "set", "collections.deque", "collections.OrderedDict"})
@@ -80,13 +84,14 @@ class ClaimReader:
             party = Party(tid=key) if number < len(stacks) else Party(task=key)
             if party not in at_peers and asked < MOST_CHAINS:
                 asked += 1
-                self._known[key] = frames, self._claim(party, frames)
+                self._known[key] = frames, self._claim(party, frames, is_greenlet=key in scene.greenlets)
         return tuple(claim for _, claim in self._known.values() if claim)
 
-    def _claim(self, party: Party, frames: Sequence[RawFrame]) -> Claim | None:
-        queue: Claim | None = None
+    def _claim(self, party: Party, frames: Sequence[RawFrame], *, is_greenlet: bool = False) -> Claim | None:
+        queue = self._unframed(party, frames[0]) if is_greenlet else None
+        is_unframed = queue is not None
+        asked = frames[0] if is_unframed else None
         pool: Claim | None = None
-        asked: RawFrame | None = None
         stock: Claim | None = None
         for caller, raw, holder, names in self._holders(frames):
             called = raw.frame.function.rpartition(".")[2]
@@ -107,7 +112,22 @@ class ClaimReader:
                 return pool
             if queue and raw is asked:
                 queue = self._owned(queue, holder, names)
-        return pool or stock or (queue if queue and len(frames) > 1 and not self._is_user(frames[1].frame) else None)
+        by = frames[0 if is_unframed else 1 : 2]
+        return pool or stock or (queue if queue and by and not self._is_user(by[0].frame) else None)
+
+    def _unframed(self, party: Party, innermost: RawFrame) -> Claim | None:
+        """The claim to an item of a queue written in C, in a method of which a greenlet is suspended without a frame.
+
+        What the method was called on lies on the evaluation stack of the frame that called it.
+        """
+        for address in Contexts(self._interpreter.reader, self._objects).values(innermost):
+            try:
+                kind = self._objects.type_name(address) if address else ""
+            except Misread:
+                continue
+            if kind.endswith(QUEUE):
+                return Claim(party, address, "queue", kind)
+        return None
 
     def _stock(self, party: Party, asked: RawFrame, frames: Sequence[RawFrame]) -> Claim | None:
         """The claim to something of an object's that waits at a condition while a container of its own is empty."""

@@ -63,7 +63,8 @@ class Sleeper:
 class Scene:
     """What one look gives to find holders in: all stacks and await chains, loops, pools, pthread ids to kernel ids.
 
-    `owners` are the pthread ids of all threads that can run Python code, also of those whose kernel id is not known.
+    `owners` are the pthread ids of all threads that can run Python code, also of those whose kernel id is not known,
+    `greenlets` those of the chains that are no task's but a suspended greenlet's.
     """
 
     stacks: Mapping[int, tuple[RawFrame, ...]]
@@ -72,6 +73,7 @@ class Scene:
     pools: Sequence[Pool]
     idents: Mapping[int, int]
     owners: Collection[int]
+    greenlets: Collection[int] = ()
 
 
 class LockReader:

@@ -115,6 +115,11 @@ class TaskReader:
         return {**self._book.chains, **self._greenlets.chains} if self._greenlets.chains else self._book.chains
 
     @property
+    def greenlets(self) -> Collection[int]:
+        """Those of `chains` that belong to suspended greenlets."""
+        return self._greenlets.chains.keys()
+
+    @property
     def waiters(self) -> Mapping[int, int]:
         """The future that each of the last look's tasks awaits, by the task's address."""
         return self._book.waiters

@@ -260,6 +260,7 @@ class ProcessWatch:
             pools=look.pools,
             idents=self._roster.idents,
             owners=self._roster.owners,
+            greenlets=self._tasks.greenlets,
         )
         return self._waits.look(look, self._last.looks.values(), scene, self._tasks.waiters)
 
