@@ -233,19 +233,13 @@ class Recorder:
         Requests that run in step have ended all together when the connections are read, or have not yet begun.
         """
         for watch in self._watches:
-            table = self._descriptors.get(watch.pid)
-            if (
-                table is None
-                or watch.ended
-                or not waits_elsewhere(watch.task_looks, table)
-                or not self._more_reads[watch.pid]
-            ):
-                continue
-            self._more_reads[watch.pid] -= 1
-            with contextlib.suppress(DoctorError):
-                fresh = read_descriptors(watch.pid, tables=SocketTables())
-                self._descriptors[watch.pid] = with_silences(watch.pid, fresh)
-                self._descriptors_at_s[watch.pid] = time.monotonic() - self._start_s
+            table = None if watch.ended else self._descriptors.get(watch.pid)
+            if table and self._more_reads[watch.pid] and waits_elsewhere(watch.task_looks, table):
+                self._more_reads[watch.pid] -= 1
+                with contextlib.suppress(DoctorError):
+                    fresh = read_descriptors(watch.pid, tables=SocketTables())
+                    self._descriptors[watch.pid] = with_silences(watch.pid, fresh)
+                    self._descriptors_at_s[watch.pid] = time.monotonic() - self._start_s
 
     def _read_stays(self) -> None:
         """See which connections have been silent from the middle of the look to its end."""
