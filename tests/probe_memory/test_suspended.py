@@ -68,9 +68,9 @@ def follower(monkeypatch: pytest.MonkeyPatch) -> tuple[SuspendedGreenlets, Targe
     target, asked = Target(), list[int]()
     frames = {WAITING: (raw("reserve", 2), raw("handle", 1)), MAIN: (raw("wait", 4), raw("<module>", 3))}
 
-    def read(address: int) -> tuple[int, tuple[RawFrame, ...]]:
+    def read(address: int) -> tuple[RawFrame, ...]:
         asked.append(address)
-        return 0x500, frames.get(address, ())
+        return frames.get(address, ())
 
     shape = SimpleNamespace(size=80)
     monkeypatch.setattr(suspended, "try_text", lambda _: MAPS)
@@ -92,7 +92,7 @@ def test_what_is_suspended_is_told_as_a_task_of_its_hub(
 
     assert (task.name, task.coroutine, task.loop, task.waits_on) == ("Greenlet-1", "handle", 100, HUB)
     assert [one.function for one in task.chain] == ["reserve", "handle"]
-    assert list(greenlets.chains) == [WAITING]
+    assert list(greenlets.chains) == [task.address]
     assert not greenlets.is_searching(LOOP)
 
 
@@ -111,8 +111,9 @@ def test_who_has_not_moved_is_not_read_again(follower: tuple[SuspendedGreenlets,
     again = greenlets.look(LOOP)
     unmoved = asked.count(WAITING)
     target.moves = 1
-    greenlets.look(LOOP)
+    moved = greenlets.look(LOOP)
 
     assert again[0] is first[0]
+    assert moved[0].address != first[0].address
     assert unmoved == reads
     assert asked.count(WAITING) == reads + 1

@@ -47,15 +47,13 @@ class Greenlets:
             return tuple(chain)
         return tuple(one for raw in chain for one in (*self._of(raw), raw))
 
-    def suspended(self, greenlet: int) -> tuple[int, tuple[RawFrame, ...]]:
-        """Where a greenlet keeps the frame at which it is suspended, and its frames; none where it is not.
+    def suspended(self, greenlet: int) -> tuple[RawFrame, ...]:
+        """The frames of a greenlet, innermost first; none where it is not suspended.
 
         Raises:
             Misread: it cannot be read, or there is none.
         """
-        frames = self._frames(greenlet)
-        structure = self._interpreter.reader.word(greenlet + STRUCTURE_AT)
-        return structure + 8 * (self._offset or 0), frames
+        return self._frames(greenlet)
 
     def _of(self, raw: RawFrame) -> tuple[RawFrame, ...]:
         if self._without.get(raw.code, 0) >= MOST_ASKED:

@@ -19,7 +19,7 @@ from spindoctor.cpython.frames import FrameShape, RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.origin import is_user
 from spindoctor.model.tasks import HUB, Task
-from spindoctor.probe.greenlets import STRUCTURE_AT, Greenlets
+from spindoctor.probe.greenlets import STRUCTURE_AT, WORDS, Greenlets
 from spindoctor.probe.hubs import Hub, hub_of, is_beginning
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.proc import try_text
@@ -46,6 +46,10 @@ MOST_GREENLETS = 500
 WRITABLE = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ \S+ 0 *(\[heap\])?$", re.MULTILINE)
 """Memory of the process's own, where its objects are."""
 
+LOCALS = 64
+"""Bytes of the variables that lie behind each frame: what another request has in hand is another object."""
+
+ADDRESS_BITS, MOST_TURNS = 48, 1 << 14
 WORD = struct.Struct("<Q")
 
 
@@ -60,7 +64,11 @@ class _Seen:
 
 
 class SuspendedGreenlets:
-    """Follows the suspended greenlets of one process. `chains` are their frames, innermost first, by address."""
+    """Follows the suspended greenlets of one process. `chains` are their frames, innermost first, by task.
+
+    A task is one stay of a greenlet at one place: its address has a number of its own in front, because the memory of a
+    greenlet that has ended is the next one's, and may hold it at the same place.
+    """
 
     def __init__(
         self, interpreter: Interpreter, routes: RouteFinder, clock: Callable[[], float] = time.monotonic
@@ -78,6 +86,7 @@ class SuspendedGreenlets:
         self._has_begun = self._is_whole = False
         self._next_s = 0.0
         self._numbers: dict[int, int] = {}
+        self._turns = 0
         self._seen: dict[int, _Seen] = {}
         self.chains: dict[int, tuple[RawFrame, ...]] = {}
 
@@ -89,7 +98,7 @@ class SuspendedGreenlets:
         self._go_on(hub)
         self._seen = {address: one for address, one in self._seen.items() if self._is_unmoved(one)}
         self._read_moved(hub.tid)
-        self.chains = {address: one.frames for address, one in self._seen.items()}
+        self.chains = {one.task.address: one.frames for one in self._seen.values()}
         return tuple(one.task for one in self._seen.values())
 
     def is_searching(self, hub: Hub | None) -> bool:
@@ -136,10 +145,11 @@ class SuspendedGreenlets:
     def _read(self, address: int, tid: int) -> _Seen | None:
         """What is suspended there; None for one that runs, has not begun or has ended, the hub and the main program."""
         try:
-            place, frames = self._greenlets.suspended(address)
+            frames = self._greenlets.suspended(address)
             if not frames or is_beginning(frames[-1]) or hub_of(self._interpreter, frames[-1]) is not None:
                 return None
-            ranges = ((place, WORD.size), *((raw.address, self._frame_bytes) for raw in frames))
+            structure = (self._interpreter.reader.word(address + STRUCTURE_AT), WORDS * WORD.size)
+            ranges = (structure, *((raw.address, self._frame_bytes + LOCALS) for raw in frames))
             blocks = tuple(self._interpreter.reader.read_many(ranges))
             return _Seen(self._task(address, frames, tid), frames, ranges, blocks)
         except Misread:
@@ -147,9 +157,10 @@ class SuspendedGreenlets:
 
     def _task(self, address: int, frames: tuple[RawFrame, ...], tid: int) -> Task:
         number = self._numbers.setdefault(address, len(self._numbers) + 1)
+        self._turns += 1
         kind = self._interpreter.objects.type_name(address).rpartition(".")[2]
         return Task(
-            address=address,
+            address=address | self._turns % MOST_TURNS << ADDRESS_BITS,
             name=f"{kind}-{number}",
             state="pending",
             coroutine=next((raw for raw in reversed(frames) if is_user(raw.frame)), frames[-1]).frame.function,
