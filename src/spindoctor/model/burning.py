@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from spindoctor.model.calls import CallCounts
 from spindoctor.model.facts import Others, Site
+from spindoctor.model.origin import is_library
 from spindoctor.model.outcome import Found
 from spindoctor.model.share import NO_LOOKS, Share
 
@@ -86,13 +87,18 @@ class BusyThreads:
 def crews(threads: Iterable[BusyThread], place: Callable[[BusyThread], Hashable | None]) -> list[BusyThread]:
     """Threads of one process that do the same, each group as if it were one: servers spread requests over several.
 
-    `place` says what a thread does; None takes it out. Threads of event loops and those that are alone are left out.
+    `place` says what a thread does; None takes it out. Threads of event loops are left out, those that are alone, and
+    those that were met in no code of the user's: where a pool hands work over says nothing of the work.
     """
     groups: dict[Hashable, list[BusyThread]] = {}
     for one in threads:
-        if not one.is_loop and (key := place(one)) is not None:
+        if not one.is_loop and _is_at_users(one) and (key := place(one)) is not None:
             groups.setdefault((one.pid, key), []).append(one)
     return [_as_one(found) for found in groups.values() if len(found) > 1]
+
+
+def _is_at_users(one: BusyThread) -> bool:
+    return one.site is not None and not is_library(one.site.culprit.file or "")
 
 
 def _as_one(threads: Sequence[BusyThread]) -> BusyThread:
@@ -138,8 +144,12 @@ def blamed(others: Others, but: Collection[str] = ()) -> set[tuple[int | None, s
     return {(finding.culprit.pid, finding.culprit.thread) for finding in findings}
 
 
-def blamed_places(others: Others) -> set[tuple[int | None, str | None, str | None]]:
-    """Where the threads of `blamed` were found, by process, file and function."""
+Place = tuple[int | None, str | None, str | None]
+"""Where something was found: process, file, function."""
+
+
+def blamed_places(others: Others) -> set[Place]:
+    """Where the threads of `blamed` were found."""
     findings = [
         finding
         for slug, outcome in others.outcomes.items()

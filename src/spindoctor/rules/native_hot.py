@@ -24,7 +24,7 @@ which function of the library it is; the Python side cannot.
 
 from __future__ import annotations
 
-from spindoctor.model.burning import BusyThread, BusyThreads, blamed, crews
+from spindoctor.model.burning import BusyThread, BusyThreads, Place, blamed, blamed_places, crews
 from spindoctor.model.facts import Others, Site
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
@@ -58,7 +58,9 @@ def check(busy: BusyThreads, others: Others) -> Outcome:
     told = blamed(others)
     rest = [one for one in busy.threads if (one.pid, one.name) not in told]
     hot = [one for one in rest if _is_native(one)]
-    hot += [one for one in crews([one for one in rest if one not in hot], _still_at) if _is_native(one)]
+    places = blamed_places(others)
+    spread = crews([one for one in rest if one not in hot], _still_at)
+    hot += [one for one in spread if _is_native(one) and not _is_told(one, places)]
     findings = [_finding(one, one.still_site) for one in hot if one.still_site]
     if findings:
         return Found(tuple(findings))
@@ -70,6 +72,12 @@ def _still_at(one: BusyThread) -> tuple[str | None, int | None] | None:
     """The line at which a thread stood most."""
     site = one.still_site if one.calls_there else None
     return (site.culprit.file, site.culprit.line) if site else None
+
+
+def _is_told(one: BusyThread, places: set[Place]) -> bool:
+    """Whether a finding already says what runs where these threads stand: it names one of them."""
+    at = one.still_site.culprit if one.still_site else None
+    return at is not None and (one.pid, at.file, at.function) in places
 
 
 def _is_native(one: BusyThread) -> bool:
