@@ -253,14 +253,9 @@ class ProcessWatch:
 
     def _with_waits(self, look: TaskLook, loops: Sequence[LoopWatch]) -> TaskLook:
         """The slow look, with who waits for whom and at which connections."""
+        roster, tasks = self._roster, self._tasks
         scene = Scene(
-            stacks=self._last.frames(),
-            chains=self._tasks.chains,
-            loops=loops,
-            pools=look.pools,
-            idents=self._roster.idents,
-            owners=self._roster.owners,
-            greenlets=self._tasks.greenlets,
+            self._last.frames(), tasks.chains, loops, look.pools, roster.idents, roster.owners, tasks.greenlets
         )
         return self._waits.look(look, self._last.looks.values(), scene, self._tasks.waiters)
 
