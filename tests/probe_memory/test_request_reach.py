@@ -24,6 +24,9 @@ class Knowing(RouteFinder):
     def _at(self, raw: RawFrame, objects: Sequence[str] = OBJECTS) -> Route | None:  # noqa: ARG002 - as its base
         return self._known.get(raw.address)
 
+    def _with_template(self, frames: Sequence[RawFrame], found: Route | None) -> Route | None:  # noqa: ARG002 - as above
+        return found
+
     def _worth_asking(self, frames: Sequence[RawFrame]) -> Sequence[int]:
         return range(len(frames))
 

@@ -12,11 +12,13 @@ section 3.2.1), and tells nothing of what the service was asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.tasks import Route
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.templates import TemplateFinder
 
 DICTS = ("scope", "environ")
 OBJECTS = ("request", "req", "self")
@@ -46,6 +48,7 @@ class RouteFinder:
         """Look through this interpreter."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
+        self._templates = TemplateFinder(interpreter)
         self._barren: set[int] = set()
 
     def find(self, frames: Sequence[RawFrame]) -> Route | None:
@@ -61,7 +64,14 @@ class RouteFinder:
         outermost = [place for place in reversed(places) if place >= first]
         inner = [place for place in places if place < min(first, MOST_FRAMES)]
         asked = (self._at(frames[place]) for place in (*outermost, *inner))
-        return next((found for found in asked if found), None)
+        found = next((found for found in asked if found), None)
+        return self._with_template([frames[place] for place in places[:MOST_FRAMES]], found)
+
+    def _with_template(self, frames: Sequence[RawFrame], found: Route | None) -> Route | None:
+        """The request with its pattern, where another of its frames knows that."""
+        if found is None or found.template:
+            return found
+        return replace(found, template=self._templates.find(frames, found))
 
     def _worth_asking(self, frames: Sequence[RawFrame]) -> Sequence[int]:
         """The places of the frames whose functions have a variable that may hold a request."""
@@ -74,7 +84,8 @@ class RouteFinder:
         """
         for number in range(len(frames), 0, -1):
             is_asked = number > len(frames) - OUTERMOST or number <= MOST_FRAMES
-            if is_asked and self._at(frames[number - 1]) == route:
+            found = self._at(frames[number - 1]) if is_asked else None
+            if found and (found.method, found.path) == (route.method, route.path):
                 return number
         return 0
 
@@ -111,8 +122,8 @@ class RouteFinder:
         if "PATH_INFO" in items:
             return self._route(items.get("REQUEST_METHOD"), items.get("PATH_INFO"), None)
         if self._text(items.get("type")) == "websocket":
-            return Route("WEBSOCKET", self._text(items.get("path")) or "?", self._template(items.get("route")))
-        return self._route(items.get("method"), items.get("path"), items.get("route"))
+            return Route("WEBSOCKET", self._text(items.get("path")) or "?", self._template(items))
+        return self._route(items.get("method"), items.get("path"), self._template(items))
 
     def _named_items(self, address: int) -> dict[str, int]:
         pairs = self._objects.pairs(address)
@@ -162,20 +173,24 @@ class RouteFinder:
             return ""
         return self._text(parts.get("_path", parts.get("path"))) or ""
 
-    def _route(self, method: int | None, path: int | None, route: int | None) -> Route | None:
+    def _route(self, method: int | None, path: int | None, template: str | None) -> Route | None:
         verb, where = self._text(method), self._text(path)
         if verb not in METHODS or not where:
             return None
-        return Route(verb, where.partition("?")[0], self._template(route))
+        return Route(verb, where.partition("?")[0], template)
 
-    def _template(self, route: int | None) -> str | None:
-        if route is None:
+    def _template(self, scope: Mapping[str, int]) -> str | None:
+        """The pattern of the route in a scope, behind the path that an application was mounted at within another."""
+        if "route" not in scope:
             return None
         try:
-            attributes = self._objects.attributes(route)
+            attributes = self._objects.attributes(scope["route"])
         except Misread:
             return None
-        return next((text for name in TEMPLATES if (text := self._text(attributes.get(name)))), None)
+        pattern = next((text for name in TEMPLATES if (text := self._text(attributes.get(name)))), None)
+        outer = self._text(scope.get("app_root_path"))
+        mounted = "" if outer is None else (self._text(scope.get("root_path")) or "").removeprefix(outer)
+        return pattern and mounted + pattern
 
     def _text(self, address: int | None) -> str | None:
         if address is None:

@@ -1,0 +1,108 @@
+"""Which pattern a request was matched with, in the places where frameworks keep it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from test_requests import Memory, Request
+
+from spindoctor.model.frames import Frame
+from spindoctor.probe.requests import RouteFinder
+
+ENVIRON = {"PATH_INFO": "/work/7", "REQUEST_METHOD": "GET"}
+SCOPE = {"type": "http", "method": "GET", "path": "/in/work/7"}
+
+
+class OneAddress(Memory):
+    """An object has the same address wherever it is met, and types are objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: dict[int, int] = {}
+
+    def put(self, value: object) -> int:
+        if id(value) not in self._places:
+            self._places[id(value)] = super().put(value)
+        return self._places[id(value)]
+
+    def of(self, address: int) -> SimpleNamespace:
+        return SimpleNamespace(address=self.put(type(self._held[address])))
+
+
+def shown(*frames: dict[str, object]) -> str:
+    """The request that frames with these local variables work for, innermost first."""
+    where = Frame("f", "/srv/app.py", 1)
+    raw = [SimpleNamespace(frame=where, code=0, held=held) for held in frames]
+    return str(RouteFinder(OneAddress()).find(raw))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kept", "pattern"),
+    [
+        ({"resolver_match": Request(route="work/<int:n>/")}, "/work/<int:n>/"),
+        ({"resolver_match": Request(route=r"^work/(?P<n>\d+)/$")}, r"/work/(?P<n>\d+)/"),
+        ({"url_rule": Request(rule="/work/<int:n>")}, "/work/<int:n>"),
+        ({"_match_info": Request(_route=Request(_resource=Request(_formatter="/work/{n}")))}, "/work/{n}"),
+        ({"resolver_match": None}, "/work/7"),
+        ({}, "/work/7"),
+    ],
+)
+def test_a_request_keeps_what_it_was_matched_with(kept: dict[str, object], pattern: str) -> None:
+    request = Request(method="GET", path="/work/7", **kept)
+
+    assert shown({"request": request}, {"environ": ENVIRON}, {}) == f"GET {pattern}"
+
+
+class Handler(Request):
+    """Any library's handler of one kind of request."""
+
+
+class Other(Request):
+    """Another one."""
+
+
+def rule(pattern: str | None, target: object) -> Request:
+    return Request(matcher=Request(_path=pattern), target=target)
+
+
+@pytest.mark.parametrize(
+    ("rules", "pattern"),
+    [
+        ([rule("/work/%s", Handler), rule("/other", Other)], "/work/{}"),
+        ([rule(None, Request(rules=[rule("/work/%s", Handler)]))], "/work/{}"),
+        ([rule("/work/%s", Handler), rule("/again/%s", Handler)], "/work/7"),
+        ([rule(None, Handler)], "/work/7"),
+        ([rule("/other", Other)], "/work/7"),
+    ],
+)
+def test_the_only_rule_that_names_the_class_of_a_handler_is_the_requests(rules: list[Request], pattern: str) -> None:
+    application = Request(default_router=Request(rules=rules))
+    handler = Handler(request=Request(method="GET", path="/work/7"), application=application)
+
+    assert shown({"self": handler}, {}, {}) == f"GET {pattern}"
+
+
+PASSES_ON = {"scope": SCOPE, "receive": 1, "send": 2}
+MOUNT, ROUTE = Request(path_format="/in/{path}"), Request(path_format="/work/{n}")
+
+
+@pytest.mark.parametrize(
+    ("inner", "pattern"),
+    [
+        ([{"self": ROUTE, **PASSES_ON}], "/in/work/{n}"),
+        ([{"self": Request(path_format="/other"), "scope": SCOPE}, {"self": ROUTE, **PASSES_ON}], "/in/work/{n}"),
+        ([], "/in/work/7"),
+    ],
+)
+def test_the_routes_that_pass_a_request_on_have_its_pattern_together(
+    inner: list[dict[str, object]], pattern: str
+) -> None:
+    """One that is only asked whether it matches is none of them, and a mount alone does not tell what lies below."""
+    assert shown(*inner, {"self": MOUNT, **PASSES_ON}, {"scope": SCOPE}, {}) == f"GET {pattern}"
+
+
+def test_a_route_in_a_scope_stands_behind_where_its_application_is_mounted() -> None:
+    scope = {**SCOPE, "route": Request(path="/work/{n}"), "root_path": "/proxy/in", "app_root_path": "/proxy"}
+
+    assert shown({"scope": scope}, {}, {}) == "GET /in/work/{n}"
