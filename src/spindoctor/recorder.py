@@ -39,6 +39,9 @@ MOST_PROCESSES = 16
 """Of a larger family the hottest are looked at closely; the others are counted."""
 
 TASK_LOOKS_PER_S = 5.0
+GLANCES_PER_S = 2.5
+"""Slow looks where each second has a look of its own, all day long: what is shown of tasks is the last of them."""
+
 MOST_SLOW_SHARE = 0.25
 """Slow looks may take a quarter of our time: with thousands of tasks they come less often."""
 
@@ -159,7 +162,8 @@ class Recorder:
             if not self._look(now_s, number):
                 return
             if now_s >= next_slow_s:
-                next_slow_s = now_s + max(1 / TASK_LOOKS_PER_S, self._look_at_tasks(now_s) / MOST_SLOW_SHARE)
+                pause_s = 1 / (GLANCES_PER_S if self._extras.is_glance else TASK_LOOKS_PER_S)
+                next_slow_s = now_s + max(pause_s, self._look_at_tasks(now_s) / MOST_SLOW_SHARE)
                 progress(now_s / seconds, "looking")
                 self._seek_watched_files()
                 self._read_connections_again()
@@ -197,7 +201,7 @@ class Recorder:
         for watch in self._watches:
             if not watch.ended:
                 watch.look_at_tasks(now_s)
-        if not self._extras.is_profile:
+        if not self._extras.is_brief:
             self._among.look(now_s, [watch.watched() for watch in self._watches if not watch.ended])
         return time.thread_time() - before_s
 

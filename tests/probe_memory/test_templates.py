@@ -102,7 +102,9 @@ def test_the_routes_that_pass_a_request_on_have_its_pattern_together(
     assert shown(*inner, {"self": MOUNT, **PASSES_ON}, {"scope": SCOPE}, {}) == f"GET {pattern}"
 
 
-def test_a_route_in_a_scope_stands_behind_where_its_application_is_mounted() -> None:
-    scope = {**SCOPE, "route": Request(path="/work/{n}"), "root_path": "/proxy/in", "app_root_path": "/proxy"}
+@pytest.mark.parametrize(("root_path", "pattern"), [("/proxy", "/work/{n}"), ("/proxy/in", "/in/work/7")])
+def test_a_route_in_a_scope_is_a_part_where_its_application_is_mounted(root_path: str, pattern: str) -> None:
+    """What it is mounted at may be a part of the path that was asked for, and is no pattern."""
+    scope = {**SCOPE, "route": Request(path="/work/{n}"), "root_path": root_path, "app_root_path": "/proxy"}
 
-    assert shown({"scope": scope}, {}, {}) == "GET /in/work/{n}"
+    assert shown({"scope": scope}, {}, {}) == f"GET {pattern}"

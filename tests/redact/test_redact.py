@@ -22,7 +22,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.live import Dashboard
 from spindoctor.model.outcome import Found, Report
 from spindoctor.model.process import Neighbour
-from spindoctor.model.recording import Recording
+from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
 from spindoctor.model.tasks import Route
@@ -166,6 +166,19 @@ def test_a_name_has_the_same_pseudonym_from_one_look_to_the_next() -> None:
     treat = Redactor()
 
     assert treat(a_recording()) == treat(a_recording())
+
+
+def test_a_thread_has_the_same_pseudonym_in_every_command_whichever_is_busiest() -> None:
+    """Each command makes a recording of its own, in which the busiest thread comes first."""
+    seen = a_recording()
+    process = replace(seen.processes[0], threads=(ThreadUse(7, "dora", "x"), ThreadUse(8, "emil", "x")))
+    first = replace(seen, processes=(process,))
+    second = replace(seen, processes=(replace(process, samples=(), threads=process.threads[::-1]),))
+
+    before, after = ({use.tid: use.name for use in redact(one).processes[0].threads} for one in (first, second))
+
+    assert before == after
+    assert len(set(before.values())) == 2
 
 
 def test_another_account_in_the_service_is_nobodys_name_either() -> None:
@@ -324,7 +337,7 @@ def test_the_same_host_has_the_same_pseudonym_everywhere() -> None:
 
     assert sockets[0].local == "host-1:8000"
     assert sockets[0].remote == "host-2:5432"
-    assert safe.threads[2].name == "name-12_monitor_host-1"
+    assert safe.threads[2].name == "name-10_monitor_host-1"
     assert sockets[3].local == "127.0.0.1:9000"
 
 
@@ -339,7 +352,7 @@ def test_files_of_one_folder_stay_in_one_folder() -> None:
 def test_a_route_keeps_the_words_of_the_code_and_templates_keep_all() -> None:
     tasks = redact(a_recording()).processes[0].task_looks[0].tasks
 
-    assert str(tasks[0].route) == "GET /name-13/name-6/name-14"
+    assert str(tasks[0].route) == "GET /name-13/name-4/name-14"
     assert tasks[1].route == Route("GET", "/pay/{name}", "/pay/{name}")
 
 

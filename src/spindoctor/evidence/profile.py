@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from spindoctor.model.frames import Stack
 from spindoctor.model.origin import SHIM, is_user
-from spindoctor.model.profile import NS, ON_CPU, Lane, Profile, Spot, State, marker
+from spindoctor.model.profile import NS, ON_CPU, TORN, Lane, Profile, Spot, State, marker
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.sample import LoopLook, Sample, ThreadLook
 from spindoctor.model.share import Share
@@ -230,7 +230,7 @@ def _cut(stack: Stack, loop: LoopLook | None) -> Stack:
 def _named(look: ThreadLook, stack: Stack, loop: LoopLook | None, coroutine: str | None) -> Stack:
     """A stack under what called it: the loop itself, or a task of this kind; or why there is none."""
     if not look.stack:
-        return (marker("no Python code" if look.is_complete else "its stack changed while it was read"),)
+        return (marker("no Python code" if look.is_complete else TORN),)
     if not look.is_complete:
         return (marker("outer calls not read"), *stack)
     if loop is None:

@@ -47,9 +47,14 @@ class Extras:
     counts_calls: bool = False
 
     @property
+    def is_brief(self) -> bool:
+        """Whether what only a verdict needs is left out: where a hot thread stands between two looks."""
+        return self.is_glance or self.is_profile
+
+    @property
     def reads_surroundings(self) -> bool:
         """Whether descriptors, settings and what stands between processes are read."""
-        return not (self.is_glance or self.is_profile)
+        return not self.is_brief
 
 
 ORDINARY = Extras()

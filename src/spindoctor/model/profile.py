@@ -13,6 +13,7 @@ State = Literal["python", "native", "unseen", "ready", "gil", "call", "idle", "a
 executor has nothing for it. `await`: a suspended task."""
 
 NS = 1_000_000_000
+TORN = "its stack changed while it was read"
 LEAST_UNSEEN_S = 1e-3
 """Less is not told: every thread that wakes now and then uses some."""
 
@@ -87,6 +88,11 @@ class Lane:
     def met_s(self) -> float:
         """CPU that is known by its stack."""
         return sum(spot.cpu_ns for spot in self.spots if spot.state != "unseen") / NS
+
+    @property
+    def torn_s(self) -> float:
+        """CPU of looks that met the thread on a CPU, but whose stack changed while it was read."""
+        return sum(spot.cpu_ns for spot in self.spots if spot.stack and spot.stack[0].function == f"[{TORN}]") / NS
 
     @property
     def weighted(self) -> tuple[Spot, ...]:

@@ -180,17 +180,15 @@ class RouteFinder:
         return Route(verb, where.partition("?")[0], template)
 
     def _template(self, scope: Mapping[str, int]) -> str | None:
-        """The pattern of the route in a scope, behind the path that an application was mounted at within another."""
-        if "route" not in scope:
+        """The pattern of the route in a scope; None below a mounted application, where it is not the whole one."""
+        outer = self._text(scope.get("app_root_path"))
+        if "route" not in scope or (outer is not None and self._text(scope.get("root_path")) != outer):
             return None
         try:
             attributes = self._objects.attributes(scope["route"])
         except Misread:
             return None
-        pattern = next((text for name in TEMPLATES if (text := self._text(attributes.get(name)))), None)
-        outer = self._text(scope.get("app_root_path"))
-        mounted = "" if outer is None else (self._text(scope.get("root_path")) or "").removeprefix(outer)
-        return pattern and mounted + pattern
+        return next((text for name in TEMPLATES if (text := self._text(attributes.get(name)))), None)
 
     def _text(self, address: int | None) -> str | None:
         if address is None:

@@ -163,18 +163,19 @@ class TaskReader:
             for raw in stack.frames[: self._routes.reach(stack.frames, route)]
         }
 
-    def route(self, stack: RawStack) -> Route | None:
-        """The request that a stack works for, its own or that of the task it runs an errand for: about 0.1 ms."""
+    def route(self, stack: RawStack, task: int | None = None) -> Route | None:
+        """The request that a stack works for: about 0.1 ms.
+
+        Its own, that of the task it runs an errand for, or of those that await the task that runs in it.
+        """
+        if not stack.frames:
+            return None
         found = self._routes.find(stack.frames)
         if found and found.template:
             return found
-        ordered = self._errands.route(stack.frames)
+        ordered = self._errands.route_above(task) if task else self._errands.route(stack.frames)
         is_same = found and ordered and (found.method, found.path) == (ordered.method, ordered.path)
         return ordered if is_same else found or ordered
-
-    def route_above(self, task: int) -> Route | None:
-        """The request of those that await a task: about 0.1 ms."""
-        return self._errands.route_above(task)
 
     def requests(self, stacks: Iterable[RawStack]) -> int:
         """How many of these stacks, of which `routes` has been asked, work for a request."""

@@ -92,7 +92,7 @@ class ProcessWatch:
         try:
             self.samples.append(self._look(at_s))
             self._runners.settle()
-            if self._extras.is_profile:
+            if self._extras.is_brief:
                 return
             self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
         except Misread as misread:
@@ -113,9 +113,10 @@ class ProcessWatch:
                 before |= self._prepare(further)
                 self.interpreter.take()
                 gil = self.interpreter.gil()
-            return self._sample(at_s, ran | further, before, gil)
+            sample = self._sample(at_s, ran | further, before, gil)
         finally:
             self.interpreter.drop()
+        return self._with_requests(sample) if self._extras.asks_routes else sample
 
     def _prepare(self, ran: dict[int, int]) -> dict[int, SystemCall | None]:
         """Get to know threads that are new, and have them looked at; the system calls that these threads wait in."""
@@ -195,8 +196,7 @@ class ProcessWatch:
             has_gil=bool(gil.holder) and gil.holder == self._roster.states.get(tid),
             is_complete=stack.is_complete,
             instruction=stack.frames[0].instruction if stack.frames else None,
-            route=self._tasks.route(stack) if self._extras.asks_routes and stack.frames else None,
-            beneath=None if self._extras.is_profile or tid in self._loops else self._rounds.look(tid, stack.frames),
+            beneath=None if self._extras.is_brief or tid in self._loops else self._rounds.look(tid, stack.frames),
         )
 
     def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
@@ -217,16 +217,18 @@ class ProcessWatch:
                 self.missed["a stack changed while it was read"] += 1
                 return None
             self._last.loop_looks[tid] = found
-            self._ask_awaiter(tid, found)
             if found.holder and found.task is None:
                 self._last.holders[found.holder] = stack.frames[found.depth - 1].frame.function
         return self._last.loop_looks[tid]
 
-    def _ask_awaiter(self, tid: int, loop: LoopLook) -> None:
-        """A task that knows no request of its own may be awaited by one that does."""
-        look = self._last.looks[tid]
-        if self._extras.asks_routes and loop.task and loop.depth and look.route is None:
-            self._last.looks[tid] = replace(look, route=self._tasks.route_above(loop.task))
+    def _with_requests(self, sample: Sample) -> Sample:
+        """The look with the requests of the threads that have moved; read by pages, as they lie far from each other."""
+        running = {loop.tid: loop.task for loop in sample.loops if loop.task and loop.depth}
+        with self.interpreter.by_pages():
+            for tid, look in self._last.fresh.items():
+                route = self._tasks.route(self._last.stacks[tid], running.get(tid))
+                self._last.looks[tid] = replace(look, route=route) if route else look
+        return replace(sample, threads=tuple(self._last.looks.values()))
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""

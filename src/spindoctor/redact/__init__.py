@@ -118,6 +118,7 @@ class Redactor:
         names.learn(texts(recording, {name for name, treatment in TREATMENTS.items() if treatment == "code"}))
         names.learn(paths.code(file) for file in texts(recording, {"Frame.file", "Callback.file", "Candidate.file"}))
         names.learn(name for one in recording.processes for name, _ in one.packages)
+        _number(recording, names)
         return _redacted(recording, names, paths)
 
     def _of(self, processes: Sequence[Process]) -> tuple[Names, Paths]:
@@ -127,6 +128,21 @@ class Redactor:
         if self._known is None or self._known[0] != sign:
             self._known = sign, Names(users), Paths(processes, users)
         return self._known[1], self._known[2]
+
+
+def _number(recording: Recording, names: Names) -> None:
+    """Give pseudonyms to accounts, processes and threads first, the oldest first.
+
+    In the order in which a recording has them the busiest thread comes first, and that is another one in each: what is
+    in all recordings of a service has the same pseudonym in all.
+    """
+    for known in sorted(recording.target.processes, key=lambda one: one.pid):
+        names.pseudonym("user", known.user)
+        names.words(known.name)
+    for process in sorted(recording.processes, key=lambda one: one.pid):
+        for use in sorted(process.threads, key=lambda one: one.tid):
+            names.words(use.name)
+            names.words(use.kernel_name)
 
 
 def _redacted(recording: Recording, names: Names, paths: Paths) -> Recording:

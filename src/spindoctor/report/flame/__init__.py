@@ -82,11 +82,13 @@ def _words(profile: Profile) -> str:
     began = moment(profile.started_at) if profile.started_at else ""
     used_s = sum(lane.cpu_s for lane in profile.lanes)
     met_s = sum(lane.met_s for lane in profile.lanes)
+    torn_s = sum(lane.torn_s for lane in profile.lanes)
     parts = [
         f"{count(profile.looks, 'look')} in {seconds(profile.seconds)}" + (f" from {began}" if began else ""),
         f"{profile.missed:,} missed" if profile.missed else "none missed",
         f"{used_s:.2f} s of CPU"
-        + (f", {used_s - met_s:.2f} s of it between the looks" if used_s - met_s >= CPU_S else ""),
+        + (f", {used_s - met_s:.2f} s of it between the looks" if used_s - met_s >= CPU_S else "")
+        + (f", {torn_s:.2f} s in looks at stacks that changed meanwhile" if torn_s >= CPU_S else ""),
         "interrupted" if profile.is_interrupted else "",
     ]
     return ", ".join(filter(None, parts))
