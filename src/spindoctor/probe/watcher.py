@@ -92,9 +92,8 @@ class ProcessWatch:
         try:
             self.samples.append(self._look(at_s))
             self._runners.settle()
-            if self._extras.is_brief:
-                return
-            self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
+            if not self._extras.is_brief:
+                self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
         except Misread as misread:
             self.missed[reason(misread)] += 1
             self._roster.clear()
@@ -223,7 +222,7 @@ class ProcessWatch:
 
     def _with_requests(self, sample: Sample) -> Sample:
         """The look with the requests of the threads that have moved; read by pages, as they lie far from each other."""
-        running = {loop.tid: loop.task for loop in sample.loops if loop.task and loop.depth}
+        running = {loop.tid: loop.task for loop in sample.loops if loop.depth}
         with self.interpreter.by_pages():
             for tid, look in self._last.fresh.items():
                 route = self._tasks.route(self._last.stacks[tid], running.get(tid))
