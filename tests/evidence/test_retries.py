@@ -111,6 +111,25 @@ def test_an_exception_that_was_wrapped_is_named_as_the_loop_caught_it() -> None:
     assert (found.kind, found.other_kinds) == ("DeliveryError", ("ConnectionRefusedError",))
 
 
+def test_an_exception_that_left_a_librarys_own_retries_belongs_to_the_loop_around_them() -> None:
+    """The library tries again for other exceptions: this one had come through it when it was met."""
+    inner = SourceWindow(library("").file, 10, 10, tuple(line.replace("run", "retry") for line in SOURCE.lines))
+    places = (library("read", 90), library("retry", 13), SENDING)
+    looks = [on_cpu(library("read", 90), library("retry", 13), SENDING)] * 3
+    process = one_process(
+        samples=tuple(Sample(n / 100, (look,)) for n, look in enumerate(looks)),
+        failures=tuple(failure(n, *places) for n in range(3)),
+        threads=(ThreadUse(TID, "sender", "python", user_s=2.0),),
+        functions=(SOURCE, inner),
+    )
+
+    found = retries(recording(process))
+
+    assert isinstance(found, Retries)
+    assert found.entries[0].loop
+    assert (found.entries[0].loop.function, found.entries[0].loop.file) == ("run", "/srv/app.py")
+
+
 def test_not_yet_is_an_answer() -> None:
     failures = [failure(n, SENDING, kind="_queue.Empty") for n in range(3)]
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.evidence.anatomy import Anatomy, Loop, extent, find, last_name, length, own_nodes
+
+WAYS_AWAY = ast.Continue | ast.Break | ast.Return | ast.Raise
+"""Statements by which what follows is not reached."""
+
+SHORTEST_S = 0.01
+"""The time between two looks: of waits as long as this some are met."""
 
 ENDLESS = frozenset({"count", "repeat", "cycle", "iter"})
 """What a `for` goes through without end (itertools; `iter(function, sentinel)`)."""
@@ -21,7 +28,7 @@ class Attempt:
 
     file: str
     loop: Loop
-    tried: ast.stmt
+    tried: ast.Try | ast.With
     body: range
     after: frozenset[int]
 
@@ -34,6 +41,28 @@ class Attempt:
     def handlers(self) -> set[int]:
         """The lines that catch, and what they do then."""
         return {line for handler in getattr(self.tried, "handlers", ()) for line in extent(handler)}
+
+    @property
+    def done(self) -> set[int]:
+        """The lines that run only where the whole of what is tried did not fail."""
+        return {line for one in self._when_done() for line in extent(one)}
+
+    @property
+    def waits_when_done(self) -> bool:
+        """Whether every success leads to a sleep before the next attempt, of no mere moment as far as the text says."""
+        first = list(itertools.takewhile(lambda one: not _is_sleep(one), self._when_done()))
+        goes_round = any(isinstance(node, ast.Continue) for one in self.tried.body for node in _all(one))
+        leads_away = any(isinstance(node, WAYS_AWAY) for one in first for node in _all(one))
+        return len(first) < len(self._when_done()) and not (goes_round or leads_away)
+
+    @property
+    def brings(self) -> set[str]:
+        """The variables that an attempt sets."""
+        names = (node for one in self.tried.body for node in _all(one) if isinstance(node, ast.Name))
+        return {node.id for node in names if isinstance(node.ctx, ast.Store)}
+
+    def _when_done(self) -> list[ast.stmt]:
+        return _behind_all(self.loop, self.tried) if isinstance(self.tried, ast.Try) else []
 
     def is_elsewhere(self, line: int) -> bool:
         """Whether a line of the loop is neither the attempt, its handler nor the way back to it."""
@@ -102,11 +131,30 @@ def _after(loop: Loop, tried: ast.Try | ast.With, line: int) -> set[int]:
     """The lines that run only where the line that fails did not: the rest of the `try`, and what handlers skip."""
     later = [one for one in tried.body if one.lineno > line]
     if isinstance(tried, ast.Try):
-        later += tried.orelse
-        leaves = ast.Continue | ast.Raise | ast.Return | ast.Break
-        if tried.handlers and all(isinstance(handler.body[-1], leaves) for handler in tried.handlers):
-            later += _behind(loop, tried)
+        later += _behind_all(loop, tried)
     return {number for one in later for number in extent(one)}
+
+
+def _behind_all(loop: Loop, tried: ast.Try) -> list[ast.stmt]:
+    """What follows the last statement that is tried."""
+    leaves = ast.Continue | ast.Raise | ast.Return | ast.Break
+    skip = tried.handlers and all(isinstance(handler.body[-1], leaves) for handler in tried.handlers)
+    return [*tried.orelse, *(_behind(loop, tried) if skip else ())]
+
+
+def _is_sleep(statement: ast.stmt) -> bool:
+    """Whether a statement is `await sleep(...)`: where its length is written down, of `SHORTEST_S` and more."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    waited_for = value.value if isinstance(value, ast.Await) else None
+    if not isinstance(waited_for, ast.Call) or last_name(waited_for.func) != "sleep":
+        return False
+    numbers = [one.value for one in waited_for.args if isinstance(one, ast.Constant)]
+    return not numbers or (isinstance(numbers[0], int | float) and numbers[0] >= SHORTEST_S)
+
+
+def _all(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    yield from own_nodes(node)
 
 
 def _behind(loop: Loop, tried: ast.stmt) -> list[ast.stmt]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from spindoctor.evidence.anatomy import anatomies, counted
 from spindoctor.evidence.asking import NOTHING_YET, Known, is_counter
 from spindoctor.evidence.attempts import Attempt, attempt_around
+from spindoctor.evidence.futile import futile
 from spindoctor.evidence.refusals import refusals
-from spindoctor.evidence.sites import Namer
+from spindoctor.evidence.sites import Namer, own_part
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import Failure, Held, HotLook
 from spindoctor.model.origin import is_user
@@ -23,7 +24,7 @@ from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.retrying import Retries, Retry
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import ThreadLook
-from spindoctor.model.share import Share
+from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import BARE_YIELD
 
 MANY_FAILURES = 2
@@ -67,7 +68,7 @@ def retries(recording: Recording) -> Retries | Missing:
             unplaced += lost
     ordered = sorted(entries, key=lambda one: one.handling.count, reverse=True)
     seen = sum(len(process.failures) for process in recording.processes)
-    return Retries(tuple(ordered), recording.looks, seen, unplaced, refusals(recording))
+    return Retries(tuple(ordered), recording.looks, seen, unplaced, refusals(recording), futile(recording))
 
 
 def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, known: Known) -> tuple[list[Retry], int]:
@@ -91,11 +92,15 @@ def _loop_key(one: _Failed) -> tuple[str, int]:
 
 
 def _failed(failure: Failure, stack: Stack, known: Known) -> _Failed | None:
+    """The innermost attempt that the exception did not leave; where none is found, the innermost of all."""
     whole = _whole(failure.places, stack)
-    for depth, frame in enumerate(whole):
-        if attempt := attempt_around(known, frame.file, frame.line):
-            return _Failed(failure, whole, depth, attempt)
-    return None
+    found = [
+        _Failed(failure, whole, depth, attempt)
+        for depth, frame in enumerate(whole)
+        if (attempt := attempt_around(known, frame.file, frame.line))
+    ]
+    kept = (one for one in found if one.depth >= len(failure.places) - 1)
+    return next(kept, next(iter(found), None))
 
 
 def _whole(places: Stack, stack: Stack) -> Stack:
@@ -146,7 +151,19 @@ def _retry(
         loop=namer.culprit((place,), use.tid, task),
         task=namer.tasks[task].name if task in namer.tasks else None,
         other_kinds=_other_kinds(failed, chosen),
+        steps=_steps(process, use, place, attempt),
+        wanted_cores=(use.cpu_s + use.queue_wait_s) / seconds,
     )
+
+
+def _steps(process: ProcessRecording, use: ThreadUse, place: Frame, attempt: Attempt) -> Share:
+    """Of what an event loop did for code of the user's, in each whole look on the CPU, what it did in this loop."""
+    if use.loop is None:
+        return NO_LOOKS
+    seen = [(s, look) for s in process.samples for look in s.threads if look.tid == use.tid and look.is_complete]
+    stacks = [own_part(s, look) for s, look in seen if look.call is None and any(one.tid == use.tid for one in s.loops)]
+    mine = [stack for stack in stacks if any(map(is_user, stack))]
+    return Share(sum(_in_loop(stack, place, attempt) is not None for stack in mine), len(mine))
 
 
 def _peer(failed: Sequence[_Failed]) -> str:

@@ -21,6 +21,8 @@ class Retry:
     `kind` and `text` are the exception's; `peer` is whom the operation wanted to reach, empty where not known.
     `answers` is True where an exception of this kind is the answer "not yet" of a question (`queue.Empty`).
     `serves` is True where a library's loop runs user code that fails, as a server does for each request.
+    `steps` are, on an event loop, the looks at the user's code that were in the loop: what its callbacks and the loop
+    itself do besides, they do for that. `wanted_cores` is what the thread used or stood in the run queue for.
     """
 
     pid: int
@@ -45,6 +47,8 @@ class Retry:
     loop: Culprit | None = None
     task: str | None = None
     other_kinds: tuple[str, ...] = ()
+    steps: Share = NO_LOOKS
+    wanted_cores: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,34 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Futile:
+    """An attempt that a task makes again and again without ever getting to what follows a success.
+
+    `share` are the looks at the user's code on this loop that were inside it. `rounds` are the pairs of looks between
+    which it had brought another object. `successes` of the looks at it met what it does where nothing failed, which is
+    to sleep. `pauses` of those that found it waiting met it outside of what is tried.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    culprit: Culprit
+    cores: float
+    wanted_cores: float
+    share: Share
+    rounds: Share
+    successes: Share
+    pauses: Share
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retries:
     """Loops that failed again and again, those in which most was handled first; `failures` were seen in all.
 
     `unplaced` are failures seen again and again for which no loop was found. `refusals` are connections that fail, as
-    the kernel counts them: an exception that is handled within microseconds is met by no look.
+    the kernel counts them: an exception that is handled within microseconds is met by no look. `futile` are attempts
+    that never get to what follows a success.
     """
 
     entries: tuple[Retry, ...]
@@ -82,3 +109,4 @@ class Retries:
     failures: int
     unplaced: int = 0
     refusals: tuple[Refusal, ...] = ()
+    futile: tuple[Futile, ...] = ()

@@ -24,6 +24,7 @@ only where connecting is all that it does.
 ## Missed alarms
 Attempts that start each other without a loop: by recursion, or from a callback that says that the connection was lost.
 A loop of which the source cannot be read. Attempts that each bring something new, as a counter in their arguments.
+Attempts that the other side answers at once and that end in no exception, with no sleep after a success in the text.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from spindoctor.model.burning import blamed
 from spindoctor.model.counting import count
 from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
-from spindoctor.model.retrying import Refusal, Retries, Retry
+from spindoctor.model.retrying import Futile, Refusal, Retries, Retry
 from spindoctor.model.rule import Rule
 
 MIN_LOOKS = 50
@@ -73,6 +74,19 @@ MAX_ASLEEP = 0.05
 """Who waits before the next attempt is met asleep."""
 
 
+MIN_ALONE = 0.75
+"""Lower bound: what fills an event loop's steps leaves little room for anything else to run callbacks for."""
+
+MIN_ROUNDS = 10
+"""Attempts that brought something and went on to the next: as many successes would have slept as often."""
+
+MIN_UNMET = 60
+"""Looks at the attempt, none of which met what follows a success: it takes less than a twentieth of the time then, by
+the upper bound, for ten successes and more."""
+
+LOOKS = "stacks and source"
+"""Where most of these figures come from."""
+
 EXPLAINS = (
     "callback-storm",
     "cpu-bound-on-loop",
@@ -93,8 +107,10 @@ def check(retries: Retries, others: Others) -> Outcome:
     storms = [one for one in retries.entries if _is_storm(one) and (one.pid, one.thread) not in told]
     known = told | {(one.pid, one.thread) for one in storms}
     refused = [one for one in retries.refusals if _is_refused(one) and (one.pid, one.thread) not in known]
-    if storms or refused:
-        return Found((*map(_finding, storms), *map(_refused, refused)))
+    known |= {(one.pid, one.thread) for one in refused}
+    futile = [one for one in retries.futile if _is_futile(one) and (one.pid, one.thread) not in known]
+    if storms or refused or futile:
+        return Found((*map(_finding, storms), *map(_refused, refused), *map(_in_vain, futile)))
     return Clear(_looked_at(retries))
 
 
@@ -112,7 +128,8 @@ def _looked_at(retries: Retries) -> str:
 
 def _is_storm(one: Retry) -> bool:
     fails = one.episodes >= MIN_EPISODES and not one.answers and not one.serves
-    burns = _cores(one) >= MIN_CORES and one.pauses.ratio <= MAX_PAUSES
+    wanted = one.cores if one.wanted_cores is None else one.wanted_cores
+    burns = wanted * _part(one) >= MIN_CORES and one.pauses.ratio <= MAX_PAUSES
     is_alone = one.successes.ratio <= MAX_SUCCESSES and one.elsewhere.ratio <= MAX_ELSEWHERE
     return fails and burns and is_alone and _repeats(one)
 
@@ -128,6 +145,13 @@ def _is_refused(one: Refusal) -> bool:
     )
 
 
+def _is_futile(one: Futile) -> bool:
+    """Whether attempt follows attempt at once, and none gets to the sleep that every success leads to."""
+    burns = one.wanted_cores * one.share.ratio >= MIN_CORES and one.share.low >= MIN_ALONE
+    fails = one.successes.count == 0 and one.successes.of >= MIN_UNMET and one.rounds.count >= MIN_ROUNDS
+    return burns and fails and one.pauses.ratio <= MAX_PAUSES
+
+
 def _repeats(one: Retry) -> bool:
     """Whether it is the same attempt each time: at one peer, with whatever object, or holding the same."""
     if one.peer:
@@ -138,9 +162,10 @@ def _repeats(one: Retry) -> bool:
 def _part(one: Retry) -> float:
     """The share of the looks on the CPU that are its own: in the loop, or where one of its failures was handled.
 
-    A library may make each attempt in a task of its own, with nothing of the loop on the stack.
+    A library may make each attempt in a task of its own, with nothing of the loop on the stack. Where an event loop
+    does next to nothing else for the user's code, all that it does is for these attempts.
     """
-    return max(one.inside.ratio, one.handling.ratio)
+    return 1.0 if one.steps.low >= MIN_ALONE else max(one.inside.ratio, one.handling.ratio)
 
 
 def _cores(one: Retry) -> float:
@@ -212,7 +237,7 @@ def _evidence(one: Retry, what: str) -> tuple[Figure, ...]:
         Figure("episodes", "separate runs of such looks", one.episodes, "runs", source),
         Figure("inside", "looks on the CPU inside the loop", str(one.inside), "", "stacks and source"),
         Figure("successes", "of these behind a call that succeeded", str(one.successes), "", "stacks and source"),
-        Figure("pauses", "looks that found it waiting before the next attempt", str(one.pauses), "", "stacks"),
+        Figure("pauses", "looks at it waiting, before the next attempt", str(one.pauses), "", "stacks"),
         Figure("repeats", "looks in which the loop holds what it held before", str(one.repeats), "", "locals"),
         Figure("thread_cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
     ]
@@ -221,6 +246,34 @@ def _evidence(one: Retry, what: str) -> tuple[Figure, ...]:
     if one.other_kinds:
         figures.append(Figure("also", "other exceptions on the way", ", ".join(one.other_kinds), "", source))
     return tuple(figures)
+
+
+def _in_vain(one: Futile) -> Finding:
+    who = f"task {one.task}" if one.task else f"thread {one.thread}"
+    return Finding(
+        claim=f"what {one.culprit.function} tries fails and is tried again at once, over and over: {who} burns "
+        f"{one.cores:.2f} cores on it and never gets to the sleep that a success leads to",
+        severity="critical" if one.cores >= SEVERE_CORES else "warning",
+        confidence="medium",
+        cost=Cost(cores=one.cores * one.share.ratio, loop_share=one.share.ratio),
+        culprit=one.culprit,
+        evidence=(
+            Figure("share", "looks at the user's code on this loop that met the attempt", str(one.share), "", LOOKS),
+            Figure("rounds", "looks that met another answer than the one before", str(one.rounds), "", "locals"),
+            Figure("successes", "looks that met what follows a success", str(one.successes), "", LOOKS),
+            Figure("pauses", "looks at it waiting, before the next attempt", str(one.pauses), "", "await chains"),
+            Figure("cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+        ),
+        against=("what fails was met by no look: the exception lives for a moment only",),
+        fix=(
+            "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some "
+            "point.",
+            "Do as the answer says where it says when to come again (Retry-After).",
+        ),
+        now=("The storm ends when the operation succeeds: see what the other side answers.",),
+        explains="the core that is burned, and the flood of attempts at the other side",
+        would_change="a look that finds it asleep before the next attempt",
+    )
 
 
 RULE = Rule(

@@ -1,0 +1,100 @@
+"""Attempts that come back, and never get to what follows a success."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from recordings import at_loop, inside, library, recording, task, task_looks, user
+
+from spindoctor.evidence.futile import futile
+from spindoctor.model.frames import Frame
+from spindoctor.model.hot import Held, HotLook
+from spindoctor.model.recording import Recording, SourceWindow
+from spindoctor.model.retrying import Futile
+from spindoctor.model.share import Share
+
+PID = 100
+ASKING, CHECKING, SLEEPING = (user("mirror", line) for line in (13, 14, 17))
+SEND = library("send")
+
+
+def source(*, pause: str = "await asyncio.sleep(2)", before: str = "", handler: str = "continue") -> SourceWindow:
+    """An endless loop that asks, checks the answer, and pauses after a good one."""
+    return SourceWindow(
+        "/srv/app.py",
+        10,
+        10,
+        (
+            "async def mirror(client):",
+            "    while True:",
+            "        try:",
+            "            reply = await client.get('/orders')",
+            "            check(reply)",
+            "        except BadReply:",
+            f"            {handler}",
+            f"        {before or pause}",
+            f"        {pause}",
+        ),
+    )
+
+
+def of(window: SourceWindow, values: Sequence[int], *frames: Frame, waits: Frame = ASKING) -> Recording:
+    """One look for each frame, all in the task's steps; what `reply` holds in each of the hot looks."""
+    seen = at_loop(
+        *[inside(SEND, frame, turn=float(number), task=7) for number, frame in enumerate(frames)], user_s=2.7
+    )
+    hot = tuple(
+        HotLook(number / 10, PID, (ASKING,), held=((Held("reply", value, 1),),)) for number, value in enumerate(values)
+    )
+    looks = task_looks(*[{"tasks": (task(7, library("wait"), waits, waits_on="_asyncio.Future"),)}] * 2)
+    process = seen.processes[0]
+    return recording(
+        type(process)(
+            process.pid,
+            samples=process.samples,
+            task_looks=looks,
+            threads=process.threads,
+            hot_looks=hot,
+            functions=(window,),
+        )
+    )
+
+
+def only(seen: Recording) -> Futile:
+    (found,) = futile(seen)
+    return found
+
+
+def test_answers_that_change_and_a_sleep_that_is_never_reached_are_counted() -> None:
+    """Three answers in four looks at what it holds; twelve steps and two waits, none behind what is tried."""
+    found = only(of(source(), [1, 2, 2, 3], *[ASKING] * 11, CHECKING))
+
+    assert (found.share, found.rounds) == (Share(12, 12), Share(2, 3))
+    assert (found.successes, found.pauses) == (Share(0, 14), Share(0, 2))
+    assert (found.culprit.function, found.culprit.line) == ("mirror", 13)
+
+
+def test_a_look_at_the_sleep_is_a_success_and_a_pause() -> None:
+    found = only(of(source(), [1, 2], *[ASKING] * 12, waits=SLEEPING))
+
+    assert (found.successes, found.pauses) == (Share(2, 14), Share(2, 2))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        source(pause="await queue.put(reply)"),
+        source(pause="await asyncio.sleep(0)"),
+        source(pause="await asyncio.sleep(0.001)"),
+        source(before="if reply: continue"),
+        source(handler="log(1)"),
+    ],
+    ids=["waits for no time", "gives way", "a moment", "a success may go round", "a failure sleeps too"],
+)
+def test_where_a_success_may_show_as_little_nothing_is_said(window: SourceWindow) -> None:
+    assert futile(of(window, [1, 2], *[ASKING] * 12)) == ()
+
+
+def test_few_steps_say_nothing() -> None:
+    assert futile(of(source(), [1, 2], *[ASKING] * 9)) == ()
