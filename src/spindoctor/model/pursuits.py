@@ -36,6 +36,9 @@ MIN_SAME = 0.4
 MAX_ANSWERED = 0.1
 """Where one wake-up of ten is for something that came in from outside, somebody sends it what it asks for."""
 
+MAX_AWAKE_ARRIVALS_PER_S = 300.0
+"""What comes in is not for who holds the same all the time; more of it takes a good part of a loop by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pursuit:
@@ -86,6 +89,16 @@ class Pursuit:
     @property
     def asks_in_vain(self) -> bool:
         """Whether it goes round with one question, sleeps for moments only, and nobody sends what it wakes for."""
-        asks = self.asks.low >= MIN_ASKS and self.works.ratio <= MAX_WORKS and self.steps.low >= MIN_PART
         alone = self.arrivals_per_s is not None and self.arrivals_per_s <= MAX_ANSWERED * self.breaks_per_s
-        return asks and alone and self.breaks_per_s >= NAPS_PER_S and not self.fails
+        return self._only_asks and alone and self.breaks_per_s >= NAPS_PER_S
+
+    @property
+    def asks_awake(self) -> bool:
+        """Whether, on a loop that never sleeps, it goes round with one question, with the same in hand each time."""
+        alone = self.arrivals_per_s is not None and self.arrivals_per_s <= MAX_AWAKE_ARRIVALS_PER_S
+        return self._only_asks and alone and self.holds_the_same
+
+    @property
+    def _only_asks(self) -> bool:
+        asks = self.asks.low >= MIN_ASKS and self.works.ratio <= MAX_WORKS and self.steps.low >= MIN_PART
+        return asks and not self.fails

@@ -155,7 +155,8 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
             f"{one.culprit.function} does nothing but ask, and {one.repeats} showed it holding the same: too few to "
             "tell whether it gets the same answer each time: look for longer (--seconds)"
         )
-    return Clear(_looked_at(loops))
+    slept = (f"{one.thread} of {one.pid} slept in {one.idle}, {one.cores:.2f} cores" for one in loops.loops)
+    return Clear("; ".join(slept))
 
 
 def _is_dark(loop: Loop, reschedulers: Reschedulers) -> bool:
@@ -186,7 +187,8 @@ def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
     alone = _finding(loop, _of(loop, reschedulers))
     pursuit = _pursuit(loop, reschedulers)
     closed = circle and (_fills(circle, loop, pursuit) if circle.is_other else _is_closed(circle, loop))
-    return alone or (_in_circle(loop, circle) if circle and closed else None)
+    asks = _in_rounds(loop, pursuit) if pursuit and pursuit.asks_awake else None
+    return alone or (_in_circle(loop, circle) if circle and closed else asks)
 
 
 def _works(loop: Loop, reschedulers: Reschedulers) -> bool:
@@ -246,10 +248,6 @@ def _told(others: Others) -> set[tuple[int | None, str | None]]:
     outcomes = [others.outcomes.get(slug) for slug in ("accept-storm", "selector-spin")]
     findings = [finding for outcome in outcomes if isinstance(outcome, Found) for finding in outcome.findings]
     return {(one.culprit.pid, one.culprit.thread) for one in findings}
-
-
-def _looked_at(loops: Loops) -> str:
-    return "; ".join(f"{one.thread} of {one.pid} slept in {one.idle}, {one.cores:.2f} cores" for one in loops.loops)
 
 
 def _never_sleeps(loop: Loop) -> bool:
