@@ -19,8 +19,15 @@ ASKING, CHECKING, SLEEPING = (user("mirror", line) for line in (13, 14, 17))
 SEND = library("send")
 
 
-def source(*, pause: str = "await asyncio.sleep(2)", before: str = "", handler: str = "continue") -> SourceWindow:
+ASKS = "reply = await client.get('/orders')"
+PAUSE = "await asyncio.sleep(2)"
+
+
+def source(
+    *, pause: str = PAUSE, before: str = "", handler: str = "continue", ask: str = ASKS, check: str = "check(reply)"
+) -> SourceWindow:
     """An endless loop that asks, checks the answer, and pauses after a good one."""
+    deeper = "    " if ask.endswith(":") else ""
     return SourceWindow(
         "/srv/app.py",
         10,
@@ -29,8 +36,8 @@ def source(*, pause: str = "await asyncio.sleep(2)", before: str = "", handler: 
             "async def mirror(client):",
             "    while True:",
             "        try:",
-            "            reply = await client.get('/orders')",
-            "            check(reply)",
+            f"            {ask}",
+            f"            {deeper}{check}",
             "        except BadReply:",
             f"            {handler}",
             f"        {before or pause}",
@@ -67,10 +74,10 @@ def only(seen: Recording) -> Futile:
 
 
 def test_answers_that_change_and_a_sleep_that_is_never_reached_are_counted() -> None:
-    """Three answers in four looks at what it holds; twelve steps and two waits, none behind what is tried."""
+    """Three answers in four looks, the first the task's own; twelve steps and two waits, none behind the try."""
     found = only(of(source(), [1, 2, 2, 3], *[ASKING] * 11, CHECKING))
 
-    assert (found.share, found.rounds) == (Share(12, 12), Share(2, 3))
+    assert (found.share, found.rounds) == (Share(12, 12), Share(2, 4))
     assert (found.successes, found.pauses) == (Share(0, 14), Share(0, 2))
     assert (found.culprit.function, found.culprit.line) == ("mirror", 13)
 
@@ -94,6 +101,19 @@ def test_a_look_at_the_sleep_is_a_success_and_a_pause() -> None:
 )
 def test_where_a_success_may_show_as_little_nothing_is_said(window: SourceWindow) -> None:
     assert futile(of(window, [1, 2], *[ASKING] * 12)) == ()
+
+
+def test_what_changes_within_one_attempt_is_no_round() -> None:
+    """One answer is read piece by piece; and what is set twice may have changed in one attempt."""
+    pieces = source(ask="async for reply in client.stream('/orders'):")
+    twice = source(check="reply = reply.json()")
+
+    assert only(of(pieces, [1, 2, 3], *[ASKING] * 12)).rounds == Share(0, 0)
+    assert only(of(twice, [1, 2, 3], *[ASKING] * 12)).rounds == Share(0, 0)
+
+
+def test_answers_that_come_back_are_those_of_several_tasks() -> None:
+    assert only(of(source(), [1, 2, 1, 2, 1, 2], *[ASKING] * 12)).rounds == Share(1, 6)
 
 
 def test_few_steps_say_nothing() -> None:

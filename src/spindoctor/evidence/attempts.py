@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.evidence.anatomy import Anatomy, Loop, extent, find, last_name, length, own_nodes
+
+ROUNDS = ast.For | ast.AsyncFor | ast.While | ast.comprehension | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+"""What runs any number of times in one attempt, or later."""
 
 WAYS_AWAY = ast.Continue | ast.Break | ast.Return | ast.Raise
 """Statements by which what follows is not reached."""
@@ -57,9 +61,10 @@ class Attempt:
 
     @property
     def brings(self) -> set[str]:
-        """The variables that an attempt sets."""
-        names = (node for one in self.tried.body for node in _all(one) if isinstance(node, ast.Name))
-        return {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        """The variables that an attempt sets once: where one has changed, another attempt has set it."""
+        names = (node for one in self.tried.body for node in _once(one) if isinstance(node, ast.Name))
+        counts = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
+        return {name for name, times in counts.items() if times == 1}
 
     def _when_done(self) -> list[ast.stmt]:
         return _behind_all(self.loop, self.tried) if isinstance(self.tried, ast.Try) else []
@@ -150,6 +155,14 @@ def _is_sleep(statement: ast.stmt) -> bool:
         return False
     numbers = [one.value for one in waited_for.args if isinstance(one, ast.Constant)]
     return not numbers or (isinstance(numbers[0], int | float) and numbers[0] >= SHORTEST_S)
+
+
+def _once(node: ast.AST) -> Iterator[ast.AST]:
+    """A statement and what is below it, but for what runs more than once."""
+    if not isinstance(node, ROUNDS):
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from _once(child)
 
 
 def _all(node: ast.AST) -> Iterator[ast.AST]:

@@ -7,7 +7,6 @@ brings another answer each time and never gets to what it would do after a good 
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -83,14 +82,18 @@ def _line(stack: Stack, place: Frame) -> int:
 
 
 def _rounds(process: ProcessRecording, tid: int, place: Frame, attempt: Attempt) -> Share:
-    """The pairs of looks between which what the attempt brings had become another object."""
+    """The looks in which what the attempt brings was an object that no look had met, but for one for each task.
+
+    Tasks in the same function each hold their own.
+    """
     names = attempt.brings
     held = [
-        tuple((one.name, one.value) for one in variables if one.name in names)
+        brought
         for look in process.hot_looks
         if look.tid == tid
         for frame, variables in zip(look.stack, look.held, strict=False)
         if (frame.file, frame.function) == (place.file, place.function)
+        and (brought := tuple((one.name, one.value) for one in variables if one.name in names))
     ]
-    pairs = [(one, two) for one, two in itertools.pairwise(held) if one and two]
-    return Share(sum(one != two for one, two in pairs), len(pairs))
+    tasks = {task.address for look in process.task_looks for task in look.tasks if _line(task.chain, place)}
+    return Share(max(0, len(set(held)) - max(1, len(tasks))), len(held))

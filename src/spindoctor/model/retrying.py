@@ -77,8 +77,8 @@ class Refusal:
 class Futile:
     """An attempt that a task makes again and again without ever getting to what follows a success.
 
-    `share` are the looks at the user's code on this loop that were inside it. `rounds` are the pairs of looks between
-    which it had brought another object. `successes` of the looks at it met what it does where nothing failed, which is
+    `share` are the looks at the user's code on this loop that were inside it. `rounds` are the looks that met another
+    object brought by it than any before. `successes` of the looks at it met what it does where nothing failed, which is
     to sleep. `pauses` of those that found it waiting met it outside of what is tried.
     """
 

@@ -259,7 +259,7 @@ def _in_vain(one: Futile) -> Finding:
         culprit=one.culprit,
         evidence=(
             Figure("share", "looks at the user's code on this loop that met the attempt", str(one.share), "", LOOKS),
-            Figure("rounds", "looks that met another answer than the one before", str(one.rounds), "", "locals"),
+            Figure("rounds", "looks that met another answer than any before", str(one.rounds), "", "locals"),
             Figure("successes", "looks that met what follows a success", str(one.successes), "", LOOKS),
             Figure("pauses", "looks at it waiting, before the next attempt", str(one.pauses), "", "await chains"),
             Figure("cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
