@@ -39,6 +39,7 @@ HANDLE_AT, STREAM_AT = 24, 184
 a wrong place gives no open socket, or one that has answered."""
 
 UV_TRANSPORTS = frozenset({"uvloop.loop.TCPTransport", "uvloop.loop.UnixTransport"})
+SELF = ("self",)
 MOST_STEPS = 4
 """A stream's transport through TLS: reader, transport, its protocol, the transport beneath."""
 
@@ -132,11 +133,13 @@ class ConversationReader:
 
     def _awaited(self, frames: Sequence[RawFrame], kinds: list[str]) -> int | None:
         """The connection that the objects lead to whose methods are awaited, innermost first, as far as the user's."""
+        asked: int | None = None
         for number, raw in enumerate(frames[:INNER_FRAMES]):
             is_mine = self._is_user(raw.frame)
             if is_mine and number:
                 return None
-            found = self._from_locals(raw, LEADS, kinds)
+            found = self._from_locals(raw, LEADS, kinds, asked)
+            asked = self._self(raw)
             if found is not None or is_mine:
                 return found
         return None
@@ -148,13 +151,47 @@ class ConversationReader:
                 return found
         return None
 
-    def _from_locals(self, raw: RawFrame, words: re.Pattern[str], kinds: list[str]) -> int | None:
+    def _self(self, raw: RawFrame) -> int | None:
+        """The object whose method this is; None for a function, and where it cannot be read."""
+        try:
+            return self._interpreter.some_locals(raw, SELF).get(SELF[0])
+        except Misread:
+            return None
+
+    def _from_locals(
+        self, raw: RawFrame, words: re.Pattern[str], kinds: list[str], asked: int | None = None
+    ) -> int | None:
+        """The descriptor that a frame's variables lead to.
+
+        `asked` is the object whose method it awaits: a variable that does not lead there may be left from before.
+        """
         try:
             variables = self._interpreter.locals(raw)
         except Misread:
             return None
-        starts = [address for name, address in variables.items() if name == "self" or words.search(name)]
+        mine = [address for name, address in variables.items() if name == SELF[0]]
+        named = [address for name, address in variables.items() if name != SELF[0] and words.search(name)]
+        starts = [*mine, *(one for one in named if asked is None or self._leads_to(one, asked, words))]
         return self._follow(starts, words, kinds)
+
+    def _leads_to(self, start: int, wanted: int, words: re.Pattern[str]) -> bool:
+        """Whether an object is another one, or leads to it in some steps."""
+        seen: set[int] = set()
+        level = {start}
+        for _ in range(MOST_STEPS + 1):
+            if wanted in level:
+                return True
+            seen |= level
+            level = {one for address in level for one in self._known_leads(address, words)} - seen
+            if len(seen) >= MOST_OBJECTS:
+                break
+        return False
+
+    def _known_leads(self, address: int, words: re.Pattern[str]) -> list[int]:
+        try:
+            return list(self._leads(address, words))
+        except (Misread, struct.error):
+            return []
 
     def _follow(self, starts: Sequence[int], words: re.Pattern[str], kinds: list[str]) -> int | None:
         """The descriptor of the nearest connection, step by step."""
