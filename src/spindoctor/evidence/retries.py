@@ -147,7 +147,7 @@ def _retry(
         pauses=_pauses(process, use, looks, place, attempt),
         logging=Share(sum(_logs(look.stack) for _, look in on_cpu), len(on_cpu)),
         answers=_is_answer(chosen),
-        serves=not is_user(place) and any(map(_serves, failed)),
+        serves=not is_user(place) and 2 * sum(map(_serves, failed)) > len(failed),  # an outer frame may be torn
         loop=namer.culprit((place,), use.tid, task),
         task=namer.tasks[task].name if task in namer.tasks else None,
         other_kinds=_other_kinds(failed, chosen),
