@@ -69,3 +69,15 @@ def test_a_thread_without_a_request_waits_for_work() -> None:
     process = seen(*requests(1, 2, 3, 4))
 
     assert told(one_process(samples=process.samples, task_looks=process.task_looks)) == [{}] * 4
+
+
+def test_a_sleep_that_no_slow_look_met_is_not_ascribed_to_the_task_before() -> None:
+    """The thread ran and sleeps again: for whom is not known."""
+    again = ThreadLook(PID, WAITS.stack, ran_ns=1000, call=WAITS.call)
+    process = seen(*requests(*range(1, 9)), threads=(again, LOOPS))
+    between = tuple(Sample(one.at_s + 0.1, (again, LOOPS)) for one in process.samples)
+    samples = tuple(sorted((*process.samples, *between), key=lambda one: one.at_s))
+
+    met = member_moments(one_process(samples=samples, task_looks=process.task_looks, routes=process.routes), {PID})
+
+    assert [user_frame(one.stack) for one in met] == [VIEW, None] * 8

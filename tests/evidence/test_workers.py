@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from recordings import library, one_process, recording, user
+from recordings import LOOP, library, one_process, recording, task, task_looks, user
 
 from spindoctor.evidence.workers import worker_pools
 from spindoctor.model.frames import Frame
@@ -113,3 +113,25 @@ def test_a_main_thread_beside_threads_that_serve_now_and_then_is_no_worker() -> 
     one = one_process(ONE, samples=samples, descriptors=(LISTENS, CLIENT), routes=ROUTES)
 
     assert worker_pools(seen(one)) == []
+
+
+@pytest.mark.parametrize(("route", "is_pool"), [(Route("GET", "/order"), True), (None, False)])
+def test_a_loop_that_works_for_the_worker_that_waits_for_it_serves_nobody_else(
+    route: Route | None, *, is_pool: bool
+) -> None:
+    """The task in it has the same request in hand; one that has none may serve others."""
+    handle, loop = library("handle", 180), ThreadUse(105, "", "python", loop=LOOP)
+    asks = task(7, ASK, library("main_wrap"), route=route)
+    worker = process(
+        ONE,
+        library("wait"),
+        handle,
+        call="futex",
+        threads=(ThreadUse(ONE, "MainThread", "python"), loop),
+        task_looks=task_looks(*[{"tasks": (asks,)}] * 8),
+        routes=((handle, Route("GET", "/order")),),
+    )
+
+    pools = worker_pools(seen(worker))
+
+    assert [(one.pool.size, one.holders[0].culprit.function) for one in pools] == [(1, "ask_bank")] * is_pool

@@ -53,9 +53,9 @@ def _with_askers(process: ProcessRecording, met: Sequence[Met]) -> list[tuple[St
     Each with the request of that task.
     """
     times = [one.at_s for one in process.task_looks]
-    works_for = delegates(process)
     askers = [_askers(one) for one in process.task_looks]
     sure = _within_stays(times, askers, met)
+    helped = _within_stays(times, delegates(process), met)
     frames = once_each((look.stack for _, look, _ in met), user_frame)
     joined: dict[tuple[int, int], Stack] = {}
     found = []
@@ -65,7 +65,7 @@ def _with_askers(process: ProcessRecording, met: Sequence[Met]) -> list[tuple[St
         task = sure.get((look.tid, run), last)
         chain = task.chain if task and frame is None else ()
         stack = joined.setdefault((id(look.stack), id(chain)), look.stack + chain) if chain else look.stack
-        work = works_for[before].get(look.tid) if before >= 0 and frame is None and waits_for_thread(look) else None
+        work = helped.get((look.tid, run)) if frame is None and waits_for_thread(look) else None
         if work:
             stack = joined.setdefault((id(work.chain), id(look.stack)), work.chain + look.stack)
         found.append((stack, task.route if task else None))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spindoctor.evidence import other_loops
+from spindoctor.evidence.delegates import delegates
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.evidence.standoffs import standoffs
@@ -111,8 +112,14 @@ def _accepts(look: ThreadLook) -> bool:
 
 
 def _is_other_kind(process: ProcessRecording) -> bool:
-    """Whether it serves from an event loop: what holds that loop up is another mechanism."""
-    return any(use.loop is not None or other_loops.looks(process, use) for use in process.threads)
+    """Whether it serves from an event loop: what holds that loop up is another mechanism.
+
+    A loop that works for a thread that waits for it serves nobody else.
+    """
+    helping = {task.loop for look in delegates(process) for task in look.values()}
+    return any(
+        (use.loop is not None and use.loop not in helping) or other_loops.looks(process, use) for use in process.threads
+    )
 
 
 def _use(recording: Recording, address: str, inodes: set[int], workers: Sequence[_Worker]) -> PoolUse:
