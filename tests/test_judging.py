@@ -165,18 +165,19 @@ def test_a_finding_about_the_same_task_explains_it_whatever_the_shares() -> None
 
 
 def test_a_lock_at_the_line_that_a_full_pool_blames_comes_before_the_pool() -> None:
-    """The pool's members wait for the lock; a lock at another line, or as information, explains nothing."""
+    """The pool's members wait for the lock, in any worker; one elsewhere, or as information, is no cause."""
     locks = Rule("lock-contention", "", (), lambda: Clear(""), "", explains_there=("pool-exhausted",))
     pool = _at(10, "critical")
 
     first = [rank({"pool-exhausted": pool, "lock-contention": one}, (locks,))[0] for one in (_at(10), _at(11))]
 
     assert first == ["lock-contention", "pool-exhausted"]
+    assert rank({"pool-exhausted": pool, "lock-contention": _at(10, pid=101)}, (locks,))[0] == "lock-contention"
     assert rank({"pool-exhausted": pool, "lock-contention": _at(10, "info")}, (locks,))[0] == "pool-exhausted"
 
 
-def _at(line: int, severity: Severity = "warning") -> Found:
-    return Found((Finding("it is so", severity, "high", Cost(), Culprit(pid=100, file="/srv/app.py", line=line)),))
+def _at(line: int, severity: Severity = "warning", pid: int = 100) -> Found:
+    return Found((Finding("it is so", severity, "high", Cost(), Culprit(pid=pid, file="/srv/app.py", line=line)),))
 
 
 def _by_task(task: str, cores: float) -> Found:

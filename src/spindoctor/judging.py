@@ -66,15 +66,15 @@ def _explains(special: tuple[Finding, ...], general: tuple[Finding, ...]) -> boo
 
 
 def _is_there(special: tuple[Finding, ...], general: tuple[Finding, ...]) -> bool:
-    """Whether a fault that was found stands at the very line that another one blames."""
+    """Whether a fault that was found stands at the very line that another one blames, in whichever worker."""
     places = {
-        (place.pid, place.file, place.line)
+        (place.file, place.line)
         for one in special
         if one.severity != "info"
         for place in (one.culprit, *one.culprits)
         if place.line
     }
-    return any((one.culprit.pid, one.culprit.file, one.culprit.line) in places for one in general)
+    return any((one.culprit.file, one.culprit.line) in places for one in general)
 
 
 def _same_task(one: Finding, other: Finding) -> bool:

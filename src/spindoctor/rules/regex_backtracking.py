@@ -62,7 +62,7 @@ def _finding(thread: BusyThread, matching: Matching) -> Finding:
         severity="critical" if hurts else "warning",
         confidence="high" if matching.pattern else "medium",
         cost=Cost(
-            cores=thread.cores * matching.share.ratio,
+            cores=_cores(thread, matching),
             loop_share=matching.share.ratio if thread.is_loop else 0.0,
             delay_s=matching.longest_s,
         ),
@@ -78,6 +78,11 @@ def _finding(thread: BusyThread, matching: Matching) -> Finding:
         explains="the core that is burned, and that nothing else in this process runs while the match lasts",
         would_change="a look at the same line with another subject each time",
     )
+
+
+def _cores(thread: BusyThread, matching: Matching) -> float:
+    """A match never sleeps: it takes the core for its share of the time, where the thread has got it."""
+    return min(thread.cores, matching.share.ratio)
 
 
 def _shown(pattern: str) -> str:
