@@ -81,8 +81,9 @@ def _finding(thread: BusyThread, matching: Matching) -> Finding:
 
 
 def _cores(thread: BusyThread, matching: Matching) -> float:
-    """A match never sleeps: it takes the core for its share of the time, where the thread has got it."""
-    return min(thread.cores, matching.share.ratio)
+    """The CPU of the looks inside slow matches: their share of those that met the thread on the CPU."""
+    on_cpu = max(thread.on_cpu.count, matching.share.count)
+    return thread.cores * matching.share.count / on_cpu
 
 
 def _shown(pattern: str) -> str:
