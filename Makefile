@@ -25,7 +25,7 @@ help:
 	@echo "make bench      measure beside other readers, half an hour; writes docs/benchmarks.md (ARGS=--quick: four minutes)"
 	@echo "make clean      remove what the targets above made in this folder"
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml engine/setup.py $(wildcard engine/src/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "spindoctor needs Python 3.11 or newer to run, and $(PYTHON) is older or missing: make PYTHON=/path/to/python3.11" >&2; \
 	  exit 1; }
@@ -34,6 +34,9 @@ $(STAMP): pyproject.toml
 	@echo "Setting up $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check ./engine 2>/dev/null || \
+	  echo "The optional engine was not built (it takes a C compiler and Python's headers): pure Python looks instead."
+	@rm -rf engine/build engine/*.egg-info
 	@touch $@
 
 demo: $(STAMP)

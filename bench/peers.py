@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import debian_root
 from pythons import Interpreter
-from runs import ASKED_HZ, OURS, STACKS
+from runs import ASKED_HZ, OURS, PURE, STACKS
 
 FAMILY = "workers-16"
 """The workload in which readers are asked to look at children too."""
@@ -149,6 +149,10 @@ def _stacks(asked: Asked) -> list[str]:
     return [*program, "--seconds", str(asked.seconds), "--rate", str(ASKED_HZ), "-o", str(asked.output)]
 
 
+def _pure(asked: Asked) -> list[str]:
+    return ["env", "SPINDOCTOR_ENGINE=pure", *_stacks(asked)]
+
+
 def _py_spy(asked: Asked) -> list[str]:
     family = ["--subprocesses"] if asked.workload == FAMILY else []
     options = ["-r", str(ASKED_HZ), "-d", str(int(asked.seconds)), "-f", "raw", "-o", str(asked.output)]
@@ -237,6 +241,7 @@ PEERS_BY_NAME = {
     for one in (
         Peer(OURS, _spindoctor, recorded_share, recorded_looks, frozenset({0, 1})),
         Peer(STACKS, _stacks, folded_share, stacks_looks),
+        Peer(PURE, _pure, folded_share, stacks_looks),
         Peer("py-spy", _py_spy, folded_share, py_spy_looks, version=lambda _: _says_version(tool("py-spy"))),
         Peer(
             "profiling.sampling", _sampling, folded_share, sampling_looks, version=_sampling_version, runs_inside=True

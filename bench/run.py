@@ -21,7 +21,7 @@ from measuring import alone, commit, help_s, watch
 from pages import CURVE, HELP, page
 from peers import PEERS_BY_NAME, austin, missing, tool
 from pythons import Interpreter, find_interpreters
-from runs import OURS, Run, load, merged, refuses, save
+from runs import OURS, PURE, Run, load, merged, refuses, save
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -39,9 +39,10 @@ ASKS_ALL = (WORKLOADS[0], HELP)
 def plan(asked: argparse.Namespace) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(workload, Python, readers), in order."""
     everybody = tuple(PEERS_BY_NAME)
-    steps = [(one, version, everybody) for version in COMPARED for one in WORKLOADS]
+    others = tuple(one for one in everybody if one != PURE)
+    steps = [(one, version, everybody if one == WORKLOADS[0] else others) for version in COMPARED for one in WORKLOADS]
     steps += [(one, version, (OURS,)) for version in MINE for one in TORN]
-    steps += [(service.WORKLOAD, "3.12", everybody), (HELP, "", everybody)]
+    steps += [(service.WORKLOAD, "3.12", others), (HELP, "", others)]
     steps += [(one, "3.12", (OURS,)) for one in CURVE]
     for workload, version, readers in steps:
         wanted = tuple(one for one in readers if one in (asked.readers or readers))

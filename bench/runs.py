@@ -11,6 +11,9 @@ OURS = "spindoctor"
 STACKS = "spindoctor record"
 """Our own reader of stacks, which judges nothing: what the others do, it does."""
 
+PURE = "spindoctor record, pure Python"
+"""The same without the compiled engine."""
+
 ASKED_HZ = 100
 """Looks a second that every reader is asked for."""
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from spindoctor.errors import DoctorError, Misread
+from spindoctor.errors import DoctorError
 from spindoctor.knowledge import debug_paths
 from spindoctor.model.calls import CallCounts
 from spindoctor.model.closeup import Extras
-from spindoctor.model.counting import count
 from spindoctor.model.origin import is_user
 from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.sample import Missed
 from spindoctor.probe.among import AmongProcesses
+from spindoctor.probe.baseline import sys_path, unread, version_of
+from spindoctor.probe.batches import Ahead, Pace
 from spindoctor.probe.closeup import CloseUp
 from spindoctor.probe.descriptors import DescriptorTable, read_descriptors, read_epolls
 from spindoctor.probe.family import read_stats
@@ -99,10 +101,10 @@ class Recorder:
         self._machine_before = read_machine(target.hot)
         self._stats_before = read_stats()
         self._watches = [watch for one in self._members(target) if (watch := self._attach(one))]
-        self._notes += [note for watch in self._watches if (note := _unread(watch))]
+        self._notes += [note for watch in self._watches if (note := unread(watch.interpreter))]
         self._tracer = CallTracer([watch.pid for watch in self._watches]) if extras.counts_calls else None
-        versions = {watch.pid: _version(watch) for watch in self._watches}
-        paths = {watch.pid: _sys_path(watch) for watch in self._watches}
+        versions = {watch.pid: version_of(watch.interpreter) for watch in self._watches}
+        paths = {watch.pid: sys_path(watch.interpreter) for watch in self._watches}
         known = [
             replace(one, python=versions.get(one.pid), sys_path=paths.get(one.pid, ())) for one in target.processes
         ]
@@ -110,6 +112,7 @@ class Recorder:
         self._started_at = time.time()
         self._start_s = time.monotonic()
         self._seconds = 0.0
+        self._next_pin = 1
 
     def _members(self, target: Target) -> list[Process]:
         first = {target.hot: 0, self._asked: 1, target.leader: 2}
@@ -155,12 +158,10 @@ class Recorder:
             self._count_calls(self._tracer)
 
     def _run(self, seconds: float, progress: Progress) -> None:
-        step_s = 1 / self.rate_hz
-        next_slow_s = 0.0
-        number = 0
-        while (now_s := time.monotonic() - self._start_s) < seconds:
-            if not self._look(now_s, number):
-                return
+        pace = Pace(self._start_s, 1 / self.rate_hz, seconds)
+        next_slow_s, number = 0.0, 0
+        while (last := self._look_on(pace, number, next_slow_s)) is not None:
+            now_s = time.monotonic() - self._start_s
             if now_s >= next_slow_s:
                 pause_s = 1 / (GLANCES_PER_S if self._extras.is_glance else TASK_LOOKS_PER_S)
                 next_slow_s = now_s + max(pause_s, self._look_at_tasks(now_s) / MOST_SLOW_SHARE)
@@ -170,10 +171,30 @@ class Recorder:
             if now_s >= seconds * HALF_WAY:
                 self._read_descriptors()
                 self._read_settings()
-            due = int((time.monotonic() - self._start_s) / step_s)
-            self._vantage.note(is_late=due > number + 1)
-            number = max(number + 1, due)
-            time.sleep(max(0.0, moment(number) * step_s - (time.monotonic() - self._start_s)))
+            due = int((time.monotonic() - self._start_s) / pace.step_s)
+            self._vantage.note(1, int(due > last + 1))
+            number = max(last + 1, due)
+
+    def _look_on(self, pace: Pace, number: int, next_slow_s: float) -> int | None:
+        """Make one look, or with the engine those until the slow one is due; the last one's number, None at the end."""
+        ahead = self._look_ahead(pace, number, next_slow_s)
+        if ahead:
+            number = ahead.number
+            self._vantage.note(max(0, ahead.made - 1), ahead.late)
+        if not ahead or ahead.is_unable:
+            time.sleep(max(0.0, moment(number) * pace.step_s - (time.monotonic() - self._start_s)))
+            now_s = time.monotonic() - self._start_s
+            return number if now_s < pace.until_s and self._look(now_s, number) else None
+        return number if time.monotonic() - self._start_s < pace.until_s else None
+
+    def _look_ahead(self, pace: Pace, number: int, next_slow_s: float) -> Ahead | None:
+        if not self._extras.is_profile or len(self._watches) != 1 or self._watches[0].ended:
+            return None
+        if number >= self._next_pin:
+            self._next_pin = number + LOOKS_BETWEEN_PINS
+            self._follow()
+        most = math.ceil((next_slow_s - (time.monotonic() - self._start_s)) * self.rate_hz)
+        return self._watches[0].look_ahead(pace, number, max(1, most))
 
     def _count_calls(self, tracer: CallTracer) -> None:
         self._seen |= {watch.pid: watch.finish() for watch in self._watches if watch.pid not in self._seen}
@@ -365,28 +386,6 @@ def _birth(child: Neighbour) -> str:
         f"process {child.pid} began during the look as a child of this service, used {child.cores:.2f} cores and was "
         f"not looked at: spindoctor diagnose {child.pid}"
     )
-
-
-def _unread(watch: ProcessWatch) -> str:
-    """What is said of interpreters beside the main one; "" where there are none."""
-    with contextlib.suppress(Misread):
-        if others := watch.interpreter.sub_interpreters():
-            return (
-                f"process {watch.pid} has {count(others, 'sub-interpreter')} beside its main one: what "
-                "their threads run is not read"
-            )
-    return ""
-
-
-def _version(watch: ProcessWatch) -> str:
-    return ".".join(str(part) for part in watch.interpreter.version)
-
-
-def _sys_path(watch: ProcessWatch) -> tuple[str, ...]:
-    try:
-        return watch.interpreter.sys_path()
-    except Misread:
-        return ()
 
 
 def _candidates(watch: ProcessWatch, sources: SourceReader) -> tuple[Candidate, ...]:

@@ -57,7 +57,7 @@ def test_the_version_is_told_without_importing_a_command_line_library() -> None:
         [sys.executable, "-X", "importtime", "-c", script], capture_output=True, text=True, check=True
     )
 
-    assert ended.stdout == f"spindoctor {__version__}\n"
+    assert ended.stdout.startswith(f"spindoctor {__version__} (engine: ")
     assert "typer" not in ended.stderr
 
 

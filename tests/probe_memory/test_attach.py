@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from spindoctor.cpython.layout import split_version
 from spindoctor.errors import DoctorError, Gone
 from spindoctor.probe import interpreter as room
-from spindoctor.probe.interpreter import Interpreter, split_version
+from spindoctor.probe.interpreter import Interpreter
 
 
 @pytest.fixture(scope="module")

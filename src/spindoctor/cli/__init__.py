@@ -14,7 +14,9 @@ def main() -> None:
     """The `spindoctor` command. Always exits, with one of `ExitCode`."""
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        sys.stdout.write(f"spindoctor {__version__}\n")
+        from spindoctor.probe.compiled import name  # noqa: PLC0415 - as below
+
+        sys.stdout.write(f"spindoctor {__version__} (engine: {name()})\n")
         sys.exit(0)
     try:
         from spindoctor.cli.endings import run  # noqa: PLC0415 - what a version costs is the interpreter's start alone

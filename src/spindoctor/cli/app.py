@@ -88,7 +88,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"spindoctor {__version__}")
+        from spindoctor.probe.compiled import name  # noqa: PLC0415 - help needs none of it
+
+        typer.echo(f"spindoctor {__version__} (engine: {name()})")
         raise typer.Exit
 
 
@@ -96,7 +98,10 @@ def _show_version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 - acts through its callback
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and the engine, and exit."
+        ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the services as JSON (docs/json.md); commands have their own --json.")

@@ -49,6 +49,8 @@ class FrameShape:
     size: int
     parse: Callable[[bytes, int], tuple[int, int, int, int]]
     entry_owners: frozenset[int]
+    tag_mask: int = 0
+    """The bits of an address in a frame that are no part of it."""
 
     @classmethod
     def of(cls, layout: Layout) -> FrameShape:
@@ -56,7 +58,8 @@ class FrameShape:
         owners = (layout.constants.get("owner.c_stack"), layout.constants.get("owner.interpreter"))
         entry_owners = frozenset(owner for owner in owners if owner is not None)
         if layout.minor >= INTERPRETER_FRAMES_SINCE:
-            return cls(layout["interpreter_frame.size"], _interpreter_frame(layout), entry_owners)
+            mask = TAG_MASK if layout.minor >= TAGGED_SINCE else 0
+            return cls(layout["interpreter_frame.size"], _interpreter_frame(layout), entry_owners, mask)
         return cls(layout["frame_object.size"], _heap_frame(layout), entry_owners)
 
 
@@ -99,7 +102,7 @@ class Frames:
         self._codes = codes
         self.shape = FrameShape.of(layout)
         self._is_modern = layout.minor >= INTERPRETER_FRAMES_SINCE
-        self._mask = ~TAG_MASK if layout.minor >= TAGGED_SINCE else ~0
+        self._mask = ~self.shape.tag_mask
         self._is_tagged = layout.minor >= TAGGED_SINCE
         self._adaptive = layout["code_object.co_code_adaptive"] if self._is_modern else 0
         self._slots = layout["interpreter_frame.localsplus" if self._is_modern else "frame_object.f_localsplus"]

@@ -76,6 +76,13 @@ def refusal(problem: str) -> DoctorError:
     return DoctorError(problem, f"Supported: default builds of CPython {versions} on x86_64 Linux with glibc.")
 
 
+def split_version(word: int) -> tuple[int, int, int]:
+    """Return (3, 12, 1) of 0x030c01f0."""
+    if word >> 24 != SUPPORTED[0][0]:
+        raise DoctorError(f"{word:#x} is no version of Python 3", "Is it CPython?")
+    return word >> 24, word >> 16 & 255, word >> 8 & 255
+
+
 def complete_layout(layout: Layout, table: bytes, version_word: int) -> Layout:
     """Add what the target publishes about itself.
 

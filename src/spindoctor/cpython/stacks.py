@@ -246,9 +246,10 @@ class Stacks:
     def _walk(self, thread: int, plan: _Plan, copy: Copy, frame: int) -> RawStack:
         frames: list[RawFrame] = []
         links: list[tuple[int, int]] = []
-        is_spliced, owner, bottom, plan.torn_at = False, 0, frame, None
+        is_spliced, owner, bottom, steps, plan.torn_at = False, 0, frame, 0, None
         while frame:
-            if len(copy.used) + len(frames) > MAX_DEPTH:
+            steps += 1
+            if steps > MAX_DEPTH + 1:
                 _require_no_circle(thread, frames)
                 break
             words = copy.words(frame)

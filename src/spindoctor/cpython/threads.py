@@ -116,6 +116,17 @@ class Runtime:
         """Return the word of the main interpreter with this name."""
         return self._reader.word(self.interpreter + self._layout[f"interpreter_state.{name}"])
 
+    def places(self) -> dict[str, int]:
+        """Return where the GIL and the words lie that every look asks for; members of the GIL from its start."""
+        return {
+            "gil": self._gil,
+            "gil_holder": self._holder,
+            "gil_locked": self._locked,
+            "gil_switches": self._switches,
+            "collecting": self._collecting,
+            "generation": self._generation,
+        }
+
     def gil(self) -> Gil:
         """Return the state of the GIL."""
         block = self._reader.read(self._gil, self._gil_bytes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from spindoctor.errors import DoctorError, Gone, Misread
 from spindoctor.model import endings
+from spindoctor.model.counting import count
 from spindoctor.model.heap import Heap
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ThreadUse
@@ -33,6 +35,30 @@ def attach(process: Process) -> Interpreter:
     if is_own_root(process.pid):
         interpreter.place_files(process.cwd)
     return interpreter
+
+
+def unread(interpreter: Interpreter) -> str:
+    """What is said of interpreters beside the main one; "" where there are none."""
+    with contextlib.suppress(Misread):
+        if others := interpreter.sub_interpreters():
+            return (
+                f"process {interpreter.pid} has {count(others, 'sub-interpreter')} beside its main one: what "
+                "their threads run is not read"
+            )
+    return ""
+
+
+def version_of(interpreter: Interpreter) -> str:
+    """The version of its Python, as 3.12.1."""
+    return ".".join(str(part) for part in interpreter.version)
+
+
+def sys_path(interpreter: Interpreter) -> tuple[str, ...]:
+    """Where it finds modules; nothing where that cannot be read."""
+    try:
+        return interpreter.sys_path()
+    except Misread:
+        return ()
 
 
 class Baseline:

@@ -69,6 +69,10 @@ class Errands:
                 return found.pop() if len(found) == 1 else None
         return None
 
+    def is_barren(self, kind: int) -> bool:
+        """Whether objects of this type have been found to lead nowhere."""
+        return kind in self._barren
+
     def _awaiting(self, raw: RawFrame) -> tuple[int, ...]:
         """The tasks that await a future which this frame has at hand."""
         variables = self._interpreter.some_locals(raw, HOLDERS)

@@ -61,14 +61,14 @@ class HubWatch:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._tid = interpreter.pid
-        self._may_be = False
+        self.may_be = False
         self._is_seen = False
         self._greenlet = 0
         self._last: tuple[RawStack | None, SystemCall | None, LoopLook | None] = (None, None, None)
 
     def follow(self, *, is_free: bool) -> None:
         """Find out whether there can be a hub; `is_free`: the thread runs no loop of asyncio."""
-        self._may_be = is_free and may_have_hub(self._interpreter)
+        self.may_be = is_free and may_have_hub(self._interpreter)
 
     def looks(self, stacks: Mapping[int, RawStack], looks: Mapping[int, ThreadLook]) -> list[LoopLook]:
         """Where the hub stands in this look; nothing where there is none.
@@ -77,7 +77,7 @@ class HubWatch:
         while it was read is.
         """
         stack, look = stacks.get(self._tid), looks.get(self._tid)
-        if not self._may_be or stack is None or look is None or not stack.frames:
+        if not self.may_be or stack is None or look is None or not stack.frames:
             return []
         if not stack.is_complete and look.call is None:
             return []

@@ -10,7 +10,7 @@ from dataclasses import replace
 from spindoctor.cpython.awaiters import Awaiters
 from spindoctor.cpython.coroutines import Chain, Coroutines
 from spindoctor.cpython.exceptions import Exceptions, RawException
-from spindoctor.cpython.frames import Frames, RawFrame
+from spindoctor.cpython.frames import Frames, FrameShape, RawFrame
 from spindoctor.cpython.layout import (
     ASYNCIO_SIZE,
     SUPPORTED,
@@ -19,6 +19,7 @@ from spindoctor.cpython.layout import (
     complete_layout,
     load_layout,
     refusal,
+    split_version,
 )
 from spindoctor.cpython.memory import Memory
 from spindoctor.cpython.modules import Modules
@@ -66,7 +67,7 @@ class Interpreter:
         self.runtime_address = runtime
         self._names: dict[tuple[int, int], tuple[str | None, int | None]] = {}
         self._natives: frozenset[int | None] = frozenset()
-        self._generation = 0
+        self.generation = 0
         self._folder = ""
         self._own: tuple[str, ...] = ()
         self._assemble(layout)
@@ -284,10 +285,14 @@ class Interpreter:
     def _follow_generation(self) -> None:
         """Forget code objects once some have died (3.14+): another may live at the same address."""
         generation = self._runtime.code_generation()
-        if generation != self._generation:
-            self._generation = generation
+        if generation != self.generation:
+            self.generation = generation
             self.objects.codes.flush()
             self._stacks.flush()
+
+    def places(self) -> tuple[FrameShape, dict[str, int]]:
+        """Return how frames lie in memory, and by name where that lies which every look asks for."""
+        return self._frames.shape, self._runtime.places()
 
     def locals(self, frame: RawFrame) -> dict[str, int]:
         """Return name -> address of the value of each local variable bound now; `Misread` if the frame has moved on."""
@@ -388,10 +393,3 @@ class Interpreter:
             return
         table = self.memory.read(elf.sections[".AsyncioDebug"][0], ASYNCIO_SIZE)
         self._assemble(add_asyncio(self.layout, table))
-
-
-def split_version(word: int) -> tuple[int, int, int]:
-    """Return (3, 12, 1) of 0x030c01f0."""
-    if word >> 24 != SUPPORTED[0][0]:
-        raise DoctorError(f"{word:#x} is no version of Python 3", "Is it CPython?")
-    return word >> 24, word >> 16 & 255, word >> 8 & 255

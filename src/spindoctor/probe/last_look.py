@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
@@ -37,6 +37,12 @@ class LastLook:
             begins[root] = stack
             if len(begins) > MOST_BEGINNINGS:
                 del begins[next(iter(begins))]
+
+    def stand_still(self, tid: int, *, has_gil: bool) -> None:
+        """The thread is as it was, with no CPU used since."""
+        last = self.looks.get(tid) or ThreadLook(tid)
+        if last.ran_ns or last.has_gil != has_gil:
+            self.looks[tid] = replace(last, ran_ns=0, has_gil=has_gil, instruction=None)
 
     def frames(self) -> dict[int, tuple[RawFrame, ...]]:
         """The frames of every thread that is there, innermost first."""

@@ -7,11 +7,13 @@ callbacks begin above the function that started it, and libuv's count tells one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.sample import LoopLook, SystemCall
+from spindoctor.model.sample import LoopLook, Sample, SystemCall
 from spindoctor.probe import libuv
 from spindoctor.probe.interpreter import Interpreter
 
@@ -45,6 +47,11 @@ class LoopWatch:
         self._moved = 0
         self._turn_code = 0
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is asyncio's own loop, all of whose turns show on the stack."""
+        return self._ready is not None
+
     def _attribute(self, name: str) -> int | None:
         try:
             return self._objects.attributes(self.loop).get(name)
@@ -60,13 +67,18 @@ class LoopWatch:
         such a look counts as a turn of its own. None for a stack of the standard loop that does not reach down to it.
         With `is_brief` neither turn and callback inside of one nor the queue are read.
         """
-        task = self._current_task()
+        return self.place(self._current_task(), frames, call, is_brief=is_brief)
+
+    def place(
+        self, task: int | None, frames: Sequence[RawFrame], call: SystemCall | None, *, is_brief: bool
+    ) -> LoopLook | None:
+        """The same with the task that it runs, where that is known."""
         turn = self._find_turn(frames)
         if turn is None:
             is_cut = self._ready is not None and not any(_is_forever(raw) for raw in frames)
             return None if is_cut else self._look_at_c_loop(frames, task, call)
         if turn == 0 or not _is_handle_run(frames[turn - 1]):
-            return self._outside(frames[:turn], task)
+            return self._outside(frames[:turn], task, is_brief=is_brief)
         depth = turn - 1
         if is_brief:
             return LoopLook(self.tid, self.loop, task, depth=depth)
@@ -121,13 +133,12 @@ class LoopWatch:
         self._moved += 1
         return float(-self._moved)
 
-    def _outside(self, inner: Sequence[RawFrame], task: int | None) -> LoopLook:
+    def _outside(self, inner: Sequence[RawFrame], task: int | None, *, is_brief: bool) -> LoopLook:
         """A look at a loop between callbacks; `inner` are the frames that `_run_once` has called."""
-        selects = next((raw for raw in inner if _is_select(raw)), None)
+        selects = next((raw for raw in inner if is_select(raw)), None)
         timeout = self._timeout(selects) if selects else None
-        return LoopLook(
-            self.tid, self.loop, task, polls=selects is not None, poll_timeout_s=timeout, ready=self._queued()
-        )
+        ready = None if is_brief else self._queued()
+        return LoopLook(self.tid, self.loop, task, polls=selects is not None, poll_timeout_s=timeout, ready=ready)
 
     def _timeout(self, select: RawFrame) -> float | None:
         given = self._locals(select, ("timeout",)).get("timeout")
@@ -147,7 +158,7 @@ class LoopWatch:
         A loop written in C that sleeps in an epoll is in its selector: no function of Python's waits there without one
         of its own on the stack (`select`), and what is on the stack then is what started the loop.
         """
-        if call is not None and call.name in EPOLL_WAITS and not any(_is_select(raw) for raw in frames):
+        if call is not None and call.name in EPOLL_WAITS and not any(is_select(raw) for raw in frames):
             self._starter = frames[0].address if frames and self._ready is None else self._starter
             return LoopLook(self.tid, self.loop, task, polls=True)
         depth = self._start_of_callbacks(frames, task) if self._ready is None else 0
@@ -251,6 +262,17 @@ class LoopWatch:
         return now_s - when if isinstance(when, float) else None
 
 
+def with_overdue(sample: Sample, loops: Mapping[int, LoopWatch]) -> Sample:
+    """The look with how late the first timer of each loop is now."""
+    now_s = time.monotonic()
+    late = {tid: late_s for tid, loop in loops.items() if (late_s := loop.overdue_s(now_s)) is not None}
+    if not late:
+        return sample
+    return replace(
+        sample, loops=tuple(replace(one, overdue_s=late.get(one.tid, one.overdue_s)) for one in sample.loops)
+    )
+
+
 def _is_turn(raw: RawFrame) -> bool:
     return raw.frame.function.endswith("_run_once") and raw.frame.file.endswith(TURN_FILE)
 
@@ -263,5 +285,6 @@ def _is_handle_run(raw: RawFrame) -> bool:
     return raw.frame.function.endswith("_run") and raw.frame.file.endswith(HANDLE_FILE)
 
 
-def _is_select(raw: RawFrame) -> bool:
+def is_select(raw: RawFrame) -> bool:
+    """Whether this is the function in which a loop of Python's own waits."""
     return raw.frame.function.endswith("select") and raw.frame.file.endswith(SELECTOR_FILE)

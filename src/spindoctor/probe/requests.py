@@ -89,6 +89,10 @@ class RouteFinder:
                 return number
         return 0
 
+    def is_barren(self, kind: int) -> bool:
+        """Whether objects of this type have been found to lead nowhere."""
+        return kind in self._barren
+
     def _at(self, raw: RawFrame, objects: Sequence[str] = OBJECTS) -> Route | None:
         try:
             names = self._interpreter.some_locals(raw, (*DICTS, *objects))

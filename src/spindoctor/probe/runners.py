@@ -9,7 +9,7 @@ grown, and ten times a second for threads that run without the GIL, all are.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from spindoctor.probe.threads import ThreadClock
 
@@ -74,6 +74,39 @@ class Runners:
         """Follow threads that others have found: one that begins and ends between two sweeps is seen by no sweep."""
         for tid in tids:
             self._clocks.setdefault(tid, (0, 0))
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether the kernel tells no exact clocks: `ThreadClock.is_coarse`."""
+        return self._clock.is_coarse
+
+    def hand_over(self) -> dict[int, tuple[int, int, int, int]]:
+        """What is known of each thread: its clock, for how many looks it has not run, what it ran in looks that failed.
+
+        The first are nanoseconds and slices; the others are -1 for a thread that is asleep, and that owes nothing.
+        """
+        known = self._clocks.items()
+        return {tid: (*clock, self._awake.get(tid, -1), self._owed.get(tid, -1)) for tid, clock in known}
+
+    def when(self) -> tuple[int, bool, float, float, int]:
+        """The GIL's switches, whether they grew in the last look, when all are asked, when they may be, and moves."""
+        return max(0, self._switches), self._is_switching, self._due_s, self._allowed_s, self.moves
+
+    def take_over(  # noqa: PLR0913, PLR0917 - what `hand_over` and `when` give
+        self,
+        told: Mapping[int, tuple[int, int, int, int]],
+        switches: int,
+        is_switching: bool,  # noqa: FBT001
+        due_s: float,
+        allowed_s: float,
+        moves: int,
+    ) -> None:
+        """Go on with what another has found meanwhile."""
+        self._clocks = {tid: (ran_ns, slices) for tid, (ran_ns, slices, _, _) in told.items()}
+        self._awake = {tid: looks for tid, (_, _, looks, _) in told.items() if looks >= 0}
+        self._owed = {tid: owed for tid, (_, _, _, owed) in told.items() if owed >= 0}
+        self._switches, self._is_switching, self._due_s, self._allowed_s = switches, is_switching, due_s, allowed_s
+        self.moves = max(self.moves, moves)
 
     def settle(self) -> None:
         """The look succeeded. Until then its threads are named again: after a failed look nothing may be forgotten."""

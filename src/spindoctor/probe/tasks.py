@@ -177,6 +177,11 @@ class TaskReader:
         is_same = found and ordered and (found.method, found.path) == (ordered.method, ordered.path)
         return ordered if is_same else found or ordered
 
+    def is_barren(self, kind: int, *, of_requests: bool = True, of_errands: bool) -> bool:
+        """Whether objects of this type are known to tell of no request: as a `self`, and as what leads to a future."""
+        is_known = not of_requests or self._routes.is_barren(kind)
+        return is_known and (not of_errands or self._errands.is_barren(kind))
+
     def requests(self, stacks: Iterable[RawStack]) -> int:
         """How many of these stacks, of which `routes` has been asked, work for a request."""
         return sum(1 for stack in stacks if self._asked.get(id(stack), (stack, None))[1])

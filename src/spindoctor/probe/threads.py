@@ -245,14 +245,14 @@ class ThreadCalls:
         calls = {}
         for tid in tids:
             try:
-                calls[tid] = self._parse(self._files.read(tid))
+                calls[tid] = self.parse(self._files.read(tid))
             except PermissionError as error:
                 raise forbidden(self._pid, "the system calls of the threads") from error
             except OSError:
                 self._files.drop(tid)
         return calls
 
-    def _parse(self, text: bytes) -> SystemCall | None:
+    def parse(self, text: bytes) -> SystemCall | None:
         """A thread that waits shows the same text in look after look."""
         if text not in self._parsed:
             if len(self._parsed) > _PARSED_MOST:

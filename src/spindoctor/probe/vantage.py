@@ -67,10 +67,10 @@ class Vantage:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, self._cpus)
 
-    def note(self, *, is_late: bool) -> None:
-        """Count a look that came in time or too late."""
-        self._looks += 1
-        self._late += is_late
+    def note(self, looks: int, late: int) -> None:
+        """Count looks, and those among them that came too late."""
+        self._looks += looks
+        self._late += late
 
     def leave(self) -> None:
         """Put the thread back as it was."""

@@ -8,7 +8,6 @@ all along. What a thread has used is always asked before its stack is copied: wh
 from __future__ import annotations
 
 import functools
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, Thread
 from spindoctor.model.tasks import Route, TaskLook
 from spindoctor.probe.applications import OwnCode
 from spindoctor.probe.baseline import Baseline, attach
+from spindoctor.probe.batches import Ahead, Batches, Pace, Parts
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.hubs import HubWatch
@@ -32,7 +32,7 @@ from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil
 from spindoctor.probe.last_look import LastLook
 from spindoctor.probe.locks import Scene
-from spindoctor.probe.loops import LoopWatch
+from spindoctor.probe.loops import LoopWatch, with_overdue
 from spindoctor.probe.pipes import Watched
 from spindoctor.probe.processes import ProcessCounters
 from spindoctor.probe.reactors import epoll_of, may_wait
@@ -76,6 +76,8 @@ class ProcessWatch:
         self._rounds = RoundWatch(self.interpreter, is_user)
         self._tasks = TaskReader(self.interpreter, reads_all=extras.ends_close)
         self._hot = HotWatch(self.interpreter)
+        parts = Parts(self._runners, self._roster, self._last, self._calls, self._tasks)
+        self._batches = Batches(self.interpreter, parts, asks_routes=extras.asks_routes)
         self._tasks_seen_at = -1
         self.samples: list[Sample] = []
         self.task_looks: list[TaskLook] = []
@@ -101,6 +103,10 @@ class ProcessWatch:
         except Gone:
             self.ended = self._baseline.end()
 
+    def look_ahead(self, pace: Pace, number: int, most: int) -> Ahead | None:
+        """Make the next looks in one go, where that can be done; None where Python must make the next one."""
+        return None if self._hub.may_be else self._batches.run(self, self._loops, pace, number, most)
+
     def _look(self, at_s: float) -> Sample:
         ran = self._runners.look(at_s)
         before = self._prepare(ran)
@@ -115,7 +121,7 @@ class ProcessWatch:
             sample = self._sample(at_s, ran | further, before, gil)
         finally:
             self.interpreter.drop()
-        return self._with_requests(sample) if self._extras.asks_routes else sample
+        return self.with_requests(sample) if self._extras.asks_routes else sample
 
     def _prepare(self, ran: dict[int, int]) -> dict[int, SystemCall | None]:
         """Get to know threads that are new, and have them looked at; the system calls that these threads wait in."""
@@ -130,8 +136,8 @@ class ProcessWatch:
         is_collecting = self.interpreter.is_collecting()
         fresh = self._last.fresh = self._read_moved(ran, before, gil)
         self._last.looks |= fresh
-        self._settle(fresh, gil)
-        loops = [self._loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._last.looks]
+        self.settle(fresh, gil)
+        loops = [self.loop_look(tid, is_fresh=tid in fresh) for tid in self._loops if tid in self._last.looks]
         return Sample(
             at_s=at_s,
             threads=tuple(self._last.looks.values()),
@@ -140,7 +146,7 @@ class ProcessWatch:
             gil_switches=gil.switch_number,
         )
 
-    def _settle(self, fresh: Mapping[int, ThreadLook], gil: Gil) -> None:
+    def settle(self, fresh: Mapping[int, ThreadLook], gil: Gil) -> None:
         """Bring the looks at threads that have not run up to date: those that ran or had the GIL a look ago."""
         for tid in self._runners.ended.intersection(self._last.looks):
             del self._last.looks[tid]
@@ -148,7 +154,7 @@ class ProcessWatch:
         holder = self._roster.tids.get(gil.holder, 0)
         for tid in {*self._last.fickle, holder} - fresh.keys():
             if tid in self._last.looks:
-                self._last.looks[tid] = self._unmoved(tid, gil)
+                self._last.stand_still(tid, has_gil=bool(gil.holder) and gil.holder == self._roster.states.get(tid))
         had_gil = {self._roster.tids[gil.last_holder]} if gil.last_holder in self._roster.tids else set()
         self._runners.always = frozenset(had_gil | self._loops.keys())
         self._last.fickle = {holder, *(tid for tid, look in fresh.items() if look.ran_ns)}
@@ -198,15 +204,8 @@ class ProcessWatch:
             beneath=None if self._extras.is_brief or tid in self._loops else self._rounds.look(tid, stack.frames),
         )
 
-    def _unmoved(self, tid: int, gil: Gil) -> ThreadLook:
-        """What the thread looked like before, with no CPU used since."""
-        last = self._last.looks.get(tid) or ThreadLook(tid)
-        has_gil = bool(gil.holder) and gil.holder == self._roster.states.get(tid)
-        if not last.ran_ns and last.has_gil == has_gil:
-            return last
-        return replace(last, ran_ns=0, has_gil=has_gil, instruction=None)
-
-    def _loop_look(self, tid: int, *, is_fresh: bool) -> LoopLook | None:
+    def loop_look(self, tid: int, *, is_fresh: bool) -> LoopLook | None:
+        """Where the thread's loop stands: read now for a stack that is `is_fresh`, else as it was."""
         if is_fresh or tid not in self._last.loop_looks:
             stack = self._last.stacks.get(tid)
             if stack is None or not stack.is_complete:
@@ -220,7 +219,7 @@ class ProcessWatch:
                 self._last.holders[found.holder] = stack.frames[found.depth - 1].frame.function
         return self._last.loop_looks[tid]
 
-    def _with_requests(self, sample: Sample) -> Sample:
+    def with_requests(self, sample: Sample) -> Sample:
         """The look with the requests of the threads that have moved; read by pages, as they lie far from each other."""
         running = {loop.tid: loop.task for loop in sample.loops if loop.depth}
         with self.interpreter.by_pages():
@@ -288,12 +287,8 @@ class ProcessWatch:
         self.task_looks[-1] = replace(self.task_looks[-1], thread_requests=self._tasks.requests(working))
 
     def _overdue(self) -> None:
-        now_s = time.monotonic()
-        late = {tid: late_s for tid, loop in self._loops.items() if (late_s := loop.overdue_s(now_s)) is not None}
-        if late and self.samples:
-            last = self.samples[-1]
-            loops = tuple(replace(one, overdue_s=late.get(one.tid, one.overdue_s)) for one in last.loops)
-            self.samples[-1] = replace(last, loops=loops)
+        if self.samples:
+            self.samples[-1] = with_overdue(self.samples[-1], self._loops)
 
     def close_up(self, *, with_values: bool) -> CloseUp:
         """What is read once, at the end: see `CloseUpReader`."""
@@ -375,8 +370,7 @@ class ProcessWatch:
 
     def _seen_use(self, tid: int) -> ThreadUse:
         ran_ns = sum(look.ran_ns for sample in self.samples for look in sample.threads if look.tid == tid)
-        name = self._baseline.threads[tid].name
-        return ThreadUse(tid, self._roster.names.get(tid, name), name, user_s=ran_ns / 1e9)
+        return ThreadUse(tid, self._roster.names.get(tid, name := self._baseline.threads[tid].name), name, ran_ns / 1e9)
 
     def _with_loop(self, use: ThreadUse, *, is_worth_asking: bool) -> ThreadUse:
         watch = self._loops.get(use.tid)
