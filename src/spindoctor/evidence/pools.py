@@ -10,6 +10,7 @@ from spindoctor.evidence.handed_out import handed_out
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer, group
+from spindoctor.evidence.task_crews import crew_places, longest_wait_s
 from spindoctor.evidence.workers import worker_pools
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
@@ -86,6 +87,8 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer, record
         for site in group(found, its, first if one is process else one.pid, of, by_line=True)
     ]
     holders = merged(places) if apart else tuple(places)
+    if last.tasks:
+        holders = crew_places(process, states, namer)
     return PoolUse(
         pid=process.pid,
         pool=last,
@@ -95,7 +98,8 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer, record
         waiters=_waiters(waiters, namer),
         waiting_tasks=len(waiters),
         holders_computing=Share(sum(1 for one in moments if computes(one)), of),
-        held_s=holders[0].longest_s if holders else 0.0,
+        held_s=longest_wait_s(process, states) if last.tasks else holders[0].longest_s if holders else 0.0,
+        holding=len(last.tasks) or None,
         is_batch=not waiters and _is_collected(process, last),
         call_s=call_s(moments),
         met=len(states),

@@ -102,9 +102,10 @@ class Scope:
 class Pool:
     """A pool of which a caller can have to wait for a member: executor threads, limiter tokens, connections.
 
-    `kind` is "executor", "limiter", "semaphore", "connections", "job pool" (of `multiprocessing`) or "crew" (a server's
-    threads with one queue of work). As evidence also "workers": those of a server, which `name` gives the address of,
-    with the connections that nobody accepts queued. `busy` of `size` members are in use and `queued` callers wait.
+    `kind` is "executor", "limiter", "semaphore", "connections", "job pool" (of `multiprocessing`), "crew" (a server's
+    threads with one queue of work) or "task crew" (tasks that serve requests out of a queue; these are `tasks`). As
+    evidence also "workers": those of a server, which `name` gives the address of, with the connections that nobody
+    accepts queued. `busy` of `size` members are in use and `queued` callers wait.
     `tids` are kernel ids of the member threads, or processes. `is_default` marks the loop's own executor.
     `waiters` are the tasks that await work of this pool, running or among the first queued, or a limiter's token; None
     where that cannot be read.
@@ -119,6 +120,7 @@ class Pool:
     tids: tuple[int, ...] = ()
     is_default: bool = False
     waiters: tuple[int, ...] | None = None
+    tasks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

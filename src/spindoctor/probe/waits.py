@@ -17,6 +17,7 @@ from spindoctor.probe.claims import ClaimReader
 from spindoctor.probe.conversations import ConversationReader, Still
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
+from spindoctor.probe.task_crews import TaskCrewReader
 
 _ADDRESS = re.compile(r"( (of thread|at|from)|:)? ?\b0x[0-9a-f]+\b( or after)?")
 """An address, with the words that lead to it and from it."""
@@ -33,6 +34,7 @@ class WaitReader:
         self._locks = LockReader(interpreter)
         self._conversations = ConversationReader(interpreter, is_user)
         self._claims = ClaimReader(interpreter, is_user)
+        self._crews = TaskCrewReader(interpreter, is_user)
         self._missed = missed
 
     def look(
@@ -42,7 +44,8 @@ class WaitReader:
         asleep = [one for one in threads if one.call and scene.stacks.get(one.tid)]
         talks = self._talks(asleep, scene, waiters)
         claims = self._claims.look(asleep, scene, {one.party for one in talks if one.waits_at is not None})
-        return replace(look, waits=self._waits(asleep, scene), conversations=talks, claims=claims)
+        pools = (*look.pools, *self._crews.look(look, scene.chains, waiters))
+        return replace(look, waits=self._waits(asleep, scene), conversations=talks, claims=claims, pools=pools)
 
     def _waits(self, threads: Collection[ThreadLook], scene: Scene) -> tuple[Wait, ...]:
         """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""

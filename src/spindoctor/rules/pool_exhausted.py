@@ -9,7 +9,7 @@ Whoever needs a member waits for one to come free, often much longer than its ow
 healthy meanwhile.
 
 A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them,
-or requests in a queue that the server keeps for its threads.
+or requests in a queue that the server keeps for its threads. So are tasks that take work for requests out of a queue.
 
 ## What to do
 Give what holds the members a timeout. Give slow calls an executor of their own, so that quick ones (and name look-ups)
@@ -25,7 +25,8 @@ no request is no worker of it.
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
 request by tasks as old as the look, and an executor none of whose threads has been started. Worker processes whose
-owner, or a broker, keeps what waits for them: that they are never free is said, and no more.
+owner, or a broker, keeps what waits for them: that they are never free is said, and no more. A queue for tasks
+that is a global variable, or that hands on something else than what the request itself awaits.
 """
 
 from __future__ import annotations
@@ -67,7 +68,11 @@ WORKERS = "workers"
 CREW = "crew"
 """The kind whose members are a server's threads, and whose callers are requests that it has accepted."""
 
-MAY_BE_FULL = frozenset({CREW, "job pool"})
+TASK_CREW = "task crew"
+SERVERS = frozenset({CREW, TASK_CREW})
+"""Threads of a server, and tasks, that serve requests out of a queue."""
+
+MAY_BE_FULL = frozenset({CREW, TASK_CREW, "job pool"})
 """A server that is busy has a short queue all the time, and so has a pool that is made to measure for a machine."""
 
 
@@ -96,6 +101,8 @@ def _name(use: PoolUse) -> str:
         return f"the server at {use.pool.name}"
     if use.pool.kind == CREW:
         return f"the server's threads ({use.pool.name}) of {use.pid}"
+    if use.pool.kind == TASK_CREW:
+        return f"the tasks that serve a queue ({use.pool.name}) of {use.pid}"
     default = "the loop's default " if use.pool.is_default else ""
     return f"{default}{use.pool.kind} {use.pool.name}".strip() + f" of {use.pid}"
 
@@ -241,11 +248,11 @@ def _workers(use: PoolUse) -> str:
 
 
 def _queuers(use: PoolUse) -> str:
-    return "pieces of a batch" if use.pool.kind != CREW and use.is_batch else f"{_queuer(use)}s"
+    return "pieces of a batch" if use.pool.kind not in SERVERS and use.is_batch else f"{_queuer(use)}s"
 
 
 def _queuer(use: PoolUse) -> str:
-    if use.pool.kind == CREW:
+    if use.pool.kind in SERVERS:
         return "request"
     return "piece of a batch" if use.is_batch else "caller"
 

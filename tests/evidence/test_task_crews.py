@@ -1,0 +1,59 @@
+"""Tasks that serve requests out of a queue."""
+
+from __future__ import annotations
+
+from recordings import LOOP, library, main_thread, one_process, recording, task_looks, user
+
+from spindoctor.evidence.pools import pools
+from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.share import Share
+from spindoctor.model.tasks import Pool, Route, Task
+
+QUEUE, WORKER = 0x1000, 8
+WORKS = Task(WORKER, "Task-8", "pending", "worker", LOOP, chain=(library("sleep", 665), user("worker", 81)))
+
+
+def asks(address: int, name: str) -> Task:
+    return Task(address, name, "pending", "view", LOOP, chain=(user("view", 83),), route=Route("GET", "/q"))
+
+
+def use_of(*looks: tuple[tuple[Task, ...], tuple[int, ...]]) -> PoolUse:
+    """The use of a crew of one task, of looks with the requests there were and the addresses of those queued."""
+    seen = [
+        {
+            "tasks": (*requests, WORKS),
+            "pools": (Pool(QUEUE, "task crew", "worker", 1, 1, len(queued), waiters=queued, tasks=(WORKER,)),)
+            if queued
+            else (),
+        }
+        for requests, queued in looks
+    ]
+    told = pools(recording(one_process(task_looks=task_looks(*seen), threads=(main_thread(),))))
+    assert isinstance(told, Pools)
+    return told.pools[0]
+
+
+def test_the_crew_is_told_with_its_line_and_who_waits() -> None:
+    both = ((asks(1, "Task-1"), asks(2, "Task-2")), (1, 2))
+
+    use = use_of(both, both, both, both)
+
+    assert (use.full, use.queued_most, use.waiting_tasks, use.holding) == (Share(4, 4), 2, 2, 1)
+    assert [(one.culprit.function, one.culprit.line, one.share) for one in use.holders] == [("worker", 81, Share(4, 4))]
+    assert [one.line for one in use.waiters] == [83]
+
+
+def test_a_request_waits_from_the_look_that_met_it_queued_to_the_last_that_met_it_there() -> None:
+    """Queued in three looks, in the worker's hands in two more: a second in all."""
+    first, other = asks(1, "Task-1"), asks(2, "Task-2")
+
+    use = use_of(*[((first, other), (1, 2))] * 3, *[((first, other), (2,))] * 2)
+
+    assert use.held_s == 1.0
+
+
+def test_the_next_request_at_the_same_address_waits_on_its_own() -> None:
+    """Three looks at the first, two at the second: half a second."""
+    use = use_of(*[((asks(1, "Task-1"),), (1,))] * 3, *[((asks(1, "Task-9"),), (1,))] * 2)
+
+    assert use.held_s == 0.5
