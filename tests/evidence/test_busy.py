@@ -84,6 +84,15 @@ def test_an_empty_loop_can_call_nothing() -> None:
     assert told(thread_samples([on_cpu(RUN)])).calls_there
 
 
+@pytest.mark.parametrize(("inside", "calls_there"), [(0, True), (4, True), (30, False)])
+def test_what_runs_python_code_in_its_turn_is_no_native_code(inside: int, calls_there: bool) -> None:  # noqa: FBT001
+    """Of a hundred looks some met the generator that the call goes through; four are a wrapper's own lines."""
+    made = user("<genexpr>", 20)
+    looks = [[on_cpu(made, RUN, instruction=2)]] * inside + [[on_cpu(RUN)]] * (100 - inside)
+
+    assert told(thread_samples(*looks), source={20: "    sum(i * i for i in rows)"}).calls_there is calls_there
+
+
 def test_matches_of_one_subject_again_and_again_are_not_one_that_lasts() -> None:
     """A single look at another instruction, between two that show the same: the match ended and began again."""
     samples = thread_samples(*[[on_cpu(RUN, instruction=6 if n == 50 else 4)] for n in range(101)])

@@ -25,6 +25,9 @@ WORTH_CORES = 0.05
 
 Instruction = tuple[Frame, int | None]
 
+CALLS_BACK = 0.1
+"""Lower bound: a library's own few lines around its native code take less, what a generator does takes more."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -100,7 +103,7 @@ def _thread(  # noqa: PLR0913, PLR0917 - all that is known of the process, and t
         kept_gil=Share(sum(one.look.has_gil for one in still), len(still)),
         kept_gil_s=max((span[-1].at_s - span[0].at_s for span in kept), default=0.0),
         held_up=Share(sum(map(len, kept)), len(seen)),
-        calls_there=_calls_there(still, lines),
+        calls_there=_calls_there(still, lines) and not _calls_back(still, seen),
         repeats=asks.repeats,
         turns=asks.turns,
         ways=asks.ways,
@@ -161,6 +164,16 @@ def _calls_there(still: Sequence[_Seen], lines: dict[tuple[str, int], str]) -> b
         return False
     frame = still[0].look.stack[0]
     return can_call(lines.get((frame.file, frame.line), ""))
+
+
+def _calls_back(still: Sequence[_Seen], seen: Sequence[_Seen]) -> bool:
+    """Whether what is called there runs Python code in its turn: `sum` over a generator is the generator's work.
+
+    A look meets either that code, with this very stack below it, or the moments between two of its runs.
+    """
+    here = Counter(one.look.stack for one in still).most_common(1)[0][0]
+    inner = sum(len(one.look.stack) > len(here) and one.look.stack[-len(here) :] == here for one in seen)
+    return Share(inner, inner + len(still)).low >= CALLS_BACK
 
 
 def _asking_site(seen: Sequence[_Seen], asks: Asking, namer: Namer, tid: int) -> Site | None:

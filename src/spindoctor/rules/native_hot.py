@@ -15,7 +15,8 @@ Where the GIL is kept: make the single calls smaller, use a function that releas
 process. On an event loop: hand the call to a thread, if it releases the GIL, or else to a process.
 
 ## False alarms
-A loop on one line shows several instructions, and an empty loop calls nothing; neither is reported.
+A loop on one line shows several instructions, and an empty loop calls nothing; neither is reported, nor is a call that
+runs Python code in its turn (`sum` over a generator).
 
 ## Missed alarms
 Native code that is called from many lines in turn, so that none of them has most of the time. A native profiler says
