@@ -69,6 +69,8 @@ CREW = "crew"
 """The kind whose members are a server's threads, and whose callers are requests that it has accepted."""
 
 TASK_CREW = "task crew"
+"""Tasks that serve requests out of a queue."""
+
 SERVERS = frozenset({CREW, TASK_CREW})
 """Threads of a server, and tasks, that serve requests out of a queue."""
 
