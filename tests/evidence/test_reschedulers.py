@@ -20,11 +20,12 @@ from recordings import (
     user,
 )
 
-from spindoctor.evidence.reschedulers import BARE_YIELD, reschedulers
+from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook, Sample
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import BARE_YIELD
 
 POLL = user("Jobs.wait", 18)
 

@@ -10,6 +10,7 @@ from spindoctor.evidence.circles import LOOP_FILE, circles
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.other_circles import other_circles
 from spindoctor.evidence.pursuits import pursuits
+from spindoctor.evidence.relays import gives_way, relays
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.frames import Frame, Stack
@@ -18,10 +19,7 @@ from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import BARE_YIELD, Callback, Task
-
-MOST_TORN = 0.2
-"""A task that is read while it runs can show what it waited for a moment before."""
+from spindoctor.model.tasks import Callback, Task
 
 MOST = 5
 """Beyond the five most frequent nobody keeps a loop awake alone."""
@@ -39,7 +37,7 @@ def reschedulers(recording: Recording) -> Reschedulers | Missing:
     looked = [one for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the event loop's queue succeeded")
-    entries = [entry for process in looked for entry in _of_process(process)]
+    entries = [entry for process in looked for entry in (*_of_process(process), *relays(process))]
     ranked = sorted(entries, key=lambda one: one.seen.ratio, reverse=True)
     return Reschedulers(
         tuple(ranked),
@@ -128,14 +126,8 @@ def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Sh
         name=name,
         culprit=namer.culprit(stack, thread.tid if thread else None, callback.task),
         is_task=bool(states),
-        steps_at_once=_gives_way(states),
+        steps_at_once=gives_way(states),
     )
-
-
-def _gives_way(states: Sequence[Task]) -> bool:
-    """Whether the task merely gives way, or runs, whenever it is looked at; a state can be torn now and then."""
-    waits = sum(one.waits_on not in {None, BARE_YIELD} for one in states)
-    return any(one.waits_on == BARE_YIELD for one in states) and waits <= MOST_TORN * len(states)
 
 
 def _place(process: ProcessRecording, states: Iterable[Task], callback: Callback) -> Stack:

@@ -163,7 +163,7 @@ class Rescheduler:
     """A task or callback that was running or queued in nearly every slow look at its loop.
 
     `running` is the share of quick looks inside a callback that found it to be this one, `queued` the share of slow
-    looks that found it in the loop's queue.
+    looks that found it in the loop's queue. `members` is how many tasks of one function took turns (0: one alone).
     """
 
     pid: int
@@ -175,6 +175,7 @@ class Rescheduler:
     steps_at_once: bool
     running: Share = NO_LOOKS
     queued: Share = NO_LOOKS
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,18 @@ class Reschedulers:
     looks: int
     circles: tuple[Circle, ...] = ()
     pursuits: tuple[Pursuit, ...] = ()
+
+    def entries_of(self, loop: Loop) -> list[Rescheduler]:
+        """Who comes back on this loop."""
+        return [one for one in self.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
+
+    def circles_of(self, loop: Loop) -> list[Circle]:
+        """What fills this loop."""
+        return [one for one in self.circles if (one.pid, one.tid) == (loop.pid, loop.tid)]
+
+    def pursuit_of(self, loop: Loop) -> Pursuit | None:
+        """What this loop does most."""
+        return next((one for one in self.pursuits if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ MOSTLY_TURNING = 0.5
 """Lower bound: the library's own work is the greater part."""
 
 MIN_OTHER_TURNING = 0.3
-"""Pieces of work handed on in memory leave a sixth of the time to the loop's own work, empty steps near half."""
+"""Pieces of work handed on in memory leave a sixth of the time to the loop's own work, empty steps near half. It is
+asked, too, where those who come back are others from time to time."""
 
 MIN_NEW_TURNS = 0.85
 """Lower bound. Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same.
@@ -135,7 +136,7 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
         )
     findings = [finding for loop in awake if (finding := _judge(loop, reschedulers))]
     naps = [loop for loop in loops.loops if loop not in awake and (loop.pid, loop.tid) not in taken]
-    asking = [(loop, one) for loop in naps if (one := _pursuit(loop, reschedulers)) and _asks(one, loop)]
+    asking = [(loop, one) for loop in naps if (one := reschedulers.pursuit_of(loop)) and _asks(one, loop)]
     findings += [_in_rounds(loop, one) for loop, one in asking if one.holds_the_same]
     if findings:
         return Found(tuple(findings))
@@ -161,19 +162,14 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
 
 def _is_dark(loop: Loop, reschedulers: Reschedulers) -> bool:
     """Whether a loop of another kind turns for nothing, and too few looks met a function of the user's."""
-    mine = [one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)]
-    pursuit = _pursuit(loop, reschedulers)
-    return not _works(loop, reschedulers) and any(_is_awake_for_itself(one, loop, pursuit) for one in mine)
+    pursuit, circles = reschedulers.pursuit_of(loop), reschedulers.circles_of(loop)
+    return not _works(loop, reschedulers) and any(_is_awake_for_itself(one, loop, pursuit) for one in circles)
 
 
 def _open(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     """Tasks that may keep a loop awake which does nothing else for long, and were met too seldom to say so."""
-    open_ones = [one for one in _mine(loop, reschedulers) if one.steps_at_once and one.seen.ratio >= MIN_SEEN]
+    open_ones = [one for one in reschedulers.entries_of(loop) if _steps(one, loop) and one.seen.ratio >= MIN_SEEN]
     return [] if _works(loop, reschedulers) else open_ones
-
-
-def _pursuit(loop: Loop, reschedulers: Reschedulers) -> Pursuit | None:
-    return next((one for one in reschedulers.pursuits if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
 
 
 def _asks(one: Pursuit, loop: Loop) -> bool:
@@ -183,9 +179,9 @@ def _asks(one: Pursuit, loop: Loop) -> bool:
 def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
     if _works(loop, reschedulers):
         return None
-    circle = next((one for one in reschedulers.circles if (one.pid, one.tid) == (loop.pid, loop.tid)), None)
+    circle = next(iter(reschedulers.circles_of(loop)), None)
     alone = _finding(loop, _of(loop, reschedulers))
-    pursuit = _pursuit(loop, reschedulers)
+    pursuit = reschedulers.pursuit_of(loop)
     closed = circle and (_fills(circle, loop, pursuit) if circle.is_other else _is_closed(circle, loop))
     asks = _in_rounds(loop, pursuit) if pursuit and pursuit.asks_awake else None
     return alone or (_in_circle(loop, circle) if circle and closed else asks)
@@ -193,7 +189,7 @@ def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
 
 def _works(loop: Loop, reschedulers: Reschedulers) -> bool:
     """Whether the loop is awake for work: next to no time goes into calling its callbacks, or what they do gets on."""
-    pursuit = _pursuit(loop, reschedulers)
+    pursuit = reschedulers.pursuit_of(loop)
     if pursuit is not None and pursuit.begins_anew and _calls_one(loop, reschedulers):
         return False
     return loop.spinning.low < MIN_MACHINERY or (pursuit is not None and pursuit.gets_on)
@@ -201,12 +197,8 @@ def _works(loop: Loop, reschedulers: Reschedulers) -> bool:
 
 def _calls_one(loop: Loop, reschedulers: Reschedulers) -> bool:
     """Whether one callback that is no task's step fills the loop, turn after turn."""
-    alone = [one for one in _mine(loop, reschedulers) if not one.is_task and one.running.low >= MIN_FILLS]
+    alone = [one for one in reschedulers.entries_of(loop) if not one.is_task and one.running.low >= MIN_FILLS]
     return bool(alone) and Share(loop.turns or 0, loop.turn_pairs or 0).low >= MIN_FILLS
-
-
-def _mine(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
-    return [one for one in reschedulers.entries if (one.pid, one.tid) == (loop.pid, loop.tid)]
 
 
 def _is_closed(circle: Circle, loop: Loop) -> bool:
@@ -258,14 +250,18 @@ def _never_sleeps(loop: Loop) -> bool:
 
 def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
     system_share = _system_share(loop)
-    back = [one for one in _mine(loop, reschedulers) if one.seen.low >= MIN_SEEN]
+    back = [one for one in reschedulers.entries_of(loop) if one.seen.low >= MIN_SEEN]
     return [
         one
         for one in back
-        if one.steps_at_once
+        if _steps(one, loop)
         or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one))
         or (not one.is_task and not loop.ready.of and _queues_itself(one))
     ]
+
+
+def _steps(one: Rescheduler, loop: Loop) -> bool:
+    return one.steps_at_once and (not one.members or loop.spinning.low >= MIN_OTHER_TURNING)
 
 
 def _queues_itself(one: Rescheduler) -> bool:
@@ -281,6 +277,7 @@ def _runs(one: Rescheduler) -> bool:
 def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
     if not who:
         return None
+    who = [one for one in who if not one.members] or who
     first = max(who, key=lambda one: (one.culprit.line is not None and one.is_task, one.seen.ratio))
     how = "steps on without waiting for anything" if first.steps_at_once else "is queued again as soon as it has run"
     return Finding(
@@ -292,9 +289,7 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         culprits=tuple(one.culprit for one in who if one is not first),
         evidence=(
             Figure("seen", f"looks with {first.name} running or queued", str(first.seen), "", "event loop"),
-            Figure(
-                "running", f"looks inside a callback that were inside {first.name}", str(first.running), "", "stacks"
-            ),
+            *_running(first),
             *_of_loop(loop),
         ),
         fix=(
@@ -305,6 +300,11 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         explains="the core that is burned, and a little delay for everything else on this loop",
         would_change="a second look in which other tasks run and this one is missing",
     )
+
+
+def _running(one: Rescheduler) -> tuple[Figure, ...]:
+    what = f"looks inside a callback that were inside {one.name}"
+    return () if one.members else (Figure("running", what, str(one.running), "", "stacks"),)
 
 
 def _in_circle(loop: Loop, circle: Circle) -> Finding:
