@@ -416,14 +416,21 @@ static bool note_thread(Engine *engine, Thread *thread, Look *look) {
 
 static Outcome copy_all(Engine *engine) {
     Stacks *stacks = &engine->stacks;
-    copy_begin(&stacks->copy);
-    want_base(engine);
-    for (size_t i = 0; i < engine->threads.count; i++) {
-        Thread *thread = &engine->threads.items[i];
-        if (thread->is_owed && thread->plan.state)
+    Outcome outcome = UNREADABLE;
+    for (int tries = 0; tries < 2 && outcome == UNREADABLE; tries++) {
+        copy_begin(&stacks->copy);
+        want_base(engine);
+        for (size_t i = 0; i < engine->threads.count; i++) {
+            Thread *thread = &engine->threads.items[i];
+            if (!thread->is_owed || !thread->plan.state)
+                continue;
+            if (tries)
+                plan_forget(&thread->plan); /* a chunk of a stack that was deeper has gone from memory */
             plan_want(stacks, &thread->plan);
+        }
+        outcome = copy_take(&stacks->copy);
     }
-    return copy_take(&stacks->copy);
+    return outcome;
 }
 
 static bool read_gil(Engine *engine, Look *look) {
@@ -513,7 +520,7 @@ static Status look_at(Engine *engine, double at_s, word *last_holder, word gener
     for (size_t i = 0; i < engine->threads.count; i++)
         if (engine->threads.items[i].is_owed && !note_thread(engine, &engine->threads.items[i], &look))
             return RUN_NO_MEMORY;
-    if (!note_tasks(engine, &look) || !PUSH(engine->batch.looks, look) || engine->stacks.is_out_of_memory)
+    if (!note_tasks(engine, &look) || engine->stacks.is_out_of_memory || !PUSH(engine->batch.looks, look))
         return RUN_NO_MEMORY;
     for (size_t i = 0; i < engine->threads.count; i++) {
         engine->threads.items[i].is_owed = false;

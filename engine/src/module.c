@@ -425,7 +425,7 @@ static PyObject *engine_run_method(EngineObject *self, PyObject *args) {
     self->is_running = false;
     if (status == RUN_NO_MEMORY) {
         engine->stacks.is_out_of_memory = false;
-        return PyErr_NoMemory();
+        status = RUN_PURE; /* what was seen so far is kept; Python makes this look */
     }
     const Batch *batch = &engine->batch;
     PyObject *looks = looks_of(batch), *open = looks ? open_of(batch) : NULL;

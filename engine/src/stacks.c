@@ -292,7 +292,7 @@ static void walk(Stacks *stacks, Plan *plan, word frame) {
             break;
         }
         frame = found.caller;
-        if (owner == OWNED_BY_GENERATOR && !frame) {
+        if (owner == OWNED_BY_GENERATOR && !frame && stack->count) {
             is_apart = false;
             frame = last_caller(stacks, plan, &stack->frames[stack->count - 1], &is_apart);
             if (is_apart)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from recordings import at_loop, inside, library, recording, task, task_looks, user
@@ -96,8 +97,18 @@ def test_a_look_at_the_sleep_is_a_success_and_a_pause() -> None:
         source(pause="await asyncio.sleep(0.001)"),
         source(before="if reply: continue"),
         source(handler="log(1)"),
+        source(check="return reply"),
+        source(check="break"),
     ],
-    ids=["waits for no time", "gives way", "a moment", "a success may go round", "a failure sleeps too"],
+    ids=[
+        "waits for no time",
+        "gives way",
+        "a moment",
+        "a success may go round",
+        "a failure sleeps too",
+        "a success ends it",
+        "it leaves",
+    ],
 )
 def test_where_a_success_may_show_as_little_nothing_is_said(window: SourceWindow) -> None:
     assert futile(of(window, [1, 2], *[ASKING] * 12)) == ()
@@ -110,6 +121,25 @@ def test_what_changes_within_one_attempt_is_no_round() -> None:
 
     assert only(of(pieces, [1, 2, 3], *[ASKING] * 12)).rounds == Share(0, 0)
     assert only(of(twice, [1, 2, 3], *[ASKING] * 12)).rounds == Share(0, 0)
+
+
+def test_what_a_loop_inside_of_the_attempt_sets_anew_is_no_round() -> None:
+    """A consumer counts its messages from 0 on at each connection; there it stays."""
+    counts = source(ask="reply = 0", check="async for one in client: reply += 1")
+
+    assert only(of(counts, [1, 2, 3], *[ASKING] * 12)).rounds == Share(0, 0)
+
+
+def test_a_function_of_the_same_name_further_in_is_not_the_loop() -> None:
+    """Before 3.11 names are not qualified: a wrapper that calls a wrapper."""
+    inner = user("mirror", 40)
+    seen = of(source(), [1, 2], *[ASKING] * 12)
+    looks = [inside(SEND, inner, ASKING, turn=float(number), task=7) for number in range(12)]
+    nested = at_loop(*looks, user_s=2.7).processes[0]
+
+    found = only(recording(replace(seen.processes[0], samples=nested.samples)))
+
+    assert found.share == Share(12, 12)
 
 
 def test_answers_that_come_back_are_those_of_several_tasks() -> None:

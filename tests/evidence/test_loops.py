@@ -95,12 +95,20 @@ def test_two_looks_at_one_step_of_a_task_tell_of_ten_milliseconds() -> None:
     other = inside(user("index", 20), turn=2.0, task=8)
     short = inside(HANDLER, turn=3.0, task=7, ran_ns=5_000_000)
     plain = inside(HANDLER, turn=4.0)
-    loop = only_loop(at_loop(step, step, other, short, short, plain, plain))
+    loop = only_loop(at_loop(*[step, step, other, short, short, plain, plain] * 10))
 
-    assert loop.steps == Share(2, 7)
+    assert loop.steps == Share(20, 70)
     assert loop.fills
-    assert (loop.fills.culprit.function, loop.fills.share) == ("handler", Share(6, 7))
-    assert loop.held == Share(0, 7)
+    assert (loop.fills.culprit.function, loop.fills.share) == ("handler", Share(60, 70))
+    assert loop.held == Share(0, 70)
+
+
+def test_a_function_without_long_steps_of_its_own_is_not_told_for_those_of_others() -> None:
+    """Eleven functions have one long step each; one of them fills the loop with short ones."""
+    steps = [inside(user(f"job{n}", 30 + n), turn=float(n), task=7) for n in range(11) for _ in range(2)]
+    short = [inside(user("job0", 30), turn=50.0 + n, task=8) for n in range(60)]
+
+    assert only_loop(at_loop(*steps, *short)).fills is None
 
 
 def test_without_turns_a_look_outside_ends_a_run() -> None:

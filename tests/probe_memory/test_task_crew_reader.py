@@ -112,3 +112,12 @@ def test_what_cannot_be_read_is_no_queue() -> None:
     chains = {**CHAINS, 1: (raw(VIEW, service=0x9900),), 2: (raw(VIEW),)}
 
     assert crews({HELD: (FUTURES[1], FUTURES[2])}, request(1), request(2), chains=chains) == ()
+
+
+def test_a_task_that_waits_for_the_next_item_is_not_busy() -> None:
+    getting = Frame("Queue.get", "/usr/lib/python3.12/asyncio/queues.py", 158)
+    chains = {**CHAINS, IDLER: (raw(getting), raw(WORK, queue=QUEUE))}
+
+    (pool,) = crews({HELD: (FUTURES[1], FUTURES[2])}, request(1), request(2), chains=chains)
+
+    assert (pool.size, pool.busy) == (2, 1)

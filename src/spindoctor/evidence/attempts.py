@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.evidence.anatomy import Anatomy, Loop, extent, find, last_name, length, own_nodes
@@ -55,16 +55,17 @@ class Attempt:
     def waits_when_done(self) -> bool:
         """Whether every success leads to a sleep before the next attempt, of no mere moment as far as the text says."""
         first = list(itertools.takewhile(lambda one: not _is_sleep(one), self._when_done()))
-        goes_round = any(isinstance(node, ast.Continue) for one in self.tried.body for node in _all(one))
+        leaves = ast.Continue | ast.Return | ast.Break
+        goes_round = any(isinstance(node, leaves) for one in self.tried.body for node in _all(one))
         leads_away = any(isinstance(node, WAYS_AWAY) for one in first for node in _all(one))
         return len(first) < len(self._when_done()) and not (goes_round or leads_away)
 
     @property
     def brings(self) -> set[str]:
         """The variables that an attempt sets once: where one has changed, another attempt has set it."""
-        names = (node for one in self.tried.body for node in _once(one) if isinstance(node, ast.Name))
-        counts = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
-        return {name for name, times in counts.items() if times == 1}
+        once = {name for one in self.tried.body for name in _stored(_once(one))}
+        counts = Counter(name for one in self.tried.body for name in _stored(_all(one)))
+        return {name for name in once if counts[name] == 1}  # not one that a loop inside of the attempt sets anew
 
     def _when_done(self) -> list[ast.stmt]:
         return _behind_all(self.loop, self.tried) if isinstance(self.tried, ast.Try) else []
@@ -97,6 +98,11 @@ def swallows(known: Mapping[str, Sequence[Anatomy]], file: str, line: int, kinds
         if line in body and isinstance(tried, ast.With) and kinds & _suppressed(tried):
             return True
     return False
+
+
+def _stored(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names that are assigned to."""
+    return (node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
 
 
 def _keeps(handler: ast.ExceptHandler, kinds: frozenset[str]) -> bool:

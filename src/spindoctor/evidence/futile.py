@@ -42,6 +42,8 @@ def _of_loop(process: ProcessRecording, use: ThreadUse, seconds: float) -> Futil
     if not attempt or not is_user(place) or not attempt.waits_when_done:
         return None
     inside = [(stack, task) for stack, task in steps if _line(stack, place) in attempt.lines]
+    if not inside:
+        return None
     waits = [(task.chain, task.waits_on) for look in process.task_looks for task in look.tasks]
     waiting = [stack for stack, on in waits if on not in {None, BARE_YIELD} and _line(stack, place) in attempt.lines]
     lines = [_line(stack, place) for stack in (*(stack for stack, _ in inside), *waiting)]
@@ -77,8 +79,8 @@ def _outermost(stack: Stack) -> Frame:
 
 
 def _line(stack: Stack, place: Frame) -> int:
-    """Where in a function a stack stands; 0 where it does not."""
-    return next((one.line for one in stack if (one.file, one.function) == (place.file, place.function)), 0)
+    """Where in a function, the outermost of its name, a stack stands; 0 where it does not."""
+    return next((one.line for one in reversed(stack) if (one.file, one.function) == (place.file, place.function)), 0)
 
 
 def _rounds(process: ProcessRecording, tid: int, place: Frame, attempt: Attempt) -> Share:

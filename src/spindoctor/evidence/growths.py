@@ -14,7 +14,7 @@ from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import Task, TaskLook
+from spindoctor.model.tasks import HUB, Task, TaskLook
 from spindoctor.model.waiting import Growth, Growths
 
 MOST_KINDS = 8
@@ -44,6 +44,8 @@ def growths(recording: Recording) -> Growths | Missing:
 
 
 def _tasks(process: ProcessRecording, ports: tuple[int, ...]) -> list[Growth]:
+    if any(task.waits_on == HUB for look in process.task_looks for task in look.tasks):
+        return []  # greenlets are found in memory little by little: more of them are no growth
     looks = [one for one in process.task_looks if len(one.tasks) >= MOST_OF_THEM * one.task_count]
     if len(looks) < len(process.task_looks) / 2:
         return _by_count(process)

@@ -23,6 +23,9 @@ MIN_STEP_S = 0.009
 """CPU between two looks at one step of a task: looks 10 ms apart, less what a look may come early. A task takes but one
 step in a turn, so that two looks at it in one turn are looks at the same step."""
 
+MIN_STEPS = 0.1
+"""Lower bound of the looks at long steps of one function, so that it is not told for those of others."""
+
 MIN_BLIND_HOLD_S = 0.1
 """The same where turns cannot be read, so that two steps of one task look like one: a task that is stepping in
 six looks of ten is met in ten looks on end once in 170 tries."""
@@ -213,6 +216,8 @@ def _long_steps(looks: Sequence[_Seen]) -> list[_Seen]:
 def _fills(steps: Sequence[_Seen], computing: Sequence[_Seen], namer: Namer, tid: int, of: int) -> Site | None:
     """The function that most long steps met, with its share of all that the loop computes."""
     most = next(iter(group([look.moment() for look in steps], namer, tid, of)), None)
+    if most is None or most.share.low < MIN_STEPS:
+        return None
     every = group([look.moment() for look in computing], namer, tid, of) if most else []
     return next((one for one in every if most and _code(one) == _code(most)), None)
 

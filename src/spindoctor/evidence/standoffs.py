@@ -51,15 +51,14 @@ def _standoffs(process: ProcessRecording, look: TaskLook, *, is_forked: bool) ->
 
 def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
     loops = {use.loop: use.tid for use in process.threads if use.loop}
-    edges = _edges(look, loops)
+    edges, every = _edges(look, loops), _waits(look)
     seen: dict[frozenset[Party], Found] = {}
     for start in edges:
-        cycle = _cycle(start, edges)
-        if cycle:
-            members = frozenset(cycle)
-            waits = tuple(wait for wait in _waits(look) if wait.waiter in members and _is_for(wait, members))
+        members = frozenset(_cycle(start, edges) or ())
+        if members and members not in seen:
+            waits = tuple(wait for wait in every if wait.waiter in members and _is_for(wait, members))
             kind = "loop" if _is_of_loop(members, waits, loops) else "cycle"
-            seen.setdefault(members, (kind, members, waits))
+            seen[members] = kind, members, waits
     return [found for found in seen.values() if found[2]]
 
 

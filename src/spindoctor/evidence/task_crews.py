@@ -11,7 +11,7 @@ from spindoctor.model.facts import Site
 from spindoctor.model.frames import Stack
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Pool, Task
+from spindoctor.model.tasks import Pool
 
 MOST_SITES = 4
 
@@ -34,23 +34,12 @@ def crew_places(process: ProcessRecording, states: Sequence[Pool], namer: Namer)
 
 
 def longest_wait_s(process: ProcessRecording, states: Sequence[Pool]) -> float:
-    """The longest row of slow looks that met one request, queued once or more, at the await of what it queued."""
-    queued = {task for one in states for task in one.waiters or ()}
-    since: dict[tuple[int, str, Stack], float] = {}
-    was_queued: set[tuple[int, str]] = set()
+    """The longest row of slow looks in which one request lay in the queue."""
+    since: dict[object, float] = {}
     longest = 0.0
     for look in process.task_looks:
-        now = {task for pool in look.pools if pool.address == states[0].address for task in pool.waiters or ()}
-        waiting = [task for task in look.tasks if task.address in queued]
-        was_queued |= {(task.address, task.name) for task in waiting if task.address in now}
-        since = {_key(task): since.get(_key(task), look.at_s) for task in waiting if _is_one(task, was_queued)}
+        queued = {task for pool in look.pools if pool.address == states[0].address for task in pool.waiters or ()}
+        waits = [task.wait for task in look.tasks if task.address in queued]
+        since = {wait: since.get(wait, look.at_s) for wait in waits}
         longest = max(longest, look.at_s - min(since.values(), default=look.at_s))
     return longest
-
-
-def _key(task: Task) -> tuple[int, str, Stack]:
-    return task.address, task.name, task.chain
-
-
-def _is_one(task: Task, was_queued: set[tuple[int, str]]) -> bool:
-    return (task.address, task.name) in was_queued

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 MOST_LOOKS = 50
 MOST_KEPT = 1 << 12
+MOST_TOLD = 1 << 14
+"""Code objects that the engine is told of before both begin anew: it has room for four times as many."""
+
 COMPLETE, MISREAD, ASKS, HAS_STATE = 1, 2, 4, 8
 ASKING, UNABLE, GONE = 2, 3, 4
 """How a batch may end: something is to be read at once, or Python must make the next look itself."""
@@ -148,11 +152,12 @@ class Batches:
         """Whether there is an engine that can make the next looks; where tasks lie shows once a loop runs."""
         if self._made_for != bool(loops):
             self._unload()
-            self._made_for = bool(loops)
+            self._engine = None  # one that was made without a loop must not go on where this cannot be read now
             self._gil = self._interpreter.gil()
             is_coarse = self._parts.runners.is_coarse
             self._engine = None if is_coarse else engine_of(self._interpreter, asks_awaiters=self._asks_routes)
             self._forget()
+            self._made_for = bool(loops)
         self._loops = loops
         return bool(self._engine) and all(loop.is_standard for loop in loops.values())
 
@@ -299,6 +304,8 @@ class Batches:
 
     def _learn(self, raw: RawStack) -> None:
         """Tell the engine of the functions on a stack that it has not been told of."""
+        if len(self._told) >= MOST_TOLD:
+            self._forget()  # before the engine does, which would leave us in the belief that it knows
         for frame in raw.frames:
             if frame.code not in self._told:
                 self._tell(frame)
@@ -315,8 +322,9 @@ class Batches:
             for slot, name, kind in slots
             if not kind & HIDDEN
         )
-        self._engine.tell(raw.code, is_select(raw), raw.frame.file == SHIM, variables)
-        self._told.add(raw.code)
+        with suppress(ValueError):  # more variables than it can keep: Python asks in every look
+            self._engine.tell(raw.code, is_select(raw), raw.frame.file == SHIM, variables)
+            self._told.add(raw.code)
 
     def _settle(self, opened: Sequence[tuple[int, int, int, int, int, int]], sample: Sample) -> None:
         """Tell the engine which variables have turned out to tell nothing of a request.

@@ -13,8 +13,9 @@ from typing import Self
 _READ_BYTES = 1024
 """More than any line we keep open: stat is about 300 bytes, syscall 120, schedstat 30."""
 
-_RESERVED_SHARE = 2
-"""Half of our own descriptors stay free for everything else; beyond that files are opened for each reading."""
+_SHARE = 4
+"""A quarter of our own descriptors for each kind of file. Three may be kept open at a time, two of ours and one of the
+compiled engine's, and as many stay free for everything else. Beyond that files are opened for each reading."""
 
 
 class KeptFiles:
@@ -26,7 +27,7 @@ class KeptFiles:
         self._name = name
         self._fds: dict[int, int] = {}
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = soft // _RESERVED_SHARE
+        self._most = soft // _SHARE
 
     def read(self, tid: int) -> bytes:
         """The file's content now.

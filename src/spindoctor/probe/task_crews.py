@@ -7,7 +7,7 @@ those who put in and who take out; a request whose future lies in it is one that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from spindoctor.cpython.frames import RawFrame
@@ -35,6 +35,9 @@ MOST_PARTS = 8
 BARREN_AFTER = 8
 """So many instances of a type that are no queue and keep none, and its others are not asked."""
 
+QUEUES_FILE = "asyncio/queues.py"
+"""Where the standard library's queues of tasks wait for an item."""
+
 Chains = Mapping[int, Sequence[RawFrame]]
 
 
@@ -60,7 +63,8 @@ class TaskCrewReader:
         found = (self._queues_of(one.address, chains, known) for one in asking[:MOST_ASKERS])
         futures = {waiters[one.address]: one.address for one in asking}
         names = {one.address: one.coroutine for one in others}
-        pools = (self._pool(queue, futures, crews, names) for queue in sorted(frozenset().union(*found)))
+        idle = {task for task, frames in chains.items() if frames and _gets(frames[0].frame)}
+        pools = (self._pool(queue, futures, crews, names, idle) for queue in sorted(frozenset().union(*found)))
         return tuple(pool for pool in pools if pool)
 
     def _is_bare(self, task: Task) -> bool:
@@ -68,14 +72,20 @@ class TaskCrewReader:
         return bool(task.chain) and self._is_user(task.chain[0])
 
     def _pool(
-        self, queue: int, futures: Mapping[int, int], crews: Mapping[int, frozenset[int]], names: Mapping[int, str]
+        self,
+        queue: int,
+        futures: Mapping[int, int],
+        crews: Mapping[int, frozenset[int]],
+        names: Mapping[int, str],
+        idle: Collection[int],
     ) -> Pool | None:
         members = tuple(task for task, queues in crews.items() if queue in queues)
         queued = tuple(dict.fromkeys(self._queued(queue, futures)))
         if not members or not queued:
             return None
         name = Counter(names[task] for task in members).most_common(1)[0][0]
-        return Pool(queue, KIND, name, len(members), len(members), len(queued), waiters=queued, tasks=members)
+        busy = sum(task not in idle for task in members)  # one that was woken a moment ago still stands where it asked
+        return Pool(queue, KIND, name, len(members), busy, len(queued), waiters=queued, tasks=members)
 
     def _queued(self, queue: int, futures: Mapping[int, int]) -> Iterator[int]:
         """The requests whose futures lie in a queue, by themselves or as a part of an item."""
@@ -129,3 +139,8 @@ class TaskCrewReader:
             kind = self._objects.classes.of(address).address
             return kind, self._objects.attributes(address) if self._barren[kind] < BARREN_AFTER else {}
         return kind, {}
+
+
+def _gets(frame: Frame) -> bool:
+    """Whether a task waits for an item of a queue."""
+    return frame.file.endswith(QUEUES_FILE) and frame.function.rpartition(".")[2] == "get"

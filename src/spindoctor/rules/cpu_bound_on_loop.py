@@ -129,7 +129,7 @@ def _filled(loop: Loop) -> Finding | None:
     return replace(
         _told(loop, site),
         claim=f"{site.culprit.function} fills the event loop of {loop.thread} (pid {loop.pid}): {site.share} met it "
-        "computing, in steps of 10 ms and more",
+        f"computing, {loop.steps} in steps of 10 ms and more",
         severity="warning",
         cost=Cost(cores=_cores(loop, site.share), loop_share=site.share.ratio, delay_s=site.longest_s),
         evidence=(

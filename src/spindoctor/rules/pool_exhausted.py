@@ -263,7 +263,7 @@ def _severity(use: PoolUse) -> Severity:
     computes = _computes(use)
     if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
-    is_long = max(use.held_s, _answer_s(use)) >= LONG_HELD_S
+    is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S or (_queues_most(use) and _answer_s(use) >= LONG_HELD_S)
     if not (is_long or _queues_most(use)) and (use.pool.kind in MAY_BE_FULL or _serves(use)):
         return "info"
     return "critical" if is_long and not computes else "warning"
