@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.stacks import RawStack
 from spindoctor.model.frames import Frame
 from spindoctor.probe.hot import TurnsSeen
 
 LIBRARY = "/usr/lib/python3.12/asyncio/base_events.py"
 
 
-def frames(*files: str) -> tuple[RawFrame, ...]:
-    return tuple(RawFrame(Frame("f", file, 1), address=0, code=0, instruction=0, owner=0) for file in files)
+def frames(*files: str, is_complete: bool = True) -> RawStack:
+    read = (RawFrame(Frame("f", file, 1), address=0, code=0, instruction=0, owner=0) for file in files)
+    return RawStack(tuple(read), is_complete=is_complete)
 
 
 TURNS = frames(LIBRARY, LIBRARY, "/srv/app.py")
@@ -36,3 +38,11 @@ def test_each_thread_is_told_by_its_own_looks() -> None:
     seen.only(7, WORKS)
 
     assert not seen.only(8, TURNS)
+
+
+def test_a_torn_stack_tells_nothing_of_where_a_loop_is() -> None:
+    """It lacks the frames that every other look shows: these do not count as more than usual."""
+    seen = TurnsSeen()
+    torn = frames(LIBRARY, is_complete=False)
+
+    assert [seen.only(7, one) for one in (torn, WORKS, TURNS, torn, TURNS)] == [False, False, True, True, True]

@@ -75,6 +75,7 @@ class HotWatch:
         self._looks = 0
         self._turns = TurnsSeen()
         self._hot: Sequence[int] = ()
+        self._owed: set[int] = set()
         self._last_s = 0.0
         self._next_s = 1 / LOOKS_PER_S
         self.looks: list[HotLook] = []
@@ -98,12 +99,14 @@ class HotWatch:
         self._looks += 1
         self._read_failures(at_s, {tid: states[tid] for tid in self._hot if tid in ran and tid in states})
         with self._interpreter.by_pages():
-            self._follow_variables(at_s, {tid: stacks[tid].frames for tid in now if tid in stacks}, loops)
+            self._follow_variables(at_s, {tid: stacks[tid] for tid in now if tid in stacks}, loops)
 
-    def _follow_variables(self, at_s: float, stacks: Mapping[int, Sequence[RawFrame]], loops: Collection[int]) -> None:
+    def _follow_variables(self, at_s: float, met_now: Mapping[int, RawStack], loops: Collection[int]) -> None:
         """Read what the hot ones of these threads, which run just now, ask of selectors and hold in variables."""
+        stacks = {tid: stack.frames for tid, stack in met_now.items()}
         self._selectors.follow(at_s, {tid: stacks[tid] for tid in self._hot if tid in stacks})
-        met = {tid for tid in self._hot if tid in stacks and not self._turns.only(tid, stacks[tid])}
+        met = {tid for tid in self._hot if tid in stacks and not self._turns.only(tid, met_now[tid])}
+        self._make_up(at_s, {tid: stacks[tid] for tid in self._owed & met})
         patience_s = PATIENCE_S if any(tid in loops and tid not in met for tid in self._hot) else 0.0
         if at_s < self._next_s + patience_s or len(self.looks) >= MOST_LOOKS:
             return
@@ -116,6 +119,12 @@ class HotWatch:
         self.looks.extend(self._reader.look(at_s, tid, stacks[tid]) for tid in hot)
         took_s = time.thread_time() - before_s  # not what a crowded machine made us wait: nothing was read meanwhile
         self._next_s = at_s + max(1 / LOOKS_PER_S, took_s / MOST_OWN_SHARE)
+        self._owed = {tid for tid in hot if tid in loops and tid not in met}
+
+    def _make_up(self, at_s: float, stacks: Mapping[int, Sequence[RawFrame]]) -> None:
+        """Look at loops that were met between two callbacks the last time, as soon as they are met in one."""
+        self.looks.extend(self._reader.look(at_s, tid, frames) for tid, frames in stacks.items())
+        self._owed -= stacks.keys()
 
     def _enough(self, at_s: float, tid: int) -> float:
         """The CPU from which on a thread is hot, in nanoseconds since the last time."""
@@ -144,9 +153,14 @@ class TurnsSeen:
         self._own: dict[int, tuple[int, int]] = {}
         """By thread the smallest and the largest number of frames that no installer put where they are."""
 
-    def only(self, tid: int, frames: Sequence[RawFrame]) -> bool:
-        """Whether a look shows no more of them than any other of this thread, and others have shown more."""
-        own = sum(not _is_installed(raw) for raw in frames)
+    def only(self, tid: int, stack: RawStack) -> bool:
+        """Whether a look shows no more of them than any other of this thread, and others have shown more.
+
+        A torn stack may lack any of them: nothing is known by it, and nothing learned from it.
+        """
+        if not stack.is_complete:
+            return tid in self._own
+        own = sum(not _is_installed(raw) for raw in stack.frames)
         least, most = self._own.get(tid, (own, own))
         least, most = self._own[tid] = min(least, own), max(most, own)
         return own == least < most

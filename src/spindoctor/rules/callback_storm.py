@@ -154,7 +154,8 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
         one = asking[0][1]
         return Unsure(
             f"{one.culprit.function} does nothing but ask, and {one.repeats} showed it holding the same: too few to "
-            "tell whether it gets the same answer each time: look for longer (--seconds)"
+            "tell whether it gets the same answer each time: look for longer (--seconds)",
+            is_sign=True,
         )
     slept = (f"{one.thread} of {one.pid} slept in {one.idle}, {one.cores:.2f} cores" for one in loops.loops)
     return Clear("; ".join(slept))
