@@ -6,12 +6,14 @@ is a process of its own and no child of the service, so that whoever looks at th
 
 import argparse
 import asyncio
+import contextlib
 import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -78,6 +80,25 @@ for _ in range(50):
         break
     except OSError:
         time.sleep(0.1)
+"""
+
+
+def own_folder(options):
+    """A folder for this service and its traffic, the same whoever asks; removed when the service has ended."""
+    folder = os.path.join(tempfile.gettempdir(), "spindoctor-lab-{}".format(options.port))
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder)
+        start_traffic(["-c", CLEAR, folder, str(os.getpid())], start_new_session=True)
+    return folder
+
+
+CLEAR = """
+import os, shutil, sys, time
+end_s = time.monotonic() + 600  # by then that number may be another's
+while os.path.exists("/proc/" + sys.argv[2]) and time.monotonic() < end_s:
+    time.sleep(0.2)
+time.sleep(1)  # its forked children and its traffic end in the same second
+shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 
 
