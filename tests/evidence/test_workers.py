@@ -63,6 +63,18 @@ def test_who_has_a_connection_that_came_in_there_is_a_worker_though_no_request_i
     assert (use.pool.size, use.holders[0].culprit.function) == (1, "ask_bank")
 
 
+def test_threads_that_live_for_one_request_each_are_no_set_of_workers() -> None:
+    """Each of fourteen looks meets two threads, of which one has just begun and the other is about to end."""
+    looks = [
+        tuple(ThreadLook(tid, AT_BANK, call=SystemCall("recvfrom", (5,))) for tid in (one, one + 1))
+        for one in range(201, 215)
+    ]
+    samples = tuple(Sample(number / 100, threads) for number, threads in enumerate(looks))
+    server = one_process(ONE, samples=samples, descriptors=(LISTENS,), routes=ROUTES)
+
+    assert worker_pools(seen(server)) == []
+
+
 def test_looks_in_which_nothing_waited_are_counted() -> None:
     (use,) = worker_pools(seen(process(ONE, *AT_BANK, routes=ROUTES), waiting=(1, 0, 0, 2)))
 

@@ -76,10 +76,20 @@ def _worker(process: ProcessRecording, address: str, inodes: set[int]) -> _Worke
             seen[look.tid] += 1
             routed[look.tid] += bool(look.stack) and namer.route(look.stack) is not None
     tids = {tid for tid in seen if routed[tid] >= HALF * seen[tid]}
+    if len(tids & _passing(process)) > HALF * len(tids):
+        return None
     is_alone = not any(count for tid, count in routed.items() if tid != process.pid)
     if not tids and is_alone and (routed[process.pid] or _has_client(process, address)) and _is_away(process):
         tids = {process.pid}
     return _Worker(process, frozenset(tids), tuple(member_moments(process, tids))) if tids else None
+
+
+def _passing(process: ProcessRecording) -> set[int]:
+    """Threads that began and ended meanwhile: where each request has a thread of its own, none waits for a free one."""
+    if not process.samples:
+        return set()
+    first, last = ({look.tid for look in one.threads} for one in (process.samples[0], process.samples[-1]))
+    return {look.tid for sample in process.samples for look in sample.threads} - first - last
 
 
 def _is_full(process: ProcessRecording) -> bool:
