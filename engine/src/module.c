@@ -317,6 +317,13 @@ static PyObject *engine_load(EngineObject *self, PyObject *args) {
 
 /* ---- what it gives */
 
+/* Puts a new reference into a list; false where there is none, or no room. */
+static bool appended(PyObject *list, PyObject *told) {
+    bool is_done = told && !PyList_Append(list, told);
+    Py_XDECREF(told);
+    return is_done;
+}
+
 static PyObject *engine_state(EngineObject *self, PyObject *unused) {
     (void)unused;
     Engine *engine = idle(self);
@@ -325,12 +332,10 @@ static PyObject *engine_state(EngineObject *self, PyObject *unused) {
         const Thread *one = &engine->threads.items[i];
         PyObject *told = Py_BuildValue("iKKiL", one->tid, one->ran_ns, one->slices, one->looks_asleep,
                                        one->is_owed ? (long long)one->owed_ns : -1LL);
-        if (!told || PyList_Append(threads, told)) {
-            Py_XDECREF(told);
+        if (!appended(threads, told)) {
             Py_DECREF(threads);
             return NULL;
         }
-        Py_DECREF(told);
     }
     if (!threads)
         return NULL;
@@ -380,12 +385,10 @@ static PyObject *looks_of(const Batch *batch) {
         }
         PyObject *told = Py_BuildValue("dKKNNNN", one->at_s, one->last_holder, one->switches,
                                        PyBool_FromLong(one->is_locked), PyBool_FromLong(one->is_collecting), seen, tasks);
-        if (!told || PyList_Append(found, told)) {
-            Py_XDECREF(told);
+        if (!appended(found, told)) {
             Py_DECREF(found);
             return NULL;
         }
-        Py_DECREF(told);
     }
     return found;
 }
@@ -396,12 +399,10 @@ static PyObject *open_of(const Batch *batch) {
         const Open *one = &batch->open.items[i];
         PyObject *told = Py_BuildValue("niKKii", (Py_ssize_t)one->look, one->tid, one->type, one->value, (int)one->kind,
                                        (int)one->is_outer);
-        if (!told || PyList_Append(found, told)) {
-            Py_XDECREF(told);
+        if (!appended(found, told)) {
             Py_DECREF(found);
             return NULL;
         }
-        Py_DECREF(told);
     }
     return found;
 }
@@ -471,13 +472,8 @@ static PyObject *engine_stacks(EngineObject *self, PyObject *unused) {
     PyObject *found = outcome == FINE ? PyList_New(0) : NULL;
     for (size_t i = 0; found && i < count; i++) {
         PyObject *one = stack_object(&plans[i]->stack);
-        if (!one || PyList_Append(found, one)) {
-            Py_XDECREF(one);
-            Py_DECREF(found);
-            found = NULL;
-            break;
-        }
-        Py_DECREF(one);
+        if (!appended(found, one))
+            Py_CLEAR(found);
     }
     free(plans);
     if (outcome == NO_MEMORY)

@@ -30,7 +30,7 @@ def test_an_exception_that_is_its_own_argument_says_nothing() -> None:
 
 
 ITEMS = {"err_stackitem.previous_item": 8}
-THREAD, OWN, COROUTINE, OTHER, RAISED = 0x3000, 0x4000, 0x5000, 0x6000, 0x7000
+THREAD, OWN, COROUTINE, OTHER, RAISED, NONE = 0x3000, 0x4000, 0x5000, 0x6000, 0x7000, 0x8000
 
 
 class _Words:
@@ -95,6 +95,18 @@ def test_a_coroutine_that_has_gone_hides_nothing() -> None:
     memory.words = running(OWN, handles=RAISED)
 
     assert reader.handled(THREAD) == RAISED
+
+
+def test_none_is_known_the_second_time() -> None:
+    memory = _Words(running(OWN, handles=NONE))
+    kinds: list[int] = []
+    nothing: Any = SimpleNamespace()
+    classes: Any = SimpleNamespace(of=lambda one: kinds.append(one) or SimpleNamespace(flags=0, name="NoneType"))
+    reader: Any = memory
+    told = Exceptions(reader, classes, nothing, nothing, nothing)
+
+    assert [told.handled(THREAD), told.handled(THREAD)] == [0, 0]
+    assert kinds == [NONE]
 
 
 class _Layout(dict[str, int]):

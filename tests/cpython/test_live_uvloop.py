@@ -57,7 +57,7 @@ def test_the_running_task_tells_where_a_hidden_loops_callback_begins(version: st
         assert process is not None
         watch = ProcessWatch(process, is_user)
         for number in range(20):
-            watch.look(number / 20)
+            watch.look(number / 20, lambda _: False)
             time.sleep(0.05)
         looks = [(loop.loop, loop.depth) for sample in watch.samples for loop in sample.loops]
         watch.close()

@@ -127,3 +127,39 @@ def test_what_was_held_before_is_read_anew() -> None:
     snapshot.hold()
 
     assert snapshot.read(4 * PAGE, 8) == memory.read(4 * PAGE, 8)
+
+
+def test_pages_that_are_fetched_come_from_one_system_call_and_are_read_from_none() -> None:
+    memory = Counting()
+    pages = Pages(memory)
+    wanted = [4 * PAGE + 16, 5 * PAGE + 32, 5 * PAGE + 64]
+
+    pages.fetch(wanted)
+    found = [pages.read(address, 8) for address in wanted]
+
+    assert memory.calls == 1
+    assert found == [memory.read(address, 8) for address in wanted]
+
+
+def test_where_one_page_cannot_be_read_or_they_are_many_nothing_is_fetched_and_each_is_read_alone() -> None:
+    memory = Counting()
+    pages = Pages(memory)
+
+    pages.fetch([4 * PAGE, 5 * PAGE, MAPPED[1] + PAGE])
+    pages.fetch([4 * PAGE + number * PAGE for number in range(MAX_PAGES + 1)])
+
+    assert pages.read(4 * PAGE, 8) == memory.read(4 * PAGE, 8)
+    with pytest.raises(Unreadable):
+        pages.read(MAPPED[1] + PAGE, 8)
+
+
+def test_a_snapshot_fetches_only_while_it_holds_pages() -> None:
+    memory = Counting()
+    snapshot = Snapshot(memory)
+
+    snapshot.fetch([4 * PAGE, 5 * PAGE])
+    assert memory.calls == 0
+
+    snapshot.hold()
+    snapshot.fetch([4 * PAGE, 5 * PAGE])
+    assert memory.calls == 1

@@ -46,7 +46,10 @@ class Attributes:
 
     def read(self, address: int) -> dict[str, int]:
         """Return name -> address of the value, slots first."""
-        found = self._classes.of(address)
+        return self.read_of(self._classes.of(address), address)
+
+    def read_of(self, found: Class, address: int) -> dict[str, int]:
+        """Return the same of an instance whose type is known."""
         attributes = self._slots(address, found)
         if self._minor >= VALUES_SINCE and found.flags & MANAGED_DICT:
             attributes.update(self._managed_items(address, found))

@@ -61,6 +61,8 @@ class Exceptions:
         self._holdings = holdings
         self._is_modern = reader.layout.minor >= INTERPRETER_FRAMES_SINCE
         self._chains: dict[int, list[int]] = {}
+        self._nothing = 0
+        """Where None lies, once an item has held it: there is one, and it never goes."""
 
     @functools.cached_property
     def _head(self) -> int:
@@ -84,10 +86,17 @@ class Exceptions:
             passed.append(item)
             block = known.get(item) or self._reader.read(item + first, size)
             value, item = word_at(block, value_at)[0], word_at(block, previous_at)[0]
-            if value and self._classes.of(value).flags & EXCEPTION:
+            if value and value != self._nothing and self._is_exception(value):
                 return value
         self._chains[thread] = passed
         return 0
+
+    def _is_exception(self, value: int) -> bool:
+        found = self._classes.of(value)
+        is_exception = bool(found.flags & EXCEPTION)
+        if not is_exception and found.name == "NoneType":
+            self._nothing = value
+        return is_exception
 
     def _chain(self, thread: int) -> tuple[int, dict[int, bytes]]:
         """Return a thread's innermost item and, read together with it, those that it had when it handled nothing."""

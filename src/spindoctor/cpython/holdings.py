@@ -42,11 +42,14 @@ class Holdings:
 
     def length(self, address: int) -> int:
         """Return what `len()` gives for a container, string or bytes, and the queued items of a queue."""
-        found = self._classes.of(address)
+        return self.length_of(self._classes.of(address), address)
+
+    def length_of(self, found: Class, address: int) -> int:
+        """Return the same for an object whose type is known."""
         length = self._own_length(address, found)
         if length is not None:
             return length
-        attributes = self._attributes.read(address)
+        attributes = self._attributes.read_of(found, address)
         inner = next((attributes[name] for name in WRAPPED_IN if name in attributes), None)
         length = self._own_length(inner, self._classes.of(inner)) if inner else None
         if length is None:

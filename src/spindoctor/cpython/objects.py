@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spindoctor.cpython.attributes import Attributes
-from spindoctor.cpython.classes import Classes
+from spindoctor.cpython.classes import Class, Classes
 from spindoctor.cpython.codes import Codes
 from spindoctor.cpython.containers import Containers
 from spindoctor.cpython.dicts import Dicts, Pairs
@@ -67,6 +67,10 @@ class Objects:
         containers down to `depth`.
         """
         return self._values.value(address, depth, limit)
+
+    def plain(self, found: Class, address: int, limit: int = LIMIT) -> object:
+        """Return what `value` does for depth 0 and an object whose type is known."""
+        return self._values.plain(found, address, limit)
 
     def text(self, address: int, limit: int = 4096) -> str:
         """Return the first `limit` characters of a string."""

@@ -7,8 +7,10 @@ variables of a stack, 300 find their page read already. A system call costs what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from spindoctor.cpython.memory import Copier, Memory, Range
+from spindoctor.errors import Unreadable
 
 PAGE_BITS = 12
 PAGE = 1 << PAGE_BITS
@@ -62,6 +64,13 @@ class Pages:
             return self._memory.read_many(ranges)
         self._fetch(wanted)
         return [self._cut(one, span) for one, span in zip(ranges, spans, strict=True)]
+
+    def fetch(self, addresses: Sequence[int]) -> None:
+        """Read in one go the pages of these addresses; where one of them cannot be read, or they are many, none."""
+        missing = {address >> PAGE_BITS for address in addresses} - self._pages.keys() - {0}
+        if len(missing) > 1 and len(missing) + len(self._pages) <= MAX_PAGES:
+            with suppress(Unreadable):
+                self._fetch(missing)
 
     def _fetch(self, wanted: set[int]) -> None:
         missing = sorted(wanted - self._pages.keys())

@@ -71,6 +71,11 @@ class Snapshot:
         self._pages.forget()
         self._memory = self._pages
 
+    def fetch(self, addresses: Sequence[int]) -> None:
+        """Where pages are held: have those on which these objects begin, in one go."""
+        if self._memory is self._pages:
+            self._pages.fetch(addresses)
+
     def drop(self) -> None:
         """Read the memory itself from now on."""
         self._has_copy = False

@@ -149,7 +149,9 @@ class Tasks:
         if self._layout.minor >= MEMBER_SINCE:
             loops = self._of_threads("running_loop")
         else:
-            found = {thread: self._loop_of(thread) for thread in self._runtime.thread_addresses()}
+            threads = self._runtime.thread_addresses()
+            kept = self._reader.gather([thread + self._layout["thread_state.dict"] for thread in threads])
+            found = {thread: self._loop_in(inner) for thread, inner in zip(threads, kept, strict=True) if inner}
             loops = {thread: loop for thread, loop in found.items() if loop}
         return {thread: loop for thread, loop in loops.items() if not self._is_none(loop)}
 
@@ -162,10 +164,9 @@ class Tasks:
         words = self._reader.gather([thread + place for thread in threads])
         return {thread: word for thread, word in zip(threads, words, strict=True) if word}
 
-    def _loop_of(self, thread: int) -> int:
-        """Return the loop from the thread's own dict, where a small object holds it and the id of its process."""
-        inner = self._reader.word(thread + self._layout["thread_state.dict"])
-        for key, value in self._dicts.pairs(inner) if inner else ():
+    def _loop_in(self, inner: int) -> int:
+        """Return the loop from a thread's own dict, where a small object holds it and the id of its process."""
+        for key, value in self._dicts.pairs(inner):
             if self._texts.length(key) == len(LOOP_KEY) and self._texts.read(key) == LOOP_KEY:
                 return self._held_loop(value) if self._classes.of(value).name in HOLDER_TYPES else value
         return 0

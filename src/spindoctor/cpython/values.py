@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spindoctor.cpython.classes import BYTES, DICT, INT, LIST, TEXT, TUPLE, Classes
+from spindoctor.cpython.classes import BYTES, DICT, INT, LIST, TEXT, TUPLE, Class, Classes
 from spindoctor.cpython.holdings import DEQUE, SETS, Holdings
 from spindoctor.cpython.numbers import Numbers
 from spindoctor.cpython.texts import Texts
@@ -40,7 +40,10 @@ class Values:
 
     def simple(self, address: int, limit: int) -> object:
         """Return the value of an object that holds no others, else `Opaque`."""
-        found = self._classes.of(address)
+        return self.plain(self._classes.of(address), address, limit)
+
+    def plain(self, found: Class, address: int, limit: int) -> object:
+        """Return the same of an object whose type is known."""
         flags, name = found.flags, found.name
         if name == "NoneType":
             return None
