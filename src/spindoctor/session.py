@@ -38,7 +38,11 @@ def look(
 
     Raises:
         DoctorError: the process is gone, closed to us, no Python, or of a version we do not know.
+        ValueError: no time to look in, or no look in that time.
     """
+    if not (seconds > 0 and rate_hz > 0):
+        text = f"seconds and rate_hz must be above 0, not {seconds} and {rate_hz}"
+        raise ValueError(text)
     from spindoctor.probe.family import find_family  # noqa: PLC0415 - heavy rooms are loaded when they are used
     from spindoctor.recorder import Recorder  # noqa: PLC0415
 

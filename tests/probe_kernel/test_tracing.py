@@ -18,11 +18,24 @@ from spindoctor.probe.tracing import CallTracer, by_process
 
 READ, WRITE = 0, 1
 COUNTS_ITS_OWN = """
+import os, sys, time
+print(os.getpid(), flush=True)
+for line in sys.stdin:
+    for _ in range(int(line)):
+        os.kill(os.getpid(), 0)
+    time.sleep(0.001)
+    print(line.strip(), flush=True)
+"""
+FAILS_AND_SUCCEEDS = """
 import os, sys
 print(os.getpid(), flush=True)
 for line in sys.stdin:
     for _ in range(int(line)):
         os.kill(os.getpid(), 0)
+        try:
+            os.kill(os.getpid(), 999)
+        except OSError:
+            pass
     print(line.strip(), flush=True)
 """
 KILL = {"x86_64": 62, "aarch64": 129}
@@ -50,6 +63,17 @@ def test_what_was_counted_is_joined_to_the_threads_that_were_there_all_the_while
         ),
         20: (CallCounts(13, 0.5, (), sleeps=0),),
     }
+
+
+def test_calls_that_failed_are_told_with_their_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The most frequent first; an error that has no name here is told by its number."""
+    monkeypatch.setattr(tracing, "name_of", {READ: "read", WRITE: "write"}.__getitem__)
+    there = {10: {10: thread(10, 0)}}
+    failures = {(10, READ, errno.EAGAIN): 40, (10, WRITE, errno.EPIPE): 50, (10, READ, 511): 1}
+
+    (told,) = by_process({(10, READ): 100, (10, WRITE): 50}, there, there, 0.5, failures)[10]
+
+    assert told.failures == (("write", "EPIPE", 50), ("read", "EAGAIN", 40), ("read", "error 511", 1))
 
 
 def test_a_full_table_says_that_calls_may_be_missing() -> None:
@@ -129,6 +153,23 @@ def test_a_program_that_counts_its_own_calls_is_counted_the_same(start: Start) -
     assert dict(told.calls)[tracing.name_of(KILL[bpf.MACHINE])] == 2000
     assert told.tid == victim.pid
     assert told.sleeps >= 1
+
+
+@pytest.mark.live
+def test_calls_that_fail_are_counted_by_their_error(start: Start) -> None:
+    """To the last call, among as many that do not fail."""
+    victim = start(FAILS_AND_SUCCEEDS)
+    tracer = tracer_of(victim.pid)
+    if isinstance(tracer, str):
+        assert "root" in tracer
+        return
+
+    (told,) = tracer.count(0.0, sleep=_orders(victim.tell, 700))[victim.pid]
+    tracer.close()
+
+    name = tracing.name_of(KILL[bpf.MACHINE])
+    assert dict(told.calls)[name] == 1400
+    assert [one for one in told.failures if one[0] == name] == [(name, "EINVAL", 700)]
 
 
 @pytest.mark.live

@@ -128,10 +128,13 @@ def test_members_beyond_the_size_of_the_queue_count(beyond: int, taken: int) -> 
     assert (claim.size, claim.taken) == (5, taken)
 
 
-def test_a_consumer_of_a_queue_of_the_users_own_claims_nothing() -> None:
-    reader, _ = target({QUEUE: ("Queue", {"not_empty": PLAIN, "maxsize": 0})})
+def test_a_consumer_of_a_queue_of_the_users_own_may_ask_for_a_member() -> None:
+    """Whether he puts back what he took is for the source to say."""
+    reader, _ = target({QUEUE: ("Queue", {"not_empty": PLAIN, "maxsize": 3})})
 
-    assert look(reader, raw("get", "/lib/queue.py", QUEUE), VIEW) == ()
+    (claim,) = look(reader, raw("get", "/lib/queue.py", QUEUE), VIEW)
+
+    assert claim == Claim(Party(tid=7), QUEUE, "members", "Queue", 3)
 
 
 def test_who_waits_at_a_connection_is_not_asked() -> None:
@@ -233,9 +236,15 @@ def test_other_waits_at_conditions_claim_nothing(reader: ClaimReader, frames: tu
     assert look(reader, *frames) == ()
 
 
-@pytest.mark.parametrize(("caller", "is_claimed"), [("/lib/site-packages/pool.py", True), ("/srv/app.py", False)])
+@pytest.mark.parametrize(
+    ("caller", "kind", "name"),
+    [
+        ("/lib/site-packages/pool.py", "queue", "HTTPConnectionPool"),
+        ("/srv/app.py", "members", "gevent._gevent_cqueue.LifoQueue"),
+    ],
+)
 def test_a_greenlet_that_waits_in_a_queue_without_a_frame_asks_for_its_owners_member(
-    monkeypatch: pytest.MonkeyPatch, caller: str, *, is_claimed: bool
+    monkeypatch: pytest.MonkeyPatch, caller: str, kind: str, name: str
 ) -> None:
     """The queue lies on the evaluation stack of the frame that called it; a task's stack may hold what it has left."""
     monkeypatch.setattr(claims, "Contexts", lambda *_: SimpleNamespace(values=lambda _: (0, PLAIN, QUEUE)))
@@ -248,6 +257,5 @@ def test_a_greenlet_that_waits_in_a_queue_without_a_frame_asks_for_its_owners_me
     greenlets = reader.look([], Scene({}, chains, (), (), {}, (), greenlets=chains.keys()), ())
     tasks = reader.look([], Scene({}, {0x90001: frames}, (), (), {}, ()), ())
 
-    wanted = Claim(Party(task=0x90000), QUEUE, "queue", "HTTPConnectionPool")
-    assert greenlets == ((wanted,) if is_claimed else ())
+    assert greenlets == (Claim(Party(task=0x90000), QUEUE, kind, name),)
     assert tasks == ()

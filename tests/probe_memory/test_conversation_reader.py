@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import select
+import socket
 from typing import cast
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.model.frames import Frame
+from spindoctor.model.sample import SystemCall
 from spindoctor.probe.conversations import ConversationReader
 from spindoctor.probe.interpreter import Interpreter
 
@@ -35,6 +39,7 @@ class Memory:
 
     objects = Objects()
     reader = None
+    pid = 0
 
     def __init__(self, *variables: dict[str, int]) -> None:
         self.variables = variables
@@ -67,3 +72,22 @@ def test_a_variable_leads_where_it_is_what_is_awaited() -> None:
 def test_a_variable_left_from_a_wait_before_leads_nowhere() -> None:
     """The pool had a connection for this request, lost it, and waits for the next to come free."""
     assert waits_at({"self": EVENT}, {"self": REQUEST}, {"self": POOL, "connection": CONNECTION}) is None
+
+
+def test_an_epoll_made_for_one_wait_leads_to_the_descriptor_that_it_watches() -> None:
+    """As a library without a loop waits for one connection; one that watches two, or none, leads nowhere."""
+    with (
+        select.epoll() as epoll,
+        socket.socket(type=socket.SOCK_DGRAM) as first,
+        socket.socket(type=socket.SOCK_DGRAM) as second,
+    ):
+        memory = Memory()
+        memory.pid = os.getpid()
+        reader = ConversationReader(cast("Interpreter", memory), lambda _frame: False)
+        call = SystemCall("epoll_wait", (epoll.fileno(), 0, 1, 5000))
+        found = [reader.descriptor_of_call(call)]
+        for one in (first, second):
+            epoll.register(one.fileno(), select.EPOLLIN)
+            found.append(reader.descriptor_of_call(call))
+
+        assert found == [None, first.fileno(), None]

@@ -10,8 +10,8 @@ from test_requests import Memory, Request
 from spindoctor.model.frames import Frame
 from spindoctor.probe.requests import RouteFinder
 
-ENVIRON = {"PATH_INFO": "/work/7", "REQUEST_METHOD": "GET"}
-SCOPE = {"type": "http", "method": "GET", "path": "/in/work/7"}
+ENVIRON = {"PATH_INFO": "/jobs/7", "REQUEST_METHOD": "GET"}
+SCOPE = {"type": "http", "method": "GET", "path": "/in/jobs/7"}
 
 
 class OneAddress(Memory):
@@ -40,16 +40,16 @@ def shown(*frames: dict[str, object]) -> str:
 @pytest.mark.parametrize(
     ("kept", "pattern"),
     [
-        ({"resolver_match": Request(route="work/<int:n>/")}, "/work/<int:n>/"),
-        ({"resolver_match": Request(route=r"^work/(?P<n>\d+)/$")}, r"/work/(?P<n>\d+)/"),
-        ({"url_rule": Request(rule="/work/<int:n>")}, "/work/<int:n>"),
-        ({"_match_info": Request(_route=Request(_resource=Request(_formatter="/work/{n}")))}, "/work/{n}"),
-        ({"resolver_match": None}, "/work/7"),
-        ({}, "/work/7"),
+        ({"resolver_match": Request(route="jobs/<int:n>/")}, "/jobs/<int:n>/"),
+        ({"resolver_match": Request(route=r"^jobs/(?P<n>\d+)/$")}, r"/jobs/(?P<n>\d+)/"),
+        ({"url_rule": Request(rule="/jobs/<int:n>")}, "/jobs/<int:n>"),
+        ({"_match_info": Request(_route=Request(_resource=Request(_formatter="/jobs/{n}")))}, "/jobs/{n}"),
+        ({"resolver_match": None}, "/jobs/7"),
+        ({}, "/jobs/7"),
     ],
 )
 def test_a_request_keeps_what_it_was_matched_with(kept: dict[str, object], pattern: str) -> None:
-    request = Request(method="GET", path="/work/7", **kept)
+    request = Request(method="GET", path="/jobs/7", **kept)
 
     assert shown({"request": request}, {"environ": ENVIRON}, {}) == f"GET {pattern}"
 
@@ -69,30 +69,30 @@ def rule(pattern: str | None, target: object) -> Request:
 @pytest.mark.parametrize(
     ("rules", "pattern"),
     [
-        ([rule("/work/%s", Handler), rule("/other", Other)], "/work/{}"),
-        ([rule(None, Request(rules=[rule("/work/%s", Handler)]))], "/work/{}"),
-        ([rule("/work/%s", Handler), rule("/again/%s", Handler)], "/work/7"),
-        ([rule(None, Handler)], "/work/7"),
-        ([rule("/other", Other)], "/work/7"),
+        ([rule("/jobs/%s", Handler), rule("/other", Other)], "/jobs/{}"),
+        ([rule(None, Request(rules=[rule("/jobs/%s", Handler)]))], "/jobs/{}"),
+        ([rule("/jobs/%s", Handler), rule("/again/%s", Handler)], "/jobs/7"),
+        ([rule(None, Handler)], "/jobs/7"),
+        ([rule("/other", Other)], "/jobs/7"),
     ],
 )
 def test_the_only_rule_that_names_the_class_of_a_handler_is_the_requests(rules: list[Request], pattern: str) -> None:
     application = Request(default_router=Request(rules=rules))
-    handler = Handler(request=Request(method="GET", path="/work/7"), application=application)
+    handler = Handler(request=Request(method="GET", path="/jobs/7"), application=application)
 
     assert shown({"self": handler}, {}, {}) == f"GET {pattern}"
 
 
 PASSES_ON = {"scope": SCOPE, "receive": 1, "send": 2}
-MOUNT, ROUTE = Request(path_format="/in/{path}"), Request(path_format="/work/{n}")
+MOUNT, ROUTE = Request(path_format="/in/{path}"), Request(path_format="/jobs/{n}")
 
 
 @pytest.mark.parametrize(
     ("inner", "pattern"),
     [
-        ([{"self": ROUTE, **PASSES_ON}], "/in/work/{n}"),
-        ([{"self": Request(path_format="/other"), "scope": SCOPE}, {"self": ROUTE, **PASSES_ON}], "/in/work/{n}"),
-        ([], "/in/work/7"),
+        ([{"self": ROUTE, **PASSES_ON}], "/in/jobs/{n}"),
+        ([{"self": Request(path_format="/other"), "scope": SCOPE}, {"self": ROUTE, **PASSES_ON}], "/in/jobs/{n}"),
+        ([], "/in/jobs/7"),
     ],
 )
 def test_the_routes_that_pass_a_request_on_have_its_pattern_together(
@@ -102,9 +102,9 @@ def test_the_routes_that_pass_a_request_on_have_its_pattern_together(
     assert shown(*inner, {"self": MOUNT, **PASSES_ON}, {"scope": SCOPE}, {}) == f"GET {pattern}"
 
 
-@pytest.mark.parametrize(("root_path", "pattern"), [("/proxy", "/work/{n}"), ("/proxy/in", "/in/work/7")])
+@pytest.mark.parametrize(("root_path", "pattern"), [("/proxy", "/jobs/{n}"), ("/proxy/in", "/in/jobs/7")])
 def test_a_route_in_a_scope_is_a_part_where_its_application_is_mounted(root_path: str, pattern: str) -> None:
     """What it is mounted at may be a part of the path that was asked for, and is no pattern."""
-    scope = {**SCOPE, "route": Request(path="/work/{n}"), "root_path": root_path, "app_root_path": "/proxy"}
+    scope = {**SCOPE, "route": Request(path="/jobs/{n}"), "root_path": root_path, "app_root_path": "/proxy"}
 
     assert shown({"scope": scope}, {}, {}) == f"GET {pattern}"

@@ -112,8 +112,17 @@ class ClaimReader:
                 return pool
             if queue and raw is asked:
                 queue = self._owned(queue, holder, names)
-        by = frames[0 if is_unframed else 1 : 2]
-        return pool or stock or (queue if queue and by and not self._is_user(by[0].frame) else None)
+        return pool or stock or (self._items(queue, frames[0 if is_unframed else 1 : 2]) if queue else None)
+
+    def _items(self, queue: Claim, by: Sequence[RawFrame]) -> Claim | None:
+        """The claim to an item of a queue; one that the user's own function asks may hold members."""
+        if not by or not self._is_user(by[0].frame):
+            return queue if by else None
+        try:
+            size = self._number(self._objects.attributes(queue.target), BOUNDS)
+            return Claim(queue.party, queue.target, "members", self._objects.type_name(queue.target), size)
+        except Misread:
+            return None
 
     def _unframed(self, party: Party, innermost: RawFrame) -> Claim | None:
         """The claim to an item of a queue written in C, in a method of which a greenlet is suspended without a frame.

@@ -19,9 +19,11 @@ from spindoctor.errors import Misread
 from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
-from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.sample import EPOLL_WAITS, SystemCall, ThreadLook
+from spindoctor.probe.descriptors import parse_epoll
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.proc import try_text
 
 LEADS = re.compile(r"transport|sock|stream|reader|writer|conn(?!ector)|proto|channel|wire|wrapped|(^|_)raw$|(^|_)fp$")
 """Words in the names of what leads to a connection, in any library."""
@@ -121,7 +123,10 @@ class ConversationReader:
         return Conversation(party, at, self._served(frames), is_encrypted=any("ssl" in kind.lower() for kind in kinds))
 
     def descriptor_of_call(self, call: SystemCall) -> int | None:
-        """The descriptor that a thread waits at in a system call; None where there are several, or none."""
+        """The descriptor that a thread waits at in a system call; None where there are several, or none.
+
+        An epoll made for one wait, as by a library that knows of no loop, watches a single descriptor.
+        """
         if call.name in BY_NUMBER and call.arguments:
             return call.arguments[0] & 0xFFFFFFFF
         if call.name in POLLS and len(call.arguments) > 1 and call.arguments[1] == 1:
@@ -129,6 +134,9 @@ class ConversationReader:
                 return int(POLLFD.unpack(self._interpreter.reader.read(call.arguments[0], POLLFD.size))[0])
             except Misread:
                 return None
+        if call.name in EPOLL_WAITS and call.arguments:
+            entries = parse_epoll(try_text(f"/proc/{self._interpreter.pid}/fdinfo/{call.arguments[0]}"))
+            return entries[0].fd if len(entries) == 1 else None
         return None
 
     def _awaited(self, frames: Sequence[RawFrame], kinds: list[str]) -> int | None:

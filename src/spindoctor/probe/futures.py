@@ -39,6 +39,10 @@ class FutureReader:
         """Whether only this loop can bring the future's result: it is chained to one of it, or queued on it."""
         return watch.loop in self._closed_over(future, ("source_loop",)) or self._is_queued(future, watch)
 
+    def sources(self, future: int) -> list[int]:
+        """What a loop brings to a future of threads: mostly a task (the `source` of `_chain_future`)."""
+        return self._closed_over(future, ("source",))
+
     def _closed_over(self, future: int, names: tuple[str, ...]) -> list[int]:
         """What the callbacks of a future have captured under these names."""
         found: list[int] = []

@@ -6,6 +6,7 @@ at every look: it is there for a moment only.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 import zlib
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from spindoctor.cpython.classes import EXCEPTION
+from spindoctor.cpython.classes import BYTES, EXCEPTION, TEXT, Class
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import Misread, Unreadable
@@ -44,7 +45,11 @@ MOST_FRAMES = 24
 INNERMOST = 5
 """Beyond these, only frames of files that no installer put where they are: what a loop holds that calls deeply."""
 
+FIXED = frozenset({"NoneType", "bool", "int", "float", "str", "bytes"})
+"""What never changes in place: another value is another object."""
+
 INSTALLED = ("/lib/python3", "-packages/", "<frozen ")
+MOST_FILES = 4096
 MOST_NAMES = 16
 MOST_ATTRIBUTES = 16
 MOST_ITEMS = 32
@@ -58,6 +63,10 @@ CLOCK_S = 60.0
 
 TIME_LEFT = re.compile(r"(^|_)(remaining|timeout|time_?left|end_?time|deadline)$")
 """What is left of a timeout when a wait begins is a clock's reading, too; under these names, in any library."""
+
+
+Names = Sequence[tuple[str, int]]
+"""Names of variables, with the addresses of what they hold."""
 
 
 class HotWatch:
@@ -183,10 +192,14 @@ class HotReader:
         """One look at a stack, innermost frame first."""
         self._seen.clear()
         caught: list[str] = []
-        held = [
-            self._held(raw, caught) if number < INNERMOST or not _is_installed(raw) else ()
-            for number, raw in enumerate(frames[:MOST_FRAMES])
-        ]
+        some = enumerate(frames[:MOST_FRAMES])
+        wanted = [raw if number < INNERMOST or not _is_installed(raw) else None for number, raw in some]
+        begun = _begun(frames)
+        self._interpreter.fetch([raw.address for raw in (*wanted, *begun) if raw])
+        names = [self._names(raw) if raw else () for raw in wanted]
+        further = [self._names(raw) for raw in begun]
+        self._interpreter.fetch([address for frame in (*names, *further) if frame for _, address in frame])
+        held = [self._held(frame, caught) for frame in names]
         return HotLook(
             at_s=at_s,
             tid=tid,
@@ -195,6 +208,7 @@ class HotReader:
             caught=tuple(dict.fromkeys(caught)),
             match=self._match(frames),
             held=tuple(held),
+            begun=tuple(one for frame in further for one in self._held(frame, [])),
         )
 
     def _match(self, frames: Sequence[RawFrame]) -> Match | None:
@@ -203,11 +217,16 @@ class HotReader:
         except Misread:
             return None
 
-    def _held(self, raw: RawFrame, caught: list[str]) -> tuple[Held, ...]:
-        """The frame's variables; one that differs from all others where they are torn."""
+    def _names(self, raw: RawFrame) -> Names | None:
+        """The frame's variables and where their values lie; None where they are torn."""
         try:
-            names = sorted(self._interpreter.locals(raw).items())[:MOST_NAMES]
+            return sorted(self._interpreter.locals(raw).items())[:MOST_NAMES]
         except Misread:
+            return None
+
+    def _held(self, names: Names | None, caught: list[str]) -> tuple[Held, ...]:
+        """What these variables of a frame hold; one that differs from all others where they are torn."""
+        if names is None:
             self._torn += 1
             return (Held("", -self._torn, -self._torn),)
         return tuple(one for name, address in names for one in self._variables(name, address, caught))
@@ -218,69 +237,86 @@ class HotReader:
             yield self._variable(name, address, caught)
             return
         try:
-            attributes = self._attributes(address)
+            found = self._objects.classes.of(address)
+            attributes = self._attributes(found, address)
         except Misread:
             yield Held(name, address, address)
             return
-        yield Held(name, address, _mark(self._objects.classes.of(address).name))
+        yield Held(name, address, _mark(found.name), _mark(address))
         for attribute, value in attributes:
             yield Held(f"{name}.{attribute}", _mark(value), _mark(value))
 
     def _variable(self, name: str, address: int, caught: list[str]) -> Held:
         try:
-            simple = self._simple(address, caught)
+            found = self._objects.classes.of(address)
+            simple = self._simple(found, address, caught)
             if simple is not None:
                 simple = CLOCK if TIME_LEFT.search(name) and _is_float(simple) else simple
                 mark = _mark(simple)
-                return Held(name, mark, mark)
-            shape = self._attributes(address)
+                return Held(name, mark, mark, mark if found.name in FIXED else _mark(address))
+            shape = self._attributes(found, address)
         except Misread:
             return Held(name, address, address)
-        return Held(name, _mark((address, shape)), _mark((self._objects.classes.of(address).name, shape)))
+        return Held(name, _mark((address, shape)), _mark((found.name, shape)), _mark(address))
 
-    def _simple(self, address: int, caught: list[str] | None = None) -> object:
+    def _simple(self, found: Class, address: int, caught: list[str] | None = None) -> object:
         """A plain value, a container's size, or an exception's type; None for any other object."""
-        found = self._objects.classes.of(address)
         if found.flags & EXCEPTION:
             if caught is not None:
                 caught.append(found.name)
             return "an exception"
         if found.name in {"NoneType", "bool", "int", "float"}:
-            return self._number(address)
+            return self._number(found, address)
         if found.address in self._without_length:
             return None
         try:
-            length = self._objects.length(address)
+            length = self._objects.holdings.length_of(found, address)
         except Unreadable:
             return None
         except Misread:
             self._without_length.add(found.address)
             return None
-        return (found.name, length, self._objects.value(address, 1, MOST_ITEMS))
+        is_text = found.flags & (TEXT | BYTES)
+        value = (
+            self._objects.plain(found, address, MOST_ITEMS) if is_text else self._objects.value(address, 1, MOST_ITEMS)
+        )
+        return (found.name, length, value)
 
-    def _number(self, address: int) -> object:
-        value = self._objects.value(address, 0)
+    def _number(self, found: Class, address: int) -> object:
+        value = self._objects.plain(found, address)
         if isinstance(value, float) and min(abs(value - time.time()), abs(value - time.monotonic())) < CLOCK_S:
             return CLOCK
         return (value,)
 
-    def _attributes(self, address: int) -> list[tuple[str, object]]:
+    def _attributes(self, found: Class, address: int) -> list[tuple[str, object]]:
         """The plain values that an object holds."""
-        attributes = sorted(self._objects.attributes(address).items())[:MOST_ATTRIBUTES]
+        attributes = sorted(self._objects.attribute_reader.read_of(found, address).items())[:MOST_ATTRIBUTES]
+        self._interpreter.fetch([value for _, value in attributes])
         return [(name, self._attribute(value)) for name, value in attributes]
 
     def _attribute(self, address: int) -> object:
         """What an attribute holds; in one look the same object is the same."""
         if address not in self._seen:
             try:
-                self._seen[address] = self._simple(address)
+                self._seen[address] = self._simple(self._objects.classes.of(address), address)
             except Misread:
                 self._seen[address] = None
         return self._seen[address]
 
 
 def _is_installed(raw: RawFrame) -> bool:
-    return any(part in raw.frame.file for part in INSTALLED)
+    return _has_installer(raw.frame.file)
+
+
+@functools.lru_cache(MOST_FILES)
+def _has_installer(file: str) -> bool:
+    return any(part in file for part in INSTALLED)
+
+
+def _begun(frames: Sequence[RawFrame]) -> Sequence[RawFrame]:
+    """The function that the innermost one of the user's has called, where it is not among the innermost of all."""
+    called = next((number for number, raw in enumerate(frames) if not _is_installed(raw)), 0) - 1
+    return frames[called : called + 1] if INNERMOST <= called < MOST_FRAMES else ()
 
 
 def _is_float(simple: object) -> bool:

@@ -16,11 +16,10 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.model.recording import ThreadUse
-from spindoctor.model.sample import LoopLook, SystemCall, ThreadLook
+from spindoctor.model.sample import EPOLL_WAITS, LoopLook, SystemCall, ThreadLook
 from spindoctor.model.tasks import HUB
 from spindoctor.probe.descriptors import find_descriptors
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.loops import EPOLL_WAITS
 from spindoctor.probe.proc import read_link
 
 MODULE = "greenlet"

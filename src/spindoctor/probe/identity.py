@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from spindoctor.probe.failures import gone
 from spindoctor.probe.proc import parse_stat, parse_status, read_bytes, try_bytes
 
 ZOMBIE = "Z"
 STOPPED = frozenset({"T", "t"})
+MOST_BYTES = 1024
+"""Three times as long as a line of `stat` gets."""
 
 
 def read_identity(pid: int) -> tuple[int, int]:
@@ -38,10 +42,29 @@ def is_stopped(pid: int) -> bool:
         return False
 
 
-def read_last_cpu(pid: int, tid: int) -> int:
-    """The CPU on which a thread ran last.
+class LastCpu:
+    """On which CPU a thread ran last, asked again and again of mostly the same: its file is kept open."""
 
-    Raises:
-        OSError, ValueError: the thread has ended.
-    """
-    return parse_stat(read_bytes(f"/proc/{pid}/task/{tid}/stat")).last_cpu
+    def __init__(self, pid: int) -> None:
+        """Nothing is opened yet."""
+        self._pid = pid
+        self._tid = 0
+        self._file = -1
+
+    def read(self, tid: int) -> int | None:
+        """The CPU; None where the thread has ended."""
+        try:
+            if tid != self._tid:
+                self.close()
+                self._file = os.open(f"/proc/{self._pid}/task/{tid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+                self._tid = tid
+            return parse_stat(os.pread(self._file, MOST_BYTES, 0)).last_cpu
+        except (OSError, ValueError):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._tid, self._file = 0, -1

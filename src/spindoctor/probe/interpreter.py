@@ -203,6 +203,10 @@ class Interpreter:
         finally:
             self._snapshot.drop()
 
+    def fetch(self, addresses: Sequence[int]) -> None:
+        """Read in one go the pages on which these objects begin, where it is read by pages; else nothing."""
+        self._snapshot.fetch(addresses)
+
     def gil(self) -> Gil:
         """Return who holds the GIL, and where it lies."""
         return self._runtime.gil()

@@ -8,7 +8,6 @@ else the thread or task in one of whose frames a `with` block of that lock is op
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,11 +18,13 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.locks import SHARED_LOCK, Party, Wait
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.futures import FutureReader
+from spindoctor.probe.guards import ENTERS, SAYS_LOCKED, asks_at_condition, guard_asked
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.job_pools import INNER_FRAMES as RESULT_FRAMES
 from spindoctor.probe.job_pools import is_wait, pool_awaited
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.semaphores import SHARED, is_mutex
+from spindoctor.probe.suspended import ADDRESS_BITS
 
 HEAD = 16
 """Reference count and type; the lock itself lies behind them (Modules/_threadmodule.c)."""
@@ -37,16 +38,13 @@ SIGNALS_FILES = ("/threading.py", "/multiprocessing/synchronize.py")
 FUTURES_FILE = "concurrent/futures/_base.py"
 MUTEXES = frozenset({"lock", "task lock"})
 GENERATORS = frozenset({"generator", "async_generator"})
-ENTERS = re.compile(r"^(__enter__|__aenter__|_*(\w+_)?acquire(_\w+)?)$")
-"""How a lock is asked for; the other functions of `threading` wait for a sign from somebody."""
-
-SAYS_LOCKED = re.compile(r"locked|own(er|ing|ed)")
-"""What a lock, of whatever kind and library, calls the attribute that says whether or by whom it is held."""
-
+SELF = ("self",)
 JOINS = frozenset({"join", "_wait_for_tstate_lock"})
 RESULTS = frozenset({"result", "exception"})
 INNER_FRAMES = 3
 MOST_HELD = 64
+ADDRESS = (1 << ADDRESS_BITS) - 1
+"""The part of a suspended greenlet's number that is where it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +87,14 @@ class LockReader:
         self._slept_on: dict[int, tuple[tuple[RawFrame, ...], int, int | None]] = {}
         self._queues: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
         self._idle: dict[int, tuple[RawFrame, ...]] = {}
+        self._guards: dict[int, tuple[tuple[RawFrame, ...], int | None]] = {}
         self._blocks: dict[int, tuple[tuple[RawFrame, ...], tuple[tuple[RawFrame, int], ...]]] = {}
 
     def look(self, sleepers: Iterable[Sleeper], scene: Scene) -> tuple[Wait, ...]:
         """Every wait that could be read, with its holders where they show."""
         waits = [wait for one in sleepers if (wait := self._thread_wait(one, scene))]
-        waits += self._task_waits(scene)
+        guarded = [wait for one in sleepers if asks_at_condition(one.frames) and (wait := self._guard(one))]
+        waits += [*guarded, *self._task_waits(scene)]
         wanted = {wait.target for wait in waits if wait.kind in MUTEXES and not wait.holders}
         if not wanted:
             return tuple(waits)
@@ -102,7 +102,21 @@ class LockReader:
         waiters: dict[int, set[Party]] = {}
         for wait in waits:
             waiters.setdefault(wait.target, set()).add(wait.waiter)
-        return tuple(_with_holders(wait, held.get(wait.target, ()), waiters[wait.target]) for wait in waits)
+        told = [_with_holders(wait, held.get(wait.target, ()), waiters[wait.target]) for wait in waits]
+        # who waits at an object's condition, or as a greenlet, may wait for something else of it: a lock has a holder
+        unsure = {wait.target for wait in guarded} | {w.target for w in waits if w.waiter.task in scene.greenlets}
+        return tuple(wait for wait in told if wait.holders or wait.target not in unsure)
+
+    def _guard(self, one: Sleeper) -> Wait | None:
+        """The wait for a lock that is made of a condition."""
+        known = self._guards.get(one.tid)
+        if known is None or known[0] is not one.frames:
+            known = self._guards[one.tid] = (one.frames, guard_asked(self._interpreter, one.frames))
+        try:
+            kind = self._objects.type_name(known[1]) if known[1] else ""
+        except Misread:
+            return None
+        return Wait(Party(tid=one.tid), "lock", known[1], kind, has_limit=one.has_limit) if known[1] else None
 
     def _thread_wait(self, one: Sleeper, scene: Scene) -> Wait | None:
         try:
@@ -213,7 +227,8 @@ class LockReader:
         waiter, kind = Party(tid=one.tid), self._objects.type_name(future)
         for watch in scene.loops:
             if self._futures.is_for(future, watch):
-                return Wait(waiter, "future", future, kind, (Party(tid=watch.tid),), has_limit=one.has_limit)
+                brings = self._brings(one, future, watch, scene)
+                return Wait(waiter, "future", future, kind, (brings,), has_limit=one.has_limit)
         for pool in scene.pools:
             if pool.kind == "executor" and future in self._futures.queued_in(pool.address):
                 members = tuple(Party(tid=tid) for tid in pool.tids)
@@ -221,6 +236,11 @@ class LockReader:
         worker = next((tid for tid, frames in scene.stacks.items() if future in self._worked_on(frames)), None)
         holders = (Party(tid=worker),) if worker else ()
         return Wait(waiter, "future", future, kind, holders, has_limit=one.has_limit) if holders else None
+
+    def _brings(self, one: Sleeper, future: int, watch: LoopWatch, scene: Scene) -> Party:
+        """The task whose result it is; the loop's thread where that waits itself, or no suspended task shows."""
+        task = next((task for task in self._futures.sources(future) if task in scene.chains), None)
+        return Party(task=task) if task and one.tid != watch.tid else Party(tid=watch.tid)
 
     def _worked_on(self, frames: Sequence[RawFrame]) -> Iterator[int]:
         """The futures that an executor's thread works for, found in the frames of the executor's own code."""
@@ -238,15 +258,20 @@ class LockReader:
         self._blocks = {task: one for task, one in self._blocks.items() if task in scene.chains}
         self._queues = {task: one for task, one in self._queues.items() if task in scene.chains}
         found = []
+        greenlets = {task & ADDRESS: task for task in scene.greenlets}
         for task, frames in scene.chains.items():
             known = self._queues.get(task)
             if known is None or known[0] is not frames:
-                known = self._queues[task] = (frames, self._task_lock(frames))
+                lock = self._task_lock(frames, is_greenlet=task in scene.greenlets)
+                known = self._queues[task] = (frames, lock)
             if known[1]:
-                found.append(Wait(Party(task=task), "task lock", known[1], self._objects.type_name(known[1])))
+                kind, owner = self._objects.type_name(known[1]), self._owner(known[1], greenlets)
+                holders = (Party(task=owner),) if owner else ()
+                found.append(Wait(Party(task=task), "task lock", known[1], kind, holders))
         return found
 
-    def _task_lock(self, frames: Sequence[RawFrame]) -> int | None:
+    def _task_lock(self, frames: Sequence[RawFrame], *, is_greenlet: bool) -> int | None:
+        """What a task asks for: it is locked where somebody queues; a greenlet is suspended there for that alone."""
         if not frames or not _enters(frames[0]):
             return None
         try:
@@ -254,8 +279,20 @@ class LockReader:
             names = self._objects.attributes(holder) if holder else {}
         except Misread:
             return None
-        has_queue = any("waiter" in name for name in names)
+        has_queue = is_greenlet or any("waiter" in name for name in names)
         return holder if has_queue and any(map(SAYS_LOCKED.search, names)) else None
+
+    def _owner(self, lock: int, greenlets: Mapping[int, int]) -> int | None:
+        """The greenlet that a lock says it is owned by: itself, or its address as the number of a thread."""
+        if not greenlets:
+            return None
+        try:
+            values = [value for name, value in self._objects.attributes(lock).items() if SAYS_LOCKED.search(name)]
+            owner = next((greenlets[value] for value in values if value in greenlets), None)
+            numbers = [self._objects.value(value) for value in values] if owner is None else []
+        except Misread:
+            return None
+        return owner or next((greenlets[one] for one in numbers if isinstance(one, int) and one in greenlets), None)
 
     def _held(self, wanted: set[int], scene: Scene) -> dict[int, list[Hold]]:
         """Who stands in a block of each wanted object, once for each block."""
@@ -287,10 +324,11 @@ class LockReader:
             values = list(self._objects.attributes(held).values())[:MOST_HELD]
             inner = [value for value in values if self._objects.type_name(value) in GENERATORS]
             frames = [raw for one in inner for raw in self._interpreter.coroutine_chain(one).frames]
+            asleep = [raw for raw in frames if raw.address not in running]
+            selves = [self._interpreter.some_locals(raw, SELF).get(SELF[0], 0) for raw in asleep]
         except Misread:
             return set()
-        asleep = [raw for raw in frames if raw.address not in running]
-        return {*values, *(one for _, one in of_frames(self._contexts, asleep))}
+        return {*values, *selves, *(one for _, one in of_frames(self._contexts, asleep))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.sample import LoopLook, Sample, SystemCall
+from spindoctor.model.sample import EPOLL_WAITS, LoopLook, Sample, SystemCall
 from spindoctor.probe import libuv
 from spindoctor.probe.interpreter import Interpreter
 
@@ -23,7 +23,6 @@ TASK_FILE = "asyncio/tasks.py"
 STARTER_FILE = "asyncio/runners.py"
 SELECTOR_FILE = "/selectors.py"
 TURN_VARIABLES = ("end_time", "handle")
-EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 NO_LIMIT_S = -1.0
 OBJECT_HEAD_BYTES = 16
 """Reference count and type, on builds with a GIL (Include/object.h)."""

@@ -54,6 +54,7 @@ class MatchReader:
             Misread: the frame has moved on.
         """
         operands = self._interpreter.operands(raw, MOST_OPERANDS)
+        self._interpreter.fetch(operands)
         kinds = [self._kind(address) for address in operands]
         found = (self._called(operands[place:], kinds[place:]) for place in range(len(operands)))
         return next((match for match in found if match), None)

@@ -8,12 +8,13 @@ wait(2); `flags` in proc_pid_fdinfo(5) has the access mode of a descriptor.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.cpython.frames import RawFrame
-from spindoctor.errors import DoctorError, Misread
+from spindoctor.errors import DoctorError, Forbidden, Misread
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.pipes import ChildWait, PipeLook, PipeWait
 from spindoctor.model.sample import SystemCall, ThreadLook
@@ -39,7 +40,14 @@ MOST_OWN_SHARE = 0.01
 """Asking each thread for the children that it forked may take this part of our time."""
 
 INNER_FRAMES = 8
+FAULTS = (signal.SIGSEGV, signal.SIGFPE, signal.SIGABRT, signal.SIGBUS, signal.SIGILL)
 ACCESS_MODE, READ_ONLY, WRITE_ONLY = 3, os.O_RDONLY, os.O_WRONLY
+PLAIN_SIGNALS = (1 << 31) - 1
+"""The signals up to 31; those behind are the C library's own."""
+
+OF_PYTHON = sum(1 << number - 1 for number in (signal.SIGINT, *FAULTS))
+"""What Python handles by itself, and `faulthandler`."""
+
 OF_PID, OF_PIDFD = 1, 3
 """`P_PID` and `P_PIDFD` of waitid(2)."""
 
@@ -75,19 +83,36 @@ class PipeReader:
 
     def look(self, at_s: float, watched: Sequence[Watched]) -> PipeLook | None:
         """One look; None where there is no child at all."""
+        self._now_s = at_s
         if at_s >= self._next_s:
             before_s = time.thread_time()
             self._above = _descendants([one.pid for one in watched])
             self._next_s = at_s + (time.thread_time() - before_s) / MOST_OWN_SHARE
         above = self._above
-        if not above:
-            return None
         known = {one.pid: one for one in watched}
+        own = tuple(wait for one in watched for wait in self._own(one, known))
+        if not above:
+            return PipeLook(at_s, own) if own else None
         pipes = [wait for pid in above for wait in self._stuck(pid, above[pid], known)]
         if not pipes:
-            return PipeLook(at_s)
+            return PipeLook(at_s, own)
         waits = [wait for one in watched for wait in (*_child_waits(one, above), *self._pipe_waits(one, above))]
-        return PipeLook(at_s, tuple(pipes), tuple(waits))
+        return PipeLook(at_s, (*own, *pipes), tuple(waits))
+
+    def _own(self, one: Watched, known: Mapping[int, Watched]) -> Iterator[PipeWait]:
+        """The threads of a process of the service that read from a pipe into which only this process can write."""
+        read = {
+            tid: (fd, pipe) for tid, fd, pipe in _pipes_read(one) if tid in one.stacks and _may_write(one.pid, pipe)
+        }
+        for tid, (fd, pipe) in read.items():
+            ends = self._other_ends(pipe, writes=False)
+            if ends and {pid for pid, _ in ends} == {one.pid}:
+                ran_ns, _, _ = parse_schedstat(try_bytes(f"/proc/{one.pid}/task/{tid}/schedstat"))
+                readers = {Party(tid=other) for other, (_, what) in read.items() if what == pipe}
+                attended = _unseen(one) or self._attended(ends, known, writes=False, waiting=readers)
+                yield PipeWait(
+                    one.pid, _name(one.pid), writes=False, fd=fd, pipe=pipe, ran_ns=ran_ns, attended=attended, tid=tid
+                )
 
     def _pipe_waits(self, one: Watched, above: Mapping[int, tuple[int, ...]]) -> Iterator[ChildWait]:
         """The threads of a process that wait in a pipe of which one child alone has the other end."""
@@ -136,16 +161,27 @@ class PipeReader:
             known = self._ends[pipe, writes] = (self._now_s, tuple(ends))
         return known[1]
 
-    def _attended(self, ends: Iterable[tuple[int, int]], known: Mapping[int, Watched], *, writes: bool) -> str:
-        """Why the other end may still be served; empty where nobody is there to do it."""
-        found = (self._attended_by(pid, fd, known.get(pid), writes=writes) for pid, fd in ends)
+    def _attended(
+        self,
+        ends: Iterable[tuple[int, int]],
+        known: Mapping[int, Watched],
+        *,
+        writes: bool,
+        waiting: set[Party] | None = None,
+    ) -> str:
+        """Why the other end may still be served; empty where nobody is there to do it.
+
+        `waiting` are those who cannot do it; otherwise whoever waits for a child or in a pipe.
+        """
+        found = (self._attended_by(pid, fd, known.get(pid), waiting, writes=writes) for pid, fd in ends)
         return next(filter(None, found), "")
 
-    def _attended_by(self, pid: int, fd: int, one: Watched | None, *, writes: bool) -> str:
+    def _attended_by(self, pid: int, fd: int, one: Watched | None, waiting: set[Party] | None, *, writes: bool) -> str:
         served = _served(pid, fd, READS if writes else WRITES)
         if served or one is None:
             return served
-        waiting = {wait.waiter for wait in _child_waits(one, {})} | _in_pipes(one)
+        if waiting is None:
+            waiting = {wait.waiter for wait in _child_waits(one, {})} | _in_pipes(one)
         free = [frames for tid, frames in one.stacks.items() if tid in one.looks and Party(tid=tid) not in waiting]
         free += [frames for task, frames in one.chains.items() if Party(task=task) not in waiting]
         holders = self._holders.setdefault(pid, Holders(one.interpreter))
@@ -156,6 +192,41 @@ class PipeReader:
         stuck = [one.stacks.get(wait.tid or 0) or one.chains.get(wait.task or 0, ()) for wait in waiting]
         is_private = any(holders.is_private(frames, fd) for frames in stuck)
         return "" if is_private else f"other threads of pid {pid} may write into it"
+
+
+def _pipes_read(one: Watched) -> Iterator[tuple[int, int, int]]:
+    """Thread, descriptor and pipe of those that wait in a read of one."""
+    for tid, look in one.looks.items():
+        if look.call and look.call.name in READS and look.call.arguments:
+            kind, pipe = parse_descriptor(read_link(f"/proc/{one.pid}/fd/{look.call.arguments[0]}"))
+            if kind == "pipe" and pipe:
+                yield tid, look.call.arguments[0], pipe
+
+
+def _may_write(pid: int, pipe: int) -> bool:
+    return any(_mode(pid, fd) != READ_ONLY for fd in _descriptors_of(pid, pipe))
+
+
+def _unseen(one: Watched) -> str:
+    """Who may write into a pipe of a process without a sign that we could see; empty where nobody can."""
+    if one.looks.keys() - one.stacks.keys():
+        return f"a thread of pid {one.pid} without Python code may write into it"
+    parent = int(parse_status(try_bytes(f"/proc/{one.pid}/status")).get("PPid", "0"))
+    try:
+        find_descriptors(parent)
+    except Forbidden:
+        return f"the descriptors of its parent, pid {parent}, may not be read"
+    except DoctorError:
+        pass
+    return _signalled(one.pid)
+
+
+def _signalled(pid: int) -> str:
+    """Why a handler of a signal may write into a pipe of its own process; empty where it handles none of the kind."""
+    caught = int(parse_status(try_bytes(f"/proc/{pid}/status")).get("SigCgt", "0"), 16)
+    if caught & ~OF_PYTHON & PLAIN_SIGNALS:
+        return f"a handler of a signal of pid {pid} may write into it"
+    return ""
 
 
 def _in_pipes(one: Watched) -> set[Party]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.sample import Sample
+from spindoctor.model.sample import EPOLL_WAITS, Sample
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.loops import EPOLL_WAITS, OBJECT_HEAD_BYTES
+from spindoctor.probe.loops import OBJECT_HEAD_BYTES
 
 EPOLL_TYPE = "select.epoll"
 

@@ -68,7 +68,7 @@ class Runners:
         self._switches = switches
         if not self._is_switching or self._has_swept or at_s < self._allowed_s:
             return {}
-        return self._owe(self._sweep(at_s))
+        return {tid: self._owed[tid] for tid in self._owe(self._sweep(at_s))}
 
     def adopt(self, tids: Iterable[int]) -> None:
         """Follow threads that others have found: one that begins and ends between two sweeps is seen by no sweep."""

@@ -14,7 +14,11 @@ from spindoctor.probe.polls import PollReader
 from spindoctor.probe.pulses import PulseWatch
 
 MOST_OWN_SHARE = 0.05
-"""A call takes some 0.3 ms to read: at a hundred looks a second that stays within a twentieth of our time."""
+"""A call takes 0.1 to 0.3 ms to read."""
+
+APART_S = 0.015
+"""At a hundred looks a second about every second one reads a call: of 817 recordings with half of theirs left out none
+is judged otherwise."""
 
 MOST_LOOKS = 4000
 
@@ -37,7 +41,8 @@ class SelectorWatch:
         before_s = time.thread_time()
         for tid, frames in stacks.items():
             self._look(at_s, tid, frames)
-        self._next_s = at_s + (time.thread_time() - before_s) / MOST_OWN_SHARE
+        if stacks:
+            self._next_s = at_s + max(APART_S, (time.thread_time() - before_s) / MOST_OWN_SHARE)
 
     def _look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> None:
         poll = self._polls.read(tid, frames)

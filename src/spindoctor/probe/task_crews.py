@@ -7,7 +7,7 @@ those who put in and who take out; a request whose future lies in it is one that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from spindoctor.cpython.frames import RawFrame
@@ -63,8 +63,7 @@ class TaskCrewReader:
         found = (self._queues_of(one.address, chains, known) for one in asking[:MOST_ASKERS])
         futures = {waiters[one.address]: one.address for one in asking}
         names = {one.address: one.coroutine for one in others}
-        idle = {task for task, frames in chains.items() if frames and _gets(frames[0].frame)}
-        pools = (self._pool(queue, futures, crews, names, idle) for queue in sorted(frozenset().union(*found)))
+        pools = (self._pool(queue, futures, crews, names, chains) for queue in sorted(frozenset().union(*found)))
         return tuple(pool for pool in pools if pool)
 
     def _is_bare(self, task: Task) -> bool:
@@ -77,14 +76,15 @@ class TaskCrewReader:
         futures: Mapping[int, int],
         crews: Mapping[int, frozenset[int]],
         names: Mapping[int, str],
-        idle: Collection[int],
+        chains: Chains,
     ) -> Pool | None:
         members = tuple(task for task, queues in crews.items() if queue in queues)
         queued = tuple(dict.fromkeys(self._queued(queue, futures)))
         if not members or not queued:
             return None
         name = Counter(names[task] for task in members).most_common(1)[0][0]
-        busy = sum(task not in idle for task in members)  # one that was woken a moment ago still stands where it asked
+        # one that was woken a moment ago still stands where it asked
+        busy = sum(not _gets(chains[task]) for task in members)
         return Pool(queue, KIND, name, len(members), busy, len(queued), waiters=queued, tasks=members)
 
     def _queued(self, queue: int, futures: Mapping[int, int]) -> Iterator[int]:
@@ -141,6 +141,7 @@ class TaskCrewReader:
         return kind, {}
 
 
-def _gets(frame: Frame) -> bool:
+def _gets(frames: Sequence[RawFrame]) -> bool:
     """Whether a task waits for an item of a queue."""
-    return frame.file.endswith(QUEUES_FILE) and frame.function.rpartition(".")[2] == "get"
+    inner = frames[0].frame if frames else None
+    return inner is not None and inner.file.endswith(QUEUES_FILE) and inner.function.rpartition(".")[2] == "get"

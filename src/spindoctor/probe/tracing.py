@@ -1,7 +1,7 @@
-"""`--trace`: how many system calls of which kind each thread makes, counted by the kernel for a moment.
+"""`--trace`: how many system calls of which kind each thread makes and how many fail, as the kernel counts them.
 
-Everything else in this room samples. Counting is exact, and slows the target while it lasts (on the order of a tenth
-of a microsecond for each of its calls), so it is done only where it was asked for.
+Everything else in this room samples. Counting is exact, and slows the target while it lasts (on the order of three
+tenths of a microsecond for each of its calls), so it is done only where it was asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from spindoctor.errors import DoctorError, Gone
 from spindoctor.model.calls import CallCounts
@@ -29,7 +30,7 @@ _REASONS: Mapping[int, str] = {
     errno.EACCES: "a security module forbids bpf(2)",
     errno.ENOSYS: "this kernel or sandbox has no bpf(2)",
     errno.EINVAL: "this kernel has no raw tracepoints (Linux 4.17, CONFIG_BPF_EVENTS)",
-    errno.ENOENT: "this kernel has no tracepoint sys_enter (CONFIG_FTRACE_SYSCALLS)",
+    errno.ENOENT: "this kernel has no tracepoints sys_enter and sys_exit (CONFIG_FTRACE_SYSCALLS)",
 }
 
 
@@ -65,7 +66,8 @@ class CallTracer:
             start_s, before = time.monotonic(), self._threads()
             sleep(seconds)
             after, passed_s = self._threads(), time.monotonic() - start_s
-        return by_process(self._counter.counts(), before, after, passed_s)
+        counts, failures = self._counter.counts(), self._counter.failures()
+        return by_process(counts, before, after, passed_s, failures)
 
     def _threads(self) -> dict[int, dict[int, ThreadCounters]]:
         found: dict[int, dict[int, ThreadCounters]] = {}
@@ -81,26 +83,37 @@ Threads = Mapping[int, Mapping[int, ThreadCounters]]
 
 
 def by_process(
-    counts: Mapping[tuple[int, int], int], before: Threads, after: Threads, seconds: float
+    counts: Mapping[tuple[int, int], int],
+    before: Threads,
+    after: Threads,
+    seconds: float,
+    failures: Mapping[tuple[int, int, int], int] = MappingProxyType({}),
 ) -> dict[int, tuple[CallCounts, ...]]:
     """Join what was counted by (thread, call) to the threads that two readings found; pure."""
-    is_whole = len(counts) < MOST_KINDS
+    is_whole = len(counts) + len(failures) < MOST_KINDS - len({tid for tid, _ in counts})
     calls: dict[int, list[tuple[str, int]]] = {}
     for (tid, number), count in counts.items():
         calls.setdefault(tid, []).append((name_of(number), count))
+    failed: dict[int, list[tuple[str, str, int]]] = {}
+    for (tid, number, error), count in failures.items():
+        told = (name_of(number), errno.errorcode.get(error, f"error {error}"), count)
+        failed.setdefault(tid, []).append(told)
     found = {}
     for pid, threads in after.items():
         there = [(tid, now, before[pid][tid]) for tid, now in threads.items() if tid in before.get(pid, {})]
-        told = [
-            CallCounts(tid, seconds, _most_first(calls.get(tid, [])), now.voluntary - then.voluntary, is_whole)
+        each = [
+            CallCounts(
+                tid=tid,
+                seconds=seconds,
+                calls=tuple(sorted(calls.get(tid, []), key=lambda one: -one[1])),
+                sleeps=now.voluntary - then.voluntary,
+                is_whole=is_whole,
+                failures=tuple(sorted(failed.get(tid, []), key=lambda one: -one[2])),
+            )
             for tid, now, then in there
         ]
-        found[pid] = tuple(sorted(told, key=lambda one: -sum(count for _, count in one.calls)))
+        found[pid] = tuple(sorted(each, key=lambda one: -sum(count for _, count in one.calls)))
     return found
-
-
-def _most_first(calls: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(calls, key=lambda one: -one[1]))
 
 
 def refusal(why: str) -> DoctorError:

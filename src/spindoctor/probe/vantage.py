@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 from spindoctor.probe.slices import SHORTEST_NS, ask_for_slice
 
 URGENCY = 5
 """Steps of niceness (setpriority(2)) above what we were started with; takes CAP_SYS_NICE."""
+
+A_MOMENT_S = 0.001
+"""A thread that we push off its CPU at once may be taken over by the one that we have left: that must go idle first."""
+
+APART_S = 0.05
+"""Stacks that are never whole (of thousands of frames) are no reason to chase a thread: at most every fifth look is."""
 
 JUDGED_AFTER = 20
 MOST_LATE = 0.25
@@ -41,7 +48,9 @@ class Vantage:
         self._niceness = os.getpriority(os.PRIO_PROCESS, 0)
         self._looks = 0
         self._late = 0
+        self._again_s = 0.0
         self._is_crowded = False
+        self._shared: int | None = None
         self.is_pinned = False
 
     def hurry(self) -> None:
@@ -58,12 +67,30 @@ class Vantage:
         if cpu is None or cpu not in self._cpus or self._is_crowded:
             self.roam()
             return
+        if cpu != self._shared:
+            self._share(cpu)
+
+    def _share(self, cpu: int) -> None:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {cpu})
-            self.is_pinned = True
+            self.is_pinned, self._shared = True, cpu
+
+    def approach(self, cpu: int | None) -> bool:
+        """Share this CPU a moment later; False where that is impossible, was so already, or was tried just now."""
+        if cpu is None or cpu == self._shared or time.monotonic() < self._again_s:
+            return False
+        self.follow(cpu)
+        if self._shared != cpu:
+            return False
+        self._again_s = time.monotonic() + APART_S
+        time.sleep(A_MOMENT_S)
+        return True
 
     def roam(self) -> None:
         """Run on any CPU that we may use."""
+        if self._shared is None:
+            return
+        self._shared = None
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, self._cpus)
 

@@ -27,7 +27,7 @@ from spindoctor.probe.batches import Ahead, Batches, Pace, Parts
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
 from spindoctor.probe.hubs import HubWatch
-from spindoctor.probe.identity import is_stopped, read_last_cpu
+from spindoctor.probe.identity import LastCpu, is_stopped
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil
 from spindoctor.probe.last_look import LastLook
@@ -45,6 +45,9 @@ from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
 
 MOST_ROUTES = 500
+
+
+TORN = "a stack changed while it was read"
 
 
 class ProcessWatch:
@@ -69,6 +72,7 @@ class ProcessWatch:
         self._runners = Runners(process.pid)
         self._calls = ThreadCalls(process.pid)
         self._baseline = Baseline(self.interpreter)
+        self._cpu = LastCpu(process.pid)
         self._last = LastLook()
         self._roster = Roster(self.interpreter)
         self._loops: dict[int, LoopWatch] = {}
@@ -89,10 +93,15 @@ class ProcessWatch:
         self.imported = Imported(self.interpreter)
         self.own_code = OwnCode(self.interpreter, self.imported, is_user, (process, leader or process))
 
-    def look(self, at_s: float) -> None:
-        """Make one look; a failed one is counted in `missed`."""
+    def look(self, at_s: float, approach: Callable[[int | None], bool]) -> None:
+        """Make one look, after a torn stack again from where `approach` leads; a failed one is counted in `missed`."""
         try:
-            self.samples.append(self._look(at_s))
+            missed, sample = self.missed[TORN], self._look(at_s)
+            is_torn = any(look.ran_ns and not look.is_complete for look in self._last.fresh.values())
+            if is_torn and approach(self.hot_cpu):
+                self.missed[TORN] = missed
+                sample = self._look(at_s)
+            self.samples.append(sample)
             self._runners.settle()
             if not self._extras.is_brief:
                 self._hot.follow(at_s, self._last.fresh.values(), self._last.stacks, self._roster.states, self._loops)
@@ -126,7 +135,8 @@ class ProcessWatch:
     def _prepare(self, ran: dict[int, int]) -> dict[int, SystemCall | None]:
         """Get to know threads that are new, and have them looked at; the system calls that these threads wait in."""
         if not self._roster.knows(ran):
-            found = self._roster.read(ran)
+            with self.interpreter.by_pages():
+                found = self._roster.read(ran)
             self._runners.adopt(found)
             ran |= dict.fromkeys(found - ran.keys(), 0)
             self._find_loops()
@@ -189,7 +199,7 @@ class ProcessWatch:
         self, tid: int, stack: RawStack | Misread | None, ran_ns: int, call: SystemCall | None, gil: Gil
     ) -> ThreadLook:
         if not isinstance(stack, RawStack):
-            self.missed["a stack changed while it was read"] += 1
+            self.missed[TORN] += 1
             stack = RawStack((), is_complete=False)
         self._last.keep(tid, stack)
         return ThreadLook(
@@ -212,7 +222,7 @@ class ProcessWatch:
                 return None
             found = self._loops[tid].look(stack.frames, self._last.looks[tid].call, is_brief=self._extras.is_profile)
             if found is None:
-                self.missed["a stack changed while it was read"] += 1
+                self.missed[TORN] += 1
                 return None
             self._last.loop_looks[tid] = found
             if found.holder and found.task is None:
@@ -248,6 +258,7 @@ class ProcessWatch:
                 self._find_requests()
         except Misread as misread:
             self.missed[f"tasks: {reason(misread)}"] += 1
+            self._tasks_seen_at = -1
         except Gone:
             self.ended = self._baseline.end()
 
@@ -264,15 +275,17 @@ class ProcessWatch:
         stacks = self._last.frames()
         modules = self.imported.names_of(is_wanted)
         try:
-            self._settings.read(self._loops.values(), stacks, self.process.environment, paths, modules)
-            self._settings.seek_watched(stacks)
+            with self.interpreter.by_pages():
+                self._settings.read(self._loops.values(), stacks, self.process.environment, paths, modules)
+                self._settings.seek_watched(stacks)
         except Gone:
             self.ended = self._baseline.fate()
 
     def seek_watched_files(self) -> None:
         """Look again for what the threads that run just now keep about source files."""
         try:
-            self._settings.seek_watched(self._last.running())
+            with self.interpreter.by_pages():
+                self._settings.seek_watched(self._last.running())
         except Gone:
             self.ended = self._baseline.fate()
 
@@ -310,23 +323,19 @@ class ProcessWatch:
     @property
     def hot_cpu(self) -> int | None:
         """The CPU on which the thread that ran most since the last look ran; None where none ran."""
-        hot = max(self._last.looks.values(), key=lambda look: look.ran_ns, default=None)
-        if hot is None or not hot.ran_ns:
-            return None
-        try:
-            return read_last_cpu(self.pid, hot.tid)
-        except (OSError, ValueError):
-            return None
+        hot = max(self._last.fresh.values(), key=lambda look: look.ran_ns, default=None)
+        return self._cpu.read(hot.tid) if hot and hot.ran_ns else None
 
     @property
     def busiest_ns(self) -> int:
         """CPU that the busiest thread used since the look before."""
-        return max((look.ran_ns for look in self._last.looks.values()), default=0)
+        return max((look.ran_ns for look in self._last.fresh.values()), default=0)
 
     def close(self) -> None:
         """Close what is kept open."""
         self._runners.close()
         self._calls.close()
+        self._cpu.close()
         self._hot.close()
 
     def finish(self) -> ProcessRecording:

@@ -24,6 +24,7 @@ from spindoctor.redact.walk import HIDDEN, Treatment, rebuild, texts
 
 TREATMENTS: dict[str, str] = {
     "CallCounts.calls": "ours",
+    "CallCounts.failures": "ours",
     "Callback.file": "file",
     "Callback.function": "code",
     "Callback.holder_type": "code",

@@ -1,0 +1,94 @@
+"""Where our own thread runs: it moves only where the hot thread has moved, and is put back at the end."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from kernel_victims import own_descriptors
+
+from spindoctor.probe.identity import LastCpu
+from spindoctor.probe.vantage import A_MOMENT_S, APART_S, Vantage
+
+NOBODY = 1 << 22  # beyond the largest id that Linux gives (pid_max)
+
+
+@pytest.fixture
+def moves(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
+    """The sets of CPUs that were asked for, in order; our thread may use 0 to 3."""
+    asked: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cpus: asked.append(set(cpus)))
+    return asked
+
+
+def test_who_shares_a_cpu_already_asks_for_nothing(moves: list[set[int]]) -> None:
+    vantage = Vantage()
+
+    for cpu in (1, 1, 1, 2, 2):
+        vantage.follow(cpu)
+
+    assert moves == [{1}, {2}]
+
+
+def test_who_runs_anywhere_already_asks_for_nothing(moves: list[set[int]]) -> None:
+    vantage = Vantage()
+
+    vantage.follow(None)
+    vantage.follow(7)  # none of ours
+    assert moves == []
+
+    vantage.follow(3)
+    vantage.follow(None)
+    vantage.roam()
+    assert moves == [{3}, {0, 1, 2, 3}]
+
+
+def test_after_it_has_run_anywhere_the_same_cpu_is_shared_again(moves: list[set[int]]) -> None:
+    vantage = Vantage()
+
+    vantage.follow(1)
+    vantage.roam()
+    vantage.follow(1)
+
+    assert moves == [{1}, {0, 1, 2, 3}, {1}]
+
+
+def test_who_looks_again_waits_a_moment_where_he_has_come_to(
+    moves: list[set[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    now_s = iter((0.0, 0.0, APART_S / 2, 1.0, 2.0))
+    monkeypatch.setattr(time, "sleep", naps.append)
+    monkeypatch.setattr(time, "monotonic", lambda: next(now_s))
+    vantage = Vantage()
+
+    came = [vantage.approach(cpu) for cpu in (2, 2, None, 3, 7)]
+
+    assert came == [True, False, False, False, False]  # there already, nowhere, too soon, none of ours
+    assert naps == [A_MOMENT_S]
+    assert moves == [{2}, {0, 1, 2, 3}]
+
+
+def test_the_cpu_of_a_thread_is_read_from_one_file_that_stays_open() -> None:
+    last = LastCpu(os.getpid())
+    tid = os.getpid()
+    last.read(tid)
+    kept = own_descriptors()
+
+    cpus = {last.read(tid) for _ in range(20)}
+
+    assert cpus <= set(range(os.cpu_count() or 1))
+    assert own_descriptors() == kept
+    last.close()
+    assert own_descriptors() == kept - 1
+
+
+def test_a_thread_that_is_gone_has_no_cpu() -> None:
+    last = LastCpu(os.getpid())
+
+    assert last.read(NOBODY) is None
+    assert last.read(os.getpid()) is not None
+    assert last.read(NOBODY) is None
+    last.close()
