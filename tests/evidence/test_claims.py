@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from recordings import library, one_process, recording, task, task_looks, thread_samples, user
@@ -54,6 +55,77 @@ def test_callers_queue_while_others_of_their_way_hold_what_they_ask_for() -> Non
     assert not use.is_batch
 
 
+def test_a_member_that_goes_from_hand_to_hand_is_held_by_each_for_himself() -> None:
+    """One task serves a connection: its waits at one line are others in the second half, of two looks each."""
+    first, second = (
+        (*waiting(1, 2, 3), *(replace(one, awaits=future) for one in working(4, 5))) for future in (0xA0, 0xB0)
+    )
+    looks = [{"tasks": tasks, "claims": claims(1, 2, 3)} for tasks in (first, first, second, second)]
+
+    use = found(recording(one_process(task_looks=task_looks(*looks))))[0]
+
+    assert (use.held_s, use.waited_s) == (0.25, 0.75)
+
+
+POOL = Path("/srv/pool.py")
+LENDS = """
+async def order(pool):
+    member = await pool.acquire()
+    try:
+        return await member.ask()
+    finally:
+        pool.release(member)
+"""
+CONSUMES = """
+async def order(pool):
+    job = await pool.acquire()
+    try:
+        return await job.ask()
+    except OSError:
+        pool.release(job)
+"""
+
+
+NOT_DUE = """
+async def order(pool):
+    job = await pool.acquire()
+    if job.due > now():
+        pool.put_nowait(job)
+    return await job.ask()
+"""
+HANDLES = """
+async def order(self):
+    job = await self.acquire()
+    one = await prepare(job)
+    return await self.handle(job)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "is_pool"),
+    [(LENDS, True), (CONSUMES, False), (NOT_DUE, False), (HANDLES, False)],
+    ids=["put back", "put back where it failed", "put back where it is not due", "handed on to a method of its own"],
+)
+def test_a_queue_of_the_users_own_is_a_pool_where_what_came_out_is_put_back(source: str, *, is_pool: bool) -> None:
+    """Three stand in the method that gets it for `order`, two in what `order` does with it."""
+    inner, ask = Frame("Pool.acquire", str(POOL), 40), Frame("order", str(POOL), 3)
+    use = Frame("order", str(POOL), 5)
+    tasks = (
+        *(task(number, library("Queue.get"), inner, ask, route=GET) for number in (1, 2, 3)),
+        *(task(number, library("sleep"), use, route=GET) for number in (4, 5)),
+    )
+    seen = one_process(
+        task_looks=task_looks(*[{"tasks": tasks, "claims": claims(1, 2, 3, kind="members", size=None)}] * 4),
+        functions=(SourceWindow(str(POOL), 2, 2, tuple(source.strip().splitlines())),),
+    )
+
+    uses = found(recording(seen))
+
+    assert [(one.pool.queued, one.holding, one.holders[0].culprit.line) for one in uses] == (
+        [(3, 2, 5)] if is_pool else []
+    )
+
+
 def test_idle_consumers_of_a_queue_are_no_callers() -> None:
     """They work for no request, were there from the beginning, and two others of their kind are busy."""
     tasks = (*waiting(1, 2, 3, route=None), *working(4, 5, route=None))
@@ -90,7 +162,7 @@ def test_callers_queue_for_members_that_were_not_given_back() -> None:
     use = found(of(waiting(1, 2, 3), claims(1, 2, 3, taken=2)))[0]
 
     assert (use.pool.size, use.pool.queued, use.holding, use.holders) == (2, 3, 0, ())
-    assert (use.waiters[0].line, use.held_s) == (20, 0.75)
+    assert (use.waiters[0].line, use.held_s, use.waited_s) == (20, 0.0, 0.75)
 
 
 def test_a_pool_with_a_member_left_is_not_what_its_callers_wait_for() -> None:
@@ -257,6 +329,52 @@ def test_a_permit_that_somebody_else_gives_is_a_signal(window: SourceWindow, emp
     assert found(permits(window, empty=empty)) == ()
 
 
+BORROWS = SourceWindow(
+    "/srv/app.py",
+    18,
+    18,
+    (
+        "async def order(self):",
+        "    key = 1",
+        "    device = await self.free.get()",
+        "    await device.read()",
+        "    self.free.put_nowait(device)",
+    ),
+)
+ELSEWHERE = SourceWindow("/srv/app.py", 18, 18, (*BORROWS.lines[:4], "    self.done.put_nowait(device)"))
+ANOTHER = SourceWindow("/srv/app.py", 18, 18, (*BORROWS.lines[:4], "    self.free.put_nowait(make())"))
+
+
+def borrowed(window: SourceWindow, *tasks: Task) -> tuple[PoolUse, ...]:
+    """Three tasks that wait for an item of a queue in `order`, and these others."""
+    route = tasks[0].route if tasks else GET
+    seen = of((*waiting(1, 2, 3, route=route), *tasks), claims(1, 2, 3, kind="members", size=None))
+    return found(replace(seen, processes=(replace(seen.processes[0], functions=(window,)),)))
+
+
+def test_a_queue_into_which_everybody_puts_back_what_he_took_is_a_pool() -> None:
+    use = borrowed(BORROWS, *working(4, 5))[0]
+
+    assert (use.pool.kind, use.pool.queued, use.holding, use.holders[0].culprit.line) == ("pool", 3, 2, 21)
+    assert not use.is_batch
+
+
+def test_a_pool_of_a_queue_bounds_a_batch_that_is_no_request() -> None:
+    assert borrowed(BORROWS, *working(4, 5, route=None))[0].is_batch
+
+
+def test_members_that_never_come_back_to_their_queue_keep_callers_waiting() -> None:
+    """Nobody is met who has one: an exception left the function between taking and putting back."""
+    use = borrowed(BORROWS)[0]
+
+    assert (use.pool.queued, use.holding, use.waiters[0].line) == (3, 0, 20)
+
+
+@pytest.mark.parametrize("window", [ELSEWHERE, ANOTHER], ids=["into another queue", "another item"])
+def test_a_queue_of_work_is_no_pool_though_others_have_got_some(window: SourceWindow) -> None:
+    assert borrowed(window, *working(4, 5)) == ()
+
+
 LEASE = user("lease", 5)
 """A function of the user's that asks for a member and returns it: it is on no stack while somebody works with one."""
 
@@ -359,3 +477,16 @@ def test_greenlets_at_the_head_of_a_with_wait_for_what_others_have_in_its_body()
     assert (use.pool.kind, use.pool.queued, use.holding, use.full) == ("semaphore", 3, 2, Share(4, 4))
     assert (use.holders[0].culprit.line, use.waiters[0].line) == (21, 20)
     assert plain == ()
+
+
+def test_a_greenlet_that_waits_in_c_beneath_where_others_still_ask_has_what_it_asked_for() -> None:
+    """All are inside of the pool's `apply`; three are in what it calls first, two wait for what they were given."""
+    apply, spawn = library("apply", 160), library("spawn", 550)
+    asking = [replace(task(number, spawn, apply, ASK, route=GET), waits_on=HUB) for number in (1, 2, 3)]
+    given = [replace(task(number, apply, ASK, route=GET), waits_on=HUB) for number in (4, 5)]
+
+    use = found(of((*asking, *given), claims(1, 2, 3, 4, 5)))[0]
+    tasks = tuple(replace(one, waits_on=None) for one in (*asking, *given))
+
+    assert (use.pool.queued, use.holding, use.full) == (3, 2, Share(4, 4))
+    assert found(of(tasks, claims(1, 2, 3, 4, 5))) == ()

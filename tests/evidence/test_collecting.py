@@ -41,6 +41,18 @@ def test_collections_are_counted_by_looks_and_by_pauses() -> None:
     assert one.cores == pytest.approx(0.5)
 
 
+def test_a_collection_in_which_another_thread_had_the_gil_is_two_pauses() -> None:
+    """A hook of the collector's that waits lets others run; nobody stands still for all that time."""
+    look = ThreadLook(TID, (ORDER,), ran_ns=TEN_MS, has_gil=True)
+    samples = tuple(Sample(n / 100, (look,), is_collecting=True, gil_switches=n // 2) for n in range(4))
+    process = one_process(samples=samples, threads=(ThreadUse(TID, "worker", "python", user_s=1.5),))
+
+    found = collecting(recording(process))
+
+    assert isinstance(found, Collectors)
+    assert (found.collectors[0].pauses, found.collectors[0].longest_s) == (2, pytest.approx(0.01))
+
+
 def test_a_thread_without_the_gil_is_not_the_one_that_collects() -> None:
     assert told([True, True], has_gil=False) == ()
 

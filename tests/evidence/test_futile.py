@@ -10,7 +10,7 @@ from recordings import at_loop, inside, library, recording, task, task_looks, us
 
 from spindoctor.evidence.futile import futile
 from spindoctor.model.frames import Frame
-from spindoctor.model.hot import Held, HotLook
+from spindoctor.model.hot import Failure, Held, HotLook
 from spindoctor.model.recording import Recording, SourceWindow
 from spindoctor.model.retrying import Futile
 from spindoctor.model.share import Share
@@ -67,6 +67,24 @@ def of(window: SourceWindow, values: Sequence[int], *frames: Frame, waits: Frame
             functions=(window,),
         )
     )
+
+
+CALL = library("deliver", 2)
+LIBRARY = SourceWindow(CALL.file, 1, 1, ("async def deliver(to):", "    client = Client()", "    await client.go(to)"))
+
+
+def stays(
+    window: SourceWindow, *frames: Frame, clients: Sequence[int] = (1, 2, 1, 3), names: Sequence[str] = ("mirror",)
+) -> Recording:
+    """One task that is there in all slow looks, and what the library function that it calls holds in the hot ones."""
+    process = of(window, [1, 2], *frames).processes[0]
+    hot = tuple(
+        HotLook(number / 10, PID, (CALL, ASKING), begun=(Held("client", identity, 1, identity), Held("to", 5, 5, 5)))
+        for number, identity in enumerate(clients)
+    )
+    waits = task(7, library("wait"), ASKING, waits_on="_asyncio.Future")
+    looks = task_looks(*[{"tasks": (replace(waits, name=names[n % len(names)]),)} for n in range(6)])
+    return recording(replace(process, hot_looks=hot, task_looks=looks, functions=(window, LIBRARY)))
 
 
 def only(seen: Recording) -> Futile:
@@ -148,3 +166,62 @@ def test_answers_that_come_back_are_those_of_several_tasks() -> None:
 
 def test_few_steps_say_nothing() -> None:
     assert futile(of(source(), [1, 2], *[ASKING] * 9)) == ()
+
+
+ENDS = "return await deliver('a@b.c')"
+
+
+def test_a_task_that_a_success_would_end_and_that_stays_has_had_none() -> None:
+    """What the library makes for each call is another object three times, though memory is used again."""
+    found = only(stays(source(ask=ENDS, check="pass"), *[ASKING] * 12))
+
+    assert (found.leaves, found.rounds, found.tries) == (True, Share(3, 4), Share(12, 12))
+
+
+def test_an_object_that_changes_is_no_round() -> None:
+    """One connection whose counters grow: by value it differs each time, by identity it is one."""
+    process = of(source(), [1, 2, 3], *[ASKING] * 12).processes[0]
+    hot = [HotLook(n / 10, PID, (ASKING,), held=((Held("reply", n, n, 7),),)) for n in range(3)]
+
+    assert only(recording(replace(process, hot_looks=tuple(hot)))).rounds == Share(0, 3)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        stays(source(ask="await deliver('a@b.c')", check="if found: continue"), *[ASKING] * 12),
+        stays(source(ask=ENDS, check="pass"), *[ASKING] * 12, names=("Task-1", "Task-2", "Task-3")),
+        of(source(ask=ENDS, check="pass"), [1, 2], *[ASKING] * 12),
+    ],
+    ids=["a success goes round", "each request has its task", "too few slow looks"],
+)
+def test_where_a_success_may_have_ended_another_task_nothing_is_said(seen: Recording) -> None:
+    assert futile(seen) == ()
+
+
+def test_what_is_called_in_a_loop_of_the_attempt_is_no_round() -> None:
+    several = source(ask="for one in orders: await deliver(one)", check="return", pause="pass")
+
+    assert only(stays(several, *[ASKING] * 12)).rounds == Share(0, 0)
+
+
+def test_what_a_loop_goes_through_is_asked_for_once() -> None:
+    once = source(ask="for one in await deliver(7): keep(one)", check="return", pause="pass")
+
+    assert only(stays(once, *[ASKING] * 12)).rounds == Share(3, 4)
+
+
+def test_exceptions_that_came_as_far_as_the_loop_are_counted_where_a_success_would_not_show() -> None:
+    """One was handled by the library; one came to the user's function, where any success goes round as well."""
+    process = of(source(pause="keep(reply)"), [1, 2], *[ASKING] * 12).processes[0]
+    kept, came = (Failure(0.1, PID, "BadReply", "", places) for places in ((SEND,), (SEND, ASKING)))
+
+    found = only(recording(replace(process, failures=(kept, came))))
+
+    assert (found.shows, found.failures) == (False, 1)
+
+
+def test_looks_at_what_is_done_after_a_failure_are_no_tries() -> None:
+    handling = user("mirror", 16)
+
+    assert only(stays(source(ask=ENDS, check="pass"), *[ASKING] * 8, *[handling] * 4)).tries == Share(8, 12)

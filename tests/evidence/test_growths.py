@@ -15,7 +15,7 @@ from spindoctor.model.recording import Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import Task
+from spindoctor.model.tasks import HUB, Task
 from spindoctor.model.waiting import Growth
 
 WAIT = user("confirmed", 18)
@@ -130,3 +130,12 @@ def test_many_tasks_that_wait_for_one_client_are_one_client() -> None:
 
 def test_without_a_look_nothing_is_said() -> None:
     assert isinstance(growths(recording(one_process())), Missing)
+
+
+def test_greenlets_that_are_found_in_memory_one_after_the_other_are_no_growth() -> None:
+    few, many = ([replace(one, waits_on=HUB) for one in waiting(*range(count))] for count in (2, 40))
+
+    told = growths(of(tuple(few), tuple(few), tuple(many)))
+
+    assert not isinstance(told, Missing)
+    assert told.kinds == ()

@@ -170,6 +170,27 @@ def test_an_endless_run_is_placed_at_the_function_that_stays() -> None:
     assert (site.culprit.function, site.culprit.line) == ("ws", 20)
 
 
+@pytest.mark.parametrize(("times", "called"), [(5, "check"), (4, None)])
+def test_a_librarys_endless_run_names_the_function_of_the_users_that_it_calls(times: int, called: str | None) -> None:
+    """It was met with a library's function above it; four looks are too few."""
+    pump, check = library("process_messages"), user("check", 20)
+    looks = [inside(library("dispatch"), pump, turn=1.0), *[inside(library("post"), check, pump, turn=1.0)] * times]
+
+    loop = only_loop(at_loop(*looks))
+
+    assert loop.one_callback_site is not None
+    assert loop.one_callback_site.culprit.function == "process_messages"
+    assert (loop.one_callback_calls.culprit.function if loop.one_callback_calls else None) == called
+
+
+def test_where_the_users_own_function_stays_none_that_it_calls_is_named() -> None:
+    loop = only_loop(
+        at_loop(*[inside(user("step", 30), user("ws", 20), turn=1.0), inside(user("ws", 20), turn=1.0)] * 9)
+    )
+
+    assert loop.one_callback_calls is None
+
+
 def test_an_endless_run_is_placed_at_the_line_seen_most() -> None:
     looks = [inside(user("ws", line), turn=1.0) for line in (20, 21, 21)]
 

@@ -116,3 +116,31 @@ def test_what_lies_below_the_fork_of_a_child_is_its_parents() -> None:
 
     assert user_frame((worker, launch, feeder)) is None
     assert user_frame((job, worker, launch, feeder)) == job
+
+
+COMPILED = {
+    "a package's": ("acme.wire.codec.Socket.recv", "/srv/app/acme/wire/codec.py"),
+    "a package's with its source's own name": ("acme.codec.recv", "acme/codec.pyx"),
+    "a module's": ("codec.recv", "/build/src/codec.pyx"),
+}
+OWN = {
+    "a class that is called as its module is": ("Job.run", "/srv/app/Job.py"),
+    "a method in another module": ("acme.codec", "/srv/app/acme/codec.py"),
+    "a function within a function": ("codec.<locals>.recv", "/srv/app/acme/codec.py"),
+    "a module of that name elsewhere": ("acme.codec.recv", "/srv/app/tests/codec.py"),
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_frame_that_stands_for_a_compiled_module_in_a_traceback_is_nobodys_code(name: str) -> None:
+    """Cython's bear the module's whole name, and its source's path from where it was built."""
+    function, file = COMPILED[name]
+
+    assert not is_user(Frame(function, file, 186))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_function_of_pythons_never_bears_its_modules_name(name: str) -> None:
+    function, file = OWN[name]
+
+    assert is_user(Frame(function, file, 12))

@@ -198,3 +198,21 @@ def test_a_thread_that_has_not_run_shows_how_long_it_waits_where_the_kernel_does
 
 def test_without_connections_nothing_is_said() -> None:
     assert isinstance(peer_waits(recording(one_process(PID))), Missing)
+
+
+def test_a_request_that_sent_a_datagram_waits_for_an_answer_although_its_socket_has_no_peer() -> None:
+    """The kernel calls such a socket closed. One that no request waits at may be a server's, and tasks may share it."""
+    socket = Socket(5, "udp", "0.0.0.0:4711", "0.0.0.0:0", "CLOSE")
+    sockets = [Descriptor(5, "socket", 5, "socket:[5]", socket), accepted(6)]
+    reading = [ThreadLook(7, (library("recv"), ASK), call=SystemCall("recvfrom", (5,)))]
+
+    def waits(serves: int | None) -> PeerWaits:
+        looks = task_looks(*[{"conversations": (Conversation(Party(tid=7), waits_at=5, serves=serves),)}] * 9)
+        process = one_process(samples=thread_samples(*[reading] * 200), task_looks=looks, descriptors=tuple(sockets))
+        return told(recording(replace(process, descriptors_at_s=0.5)))
+
+    found, for_nobody, of_a_task = waits(6), waits(None), told(of([at(1, 5)], sockets))
+
+    assert (found.peers[0].peer, found.peers[0].sites[0].line) == ("whom it sent a datagram (UDP)", 20)
+    assert (for_nobody.peers, for_nobody.for_nobody) == ((), 1)
+    assert (of_a_task.peers, of_a_task.for_nobody) == ((), 0)

@@ -69,3 +69,26 @@ def test_who_reads_from_a_child_that_reads_is_its_idle_partner() -> None:
 
     assert found(*looks(reading, replace(WAITS, by="read"))) == []
     assert len(found(*looks(reading))) == 1
+
+
+OWN = PipeWait(PID, "python", writes=False, fd=6, pipe=78, ran_ns=5_000_000, tid=PID)
+
+
+def test_a_pipe_whose_other_end_its_reader_alone_keeps_open_never_ends() -> None:
+    (standoff,) = found(*looks(OWN))
+
+    assert (standoff.kind, standoff.seen, standoff.lasted_s) == ("own pipe", Share(6, 6), 1.0)
+    assert standoff.members[0].culprit.line == 12
+    assert "that only this process itself could write or close" in standoff.members[0].waits_for
+
+
+def test_a_pipe_of_ones_own_that_somebody_may_write_into_is_none() -> None:
+    assert found(*looks(replace(OWN, attended="a handler of a signal of pid 100 may write into it"))) == []
+
+
+def test_what_came_out_of_a_pipe_of_ones_own_begins_the_wait_anew() -> None:
+    later = [replace(one, at_s=one.at_s + 0.8) for one in looks(replace(OWN, ran_ns=6_000_000), count=2)]
+
+    (standoff,) = found(*looks(OWN, count=4), *later)
+
+    assert (standoff.seen.count, round(standoff.lasted_s, 3)) == (2, 0.2)

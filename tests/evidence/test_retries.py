@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import pytest
 from recordings import TEN_MS, library, main_thread, one_process, recording, task, task_looks, user
 
 from spindoctor.evidence.retries import retries
@@ -224,3 +226,71 @@ def test_a_wait_that_its_time_out_ended_is_no_failure() -> None:
 
     assert storm([on_cpu(SENDING)] * 4, [*ended, failure(3, SENDING, kind="TimeoutError")]).answers
     assert storm([on_cpu(SENDING)] * 3, ended).answers
+
+
+REQUEUES = SourceWindow(
+    "/srv/app.py",
+    10,
+    10,
+    (
+        "async def run():",
+        "    while True:",
+        "        job = await jobs.pop()",
+        "        try:",
+        "            handle(job)",
+        "        except ValueError:",
+        "            await jobs.push(job)",
+    ),
+)
+FROM_A_FEED = SourceWindow(
+    "/srv/app.py",
+    10,
+    10,
+    (
+        "async def run():",
+        "    async for job in jobs:",
+        "        log(job)",
+        "        try:",
+        "            handle(job)",
+        "        except ValueError:",
+        "            await job.nack(requeue=True)",
+    ),
+)
+TELLS = SourceWindow("/srv/app.py", 10, 10, (*REQUEUES.lines[:6], "            await log.error(job)"))
+ANOTHER = SourceWindow("/srv/app.py", 10, 10, (*REQUEUES.lines[:6], "            await done.push(name)"))
+
+
+def requeued(window: SourceWindow, *lines: int) -> tuple[Retry, ...]:
+    """Two failures at line 14 of a task's loop; slow looks met the task waiting at these lines."""
+    places = (user("run", 14),)
+    looks = task_looks(*[{"tasks": (task(1, user("run", line), waits_on="_asyncio.Future"),)} for line in lines])
+    samples = tuple(
+        Sample(number / 100, (on_cpu(*places),), loops=(LoopLook(TID, 0xA, 1, depth=1),)) for number in range(4)
+    )
+    process = ProcessRecording(
+        100,
+        samples=samples,
+        failures=tuple(failure(number, *places, kind="ValueError") for number in (0, 2)),
+        threads=(replace(main_thread(), tid=TID),),
+        functions=(window,),
+        task_looks=looks,
+    )
+    found = retries(recording(process))
+    assert isinstance(found, Retries)
+    return found.entries
+
+
+def test_who_takes_again_what_he_has_just_given_back_does_not_pause() -> None:
+    """Three of four looks met it taking or giving back; at line 11 it would wait before the next."""
+    entry = requeued(REQUEUES, 12, 12, 16, 11)[0]
+
+    assert (entry.pauses, entry.elsewhere) == (Share(1, 4), Share(0, 4))
+
+
+def test_a_feed_from_which_a_message_comes_again_has_no_end() -> None:
+    assert requeued(FROM_A_FEED, 11, 11, 16)[0].pauses == Share(0, 3)
+
+
+@pytest.mark.parametrize("window", [TELLS, ANOTHER], ids=["told", "something else"])
+def test_who_waits_for_the_next_item_after_a_failure_pauses(window: SourceWindow) -> None:
+    assert requeued(window, 12, 12, 16)[0].pauses == Share(3, 3)

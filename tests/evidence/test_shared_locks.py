@@ -17,6 +17,7 @@ from spindoctor.model.share import Share
 SEMLOCK = "_multiprocessing.SemLock"
 ONE, TWO, THREE = Member(101, 101), Member(102, 102), Member(103, 103)
 WANTS = (library("SemLock.__enter__"), user("number", 15))
+A_MOMENT_S = 0.004  # a slow look is made after the look at the stacks that it goes with
 FILES = (user("file_invoice", 21), user("number", 17))
 
 
@@ -29,7 +30,7 @@ def process(member: Member, *stack: object, call: str = "futex", fd: int = 5, **
 
 
 def seen(*locks: SharedLock, holder: ProcessRecording | None = None, count: int = 4) -> Recording:
-    looks = tuple(SharedLook(number / 4, locks) for number in range(4 - count, 4))
+    looks = tuple(SharedLook(number / 4 + A_MOMENT_S, locks) for number in range(4 - count, 4))
     processes = (process(ONE, *WANTS), process(TWO, *WANTS), holder or process(THREE, *FILES, call="clock_nanosleep"))
     return replace(recording(*processes), shared_looks=looks)
 

@@ -99,6 +99,22 @@ def accepting(number: int, *, logs: bool) -> Sample:
     return Sample(number / 100, (look,))
 
 
+def test_a_loop_without_turns_stays_where_one_callback_is_met_half_a_second_long() -> None:
+    """A handler that is called anew in every turn is left now and then: the loop's own code, or its selector, shows."""
+
+    def stays(marks: list[int | None]) -> Share:
+        process = spinning_loop()
+        samples = [
+            Sample(number / 100, process.samples[0].threads, (LoopLook(PID, LOOP, callback=mark, depth=1),))
+            for number, mark in enumerate(marks)
+        ]
+        return only(recording(replace(process, samples=tuple(samples)))).stays
+
+    assert stays([HANDLE] * 61) == Share(60, 60)
+    assert stays(([HANDLE] * 9 + [None]) * 6) == Share(0, 59)
+    assert stays([HANDLE] * 49 + [HANDLE + 1] * 12) == Share(0, 60)
+
+
 def test_an_accepting_loop_is_known_by_the_function_that_calls_accept() -> None:
     samples = tuple(accepting(number, logs=number >= 5) for number in range(20))
     thread = ThreadUse(107, "acceptor", "python", user_s=2.9)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recordings import PID, main_thread, one_process, recording, task, task_looks, thread_samples, user
+from recordings import PID, library, main_thread, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.standoffs import standoffs
+from spindoctor.model.conversations import Conversation
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.process import Process
 from spindoctor.model.recording import Recording, ThreadUse
@@ -172,6 +173,16 @@ def test_waiters_are_counted_by_lock_and_timed_by_their_looks() -> None:
     assert use.holder.line == 103
 
 
+def test_what_the_holder_does_is_read_from_the_look_before_the_slow_one() -> None:
+    """Slow looks are made a moment after the looks at the stacks: threads that take turns at accepting are told so."""
+    accepting = ThreadLook(103, (user("serve", 103),), call=SystemCall("accept4", (3, 0, 0, 0)))
+    seen = task_looks(*[{"waits": (lock(RED, GREEN),)}] * 5)
+    later = tuple(replace(look, at_s=look.at_s + 0.004) for look in seen)
+    turns = one_process(task_looks=later, samples=thread_samples(*[(*WAITING[:2], accepting)] * 100))
+
+    assert uses(recording(turns))[0].holder_calls == ("accept4",)
+
+
 def test_locks_made_anew_for_each_round_at_one_place_count_as_one_and_those_of_the_same_moment_do_not() -> None:
     """Two locks, each in two of four looks: in turn they make four of four; side by side they are two."""
     ask = user("catalogue", 20)
@@ -204,6 +215,31 @@ def test_tasks_that_wait_for_each_others_end_are_a_circle() -> None:
         ("task Task-8", "the end of task Task-9"),
         ("task Task-9", "the end of task Task-7"),
     }
+
+
+def errand(holder: Task) -> Recording:
+    """A task has a lock and awaits what thread red does; red waits for a task that waits for that lock."""
+    asks = task(2, library("acquire"), user("audit", 12))
+    waits = (
+        Wait(RED, "future", 7, "Future", (Party(task=2),)),
+        Wait(Party(task=2), "task lock", 9, "Lock", (Party(task=1),)),
+    )
+    talks = (Conversation(RED, for_task=1),)
+    seen = task_looks(*[{"waits": waits, "tasks": (holder, asks), "conversations": talks}] * 5)
+    return recording(
+        one_process(task_looks=seen, threads=(main_thread(), *THREADS), samples=thread_samples(*[WAITING] * 100))
+    )
+
+
+def test_a_task_that_awaits_a_thread_which_waits_for_the_tasks_own_lock_is_in_a_circle() -> None:
+    circle = found(errand(task(1, user("save", 22))))
+
+    assert [(one.kind, len(one.members), one.has_tasks) for one in circle] == [("cycle", 3, True)]
+    assert "what thread red does for it" in {one.waits_for for one in circle[0].members}
+
+
+def test_a_task_that_awaits_a_thread_with_a_limit_is_in_none() -> None:
+    assert found(errand(task(1, library("wait_for"), user("save", 22)))) == []
 
 
 def test_tasks_that_await_in_a_row_or_with_a_limit_are_none() -> None:

@@ -41,6 +41,18 @@ def test_the_first_four_kinds_are_told_and_that_others_were_not_kept() -> None:
     assert values[0][2] == "call_0 10, call_1 9, call_2 8, call_3 7 and others that were not kept"
 
 
+def test_what_failed_is_told_with_its_error() -> None:
+    failing = replace(COUNTS, failures=(("connect", "ECONNREFUSED", 400), ("recvfrom", "EAGAIN", 1)))
+
+    (_, _, failed) = told(failing)
+
+    assert failed == (
+        "traced_failures",
+        "of these failed a second in 0.5 s",
+        "connect ECONNREFUSED 800, recvfrom EAGAIN 2",
+    )
+
+
 def test_where_nobody_counted_there_is_no_figure() -> None:
     assert told(None) == []
     assert told(replace(COUNTS, seconds=0.0)) == []

@@ -13,6 +13,7 @@ from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.epolls import shared_epolls
 from spindoctor.evidence.gil import gil_use
 from spindoctor.evidence.growths import growths
+from spindoctor.evidence.lanes import in_lanes
 from spindoctor.evidence.load import load
 from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.loops import loops
@@ -62,12 +63,17 @@ BUILDERS: dict[type, Callable[[Recording], Any]] = {
 }
 
 
+IN_LANES = frozenset({CpuUse, GilUse, BusyThreads, Retries, Collectors})
+"""Evidence of what threads do with the CPU: of threads that last, or of lanes of those that do not."""
+
+
 def gather(recording: Recording) -> dict[type, Any]:
     """Every kind of evidence that a recording yields: a fact, or `Missing` with the reason.
 
     A fault of ours in one kind costs the checks that need it, never the report: the scene may be gone afterwards.
     """
-    return {kind: _built(build, recording) for kind, build in BUILDERS.items()}
+    joined = in_lanes(recording)
+    return {kind: _built(build, joined if kind in IN_LANES else recording) for kind, build in BUILDERS.items()}
 
 
 def _built(build: Callable[[Recording], Any], recording: Recording) -> Any:  # noqa: ANN401 - any fact

@@ -10,6 +10,7 @@ that would have worked *fails*.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -29,6 +30,11 @@ MANY_FAILURES = 3
 CLOCKS = frozenset({"time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "process_time", "now", "utcnow"})
 PAUSES = frozenset({"sleep", "wait", "acquire", "release", "sched_yield", "join", "select", "poll", "pause"})
 """Calls that give way; where they really wait, the thread is asleep and burns nothing."""
+
+GIVES = re.compile(
+    r"_*(put|[lr]?push|publish|enqueue|append|add|return|release|give|free|check_?in|recycle|restore)(?![a-z])"
+)
+"""How methods begin by which an object takes back what it gave, in any library."""
 
 
 class Step(Enum):
@@ -88,6 +94,14 @@ class Anatomy:
         taken = {ast.dump(one.value) for one in methods if "acquire" in one.attr and line in extent(one)}
         return any("release" in one.attr and ast.dump(one.value) in taken for one in methods)
 
+    def puts_back(self, line: int) -> bool:
+        """Whether what is awaited or called for on a line is always handed back to the same object by this function.
+
+        As in `one = await pool.get()` and later `pool.put_nowait(one)`. In a handler of an exception, or under a
+        condition, it is no member that is given back but a piece of work that failed or is not due.
+        """
+        return _puts_back(self, line)
+
     def body_at(self, line: int) -> range | None:
         """The lines of the body of a `with` whose head lies on a line; None where there is no such head."""
         heads = [one for one in own_nodes(self.node) if isinstance(one, ast.With | ast.AsyncWith)]
@@ -139,6 +153,36 @@ def _parse(window: SourceWindow) -> Anatomy | None:
     is_function = len(body) == 1 and isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef)
     last = window.first_line + len(window.lines) - 1
     return Anatomy(window.file, window.first_line, last, body[0] if is_function else tree)
+
+
+@lru_cache(maxsize=4096)
+def _puts_back(anatomy: Anatomy, line: int) -> bool:
+    """Once for each line, however many wait there."""
+    nodes = list(own_nodes(anatomy.node))
+    apart = [one for one in nodes if isinstance(one, ast.ExceptHandler | ast.If) and line not in extent(one)]
+    failed = {id(inner) for one in apart for inner in ast.walk(one)}
+    calls = [one for one in nodes if isinstance(one, ast.Call) and id(one) not in failed]
+    giving = [one for one in calls if GIVES.match(last_name(one.func))]
+    taken = {(name, owner) for name, owner, statement in brought(nodes) if line in extent(statement)}
+    back = {(last_name(given), receiver(one)) for one in giving for given in one.args}
+    return any(owner not in OWN for _, owner in taken & back)
+
+
+def brought(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str, ast.AST]]:
+    """Each name that an assignment gives to what a method returned, what that was called on, and the assignment."""
+    for one in nodes:
+        if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None:
+            owners = {receiver(call) for call in ast.walk(one.value) if isinstance(call, ast.Call)} - {""}
+            yield from ((name, owner, one) for name in _targets(one) if name for owner in owners)
+
+
+def receiver(call: ast.Call) -> str:
+    """On what a method is called; empty for a plain function."""
+    return ast.dump(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+
+
+OWN = frozenset(ast.dump(ast.Name(name, ast.Load())) for name in ("self", "cls"))
+"""Whoever hands on what he got to another method of his own puts nothing back."""
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from spindoctor.evidence.anatomy import Anatomy, Loop, extent, find, last_name, length, own_nodes
+from spindoctor.evidence.anatomy import (
+    GIVES,
+    Anatomy,
+    Loop,
+    brought,
+    extent,
+    find,
+    last_name,
+    length,
+    own_nodes,
+    receiver,
+)
 
 ROUNDS = ast.For | ast.AsyncFor | ast.While | ast.comprehension | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 """What runs any number of times in one attempt, or later."""
@@ -21,6 +33,9 @@ SHORTEST_S = 0.01
 
 ENDLESS = frozenset({"count", "repeat", "cycle", "iter"})
 """What a `for` goes through without end (itertools; `iter(function, sentinel)`)."""
+
+SENDS_BACK = re.compile(r"^(requeue|nack|reject|release|abandon|retry)(?![a-z])")
+"""How what was taken is told to go back to where it came from, in any library."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,17 @@ class Attempt:
         return {line for handler in getattr(self.tried, "handlers", ()) for line in extent(handler)}
 
     @property
+    def takes(self) -> set[int]:
+        """The lines at which a handler gives something back, and those that bring it: it is there again at once."""
+        given = _given_back(self.tried, self.loop)
+        found = [one for one in own_nodes(self.loop) if isinstance(one, ast.Assign | ast.AnnAssign)]
+        bring = [one for one in found if given.keys() & set(_stored(_all(one)))]
+        header = {self.loop.lineno} if given.keys() & _goes_through(self.loop) else set()
+        if not bring and not header:
+            return set()
+        return header | {line for one in (*bring, *given.values()) for line in extent(one)}
+
+    @property
     def done(self) -> set[int]:
         """The lines that run only where the whole of what is tried did not fail."""
         return {line for one in self._when_done() for line in extent(one)}
@@ -61,29 +87,39 @@ class Attempt:
         return len(first) < len(self._when_done()) and not (goes_round or leads_away)
 
     @property
+    def leaves_when_done(self) -> bool:
+        """Whether every success leaves the loop: an attempt that follows another then follows a failure."""
+        text = [*self.tried.body, *self._when_done()]
+        if any(isinstance(node, ast.Continue) for one in text for node in _all(one)):
+            return False
+        ways = _always(text)
+        leaves = next((one for one in ways if isinstance(one, WAYS_AWAY)), None)
+        return isinstance(leaves, ast.Return | ast.Break)
+
+    @property
     def brings(self) -> set[str]:
         """The variables that an attempt sets once: where one has changed, another attempt has set it."""
-        once = {name for one in self.tried.body for name in _stored(_once(one))}
-        counts = Counter(name for one in self.tried.body for name in _stored(_all(one)))
-        return {name for name in once if counts[name] == 1}  # not one that a loop inside of the attempt sets anew
+        return set_once(self.tried.body)
 
     def _when_done(self) -> list[ast.stmt]:
         return _behind_all(self.loop, self.tried) if isinstance(self.tried, ast.Try) else []
 
     def is_elsewhere(self, line: int) -> bool:
         """Whether a line of the loop is neither the attempt, its handler nor the way back to it."""
-        return line not in extent(self.tried) and line != self.loop.lineno and line not in self.after
+        is_beside = line not in extent(self.tried) and line not in self.takes
+        return is_beside and line != self.loop.lineno and line not in self.after
 
 
 def attempt_around(known: Mapping[str, Sequence[Anatomy]], file: str, line: int) -> Attempt | None:
     """The innermost endless loop in which what fails at this line is swallowed; None where there is none."""
     anatomy = find(known, file, line)
     for loop in anatomy.loops if anatomy else ():
-        if line not in extent(loop) or not _is_endless(loop):
+        if line not in extent(loop):
             continue
         for tried in sorted(_tries(loop), key=length):
             body = range(tried.body[0].lineno, (tried.body[-1].end_lineno or 0) + 1)
-            if line in body and _swallows(tried):
+            goes_on = _is_endless(loop) or bool(_given_back(tried, loop).keys() & _goes_through(loop))
+            if line in body and goes_on and _swallows(tried):
                 return Attempt(file, loop, tried, body, frozenset(_after(loop, tried, line)))
     return None
 
@@ -98,6 +134,30 @@ def swallows(known: Mapping[str, Sequence[Anatomy]], file: str, line: int, kinds
         if line in body and isinstance(tried, ast.With) and kinds & _suppressed(tried):
             return True
     return False
+
+
+def set_once(body: Sequence[ast.stmt]) -> set[str]:
+    """The variables that these statements set no more than once, not those that a loop inside of them sets anew."""
+    once = {name for one in body for name in _stored(_once(one))}
+    counts = Counter(name for one in body for name in _stored(_all(one)))
+    return {name for name in once if counts[name] == 1}
+
+
+def arguments(node: ast.AST) -> set[str]:
+    """The names of a function's arguments, but for those that it sets itself."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return set()
+    named = {one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+    return named - set(_stored(own_nodes(node)))
+
+
+def goes_through_once(loop: Loop, name: str) -> bool:
+    """Whether what is called by this name is what a `for` goes through: it is called once, before the first turn."""
+    if isinstance(loop, ast.While):
+        return False
+    calls = [last_name(one.func) for one in own_nodes(loop) if isinstance(one, ast.Call)]
+    before = [last_name(one.func) for one in ast.walk(loop.iter) if isinstance(one, ast.Call)]
+    return calls.count(name) == before.count(name) == 1
 
 
 def _stored(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -119,6 +179,33 @@ def _suppressed(node: ast.With) -> set[str]:
 def _is_endless(loop: Loop) -> bool:
     """A `for` ends with what it goes through, unless that is endless."""
     return isinstance(loop, ast.While) or (isinstance(loop.iter, ast.Call) and last_name(loop.iter.func) in ENDLESS)
+
+
+def _goes_through(loop: Loop) -> set[str]:
+    """The names that a `for` gives to what it brings."""
+    return set(_stored(_all(loop.target))) if isinstance(loop, ast.For | ast.AsyncFor) else set()
+
+
+def _given_back(tried: ast.Try | ast.With, loop: Loop) -> dict[str, ast.Call]:
+    """What a handler hands back to where it came from, or tells to go back: its names, with the call."""
+    nodes = [node for handler in getattr(tried, "handlers", ()) for one in handler.body for node in _all(one)]
+    calls = [one for one in nodes if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)]
+    told = [(one, part) for one in calls if SENDS_BACK.match(last_name(one.func)) for part in _handed(one)]
+    sources = _sources(loop)
+    given = [one for one in calls if GIVES.match(last_name(one.func))]
+    told += [(one, part) for one in given for part in one.args if (last_name(part), receiver(one)) in sources]
+    return {part.id: one for one, part in told if isinstance(part, ast.Name)}
+
+
+def _sources(loop: Loop) -> set[tuple[str, str]]:
+    """Each name that a loop gives to what it brings, with what it comes from."""
+    found = set() if isinstance(loop, ast.While) else {(name, ast.dump(loop.iter)) for name in _goes_through(loop)}
+    return found | {(name, owner) for name, owner, _ in brought(own_nodes(loop))}
+
+
+def _handed(call: ast.Call) -> list[ast.expr]:
+    """What a method is given, and what it is called on."""
+    return [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
 
 
 def _tries(node: ast.AST) -> list[ast.Try | ast.With]:
@@ -165,10 +252,20 @@ def _is_sleep(statement: ast.stmt) -> bool:
 
 def _once(node: ast.AST) -> Iterator[ast.AST]:
     """A statement and what is below it, but for what runs more than once."""
-    if not isinstance(node, ROUNDS):
+    if isinstance(node, ast.For | ast.AsyncFor):
+        yield from _once(node.iter)
+    elif not isinstance(node, ROUNDS):
         yield node
         for child in ast.iter_child_nodes(node):
             yield from _once(child)
+
+
+def _always(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """These statements, and those inside of a `with`: what runs wherever nothing fails."""
+    for one in body:
+        yield one
+        if isinstance(one, ast.With | ast.AsyncWith):
+            yield from _always(one.body)
 
 
 def _all(node: ast.AST) -> Iterator[ast.AST]:

@@ -22,7 +22,7 @@ SELECTS = frozenset({"select", "pselect6"})
 """With no descriptors they only sleep: `time.sleep` before Python 3.11 (Modules/timemodule.c, `pysleep`)."""
 
 POLLS = frozenset({"poll", "ppoll"})
-CLAIMED = {"semaphore": "a permit", "pool": "a member", "queue": "an item"}
+CLAIMED = {"semaphore": "a permit", "pool": "a member", "queue": "an item", "members": "an item"}
 """What is asked for, by the kind of what has it."""
 
 MOST_SHOWN = 3
@@ -151,7 +151,7 @@ class Waits:
 
 def _claimed(one: Claim) -> str:
     asked = f"waits for {CLAIMED.get(one.kind, 'a member')} of {one.name}"
-    if not one.size or one.kind == "queue":
+    if not one.size or one.kind in {"queue", "members"}:
         return asked
     return f"{asked}: {one.taken} of {one.size} taken" if one.taken is not None else f"{asked}, which has {one.size}"
 

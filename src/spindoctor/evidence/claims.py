@@ -32,6 +32,9 @@ LIMITER = "limiter"
 PERMITS = frozenset({"semaphore", LIMITER})
 """Kinds of which a batch may be made to wait on purpose."""
 
+MEMBERS = "members"
+"""What comes out of a queue of the user's own is a member where whoever got it puts it back; else it may be news."""
+
 Place = tuple[str, str]
 """A function, by file and name."""
 
@@ -43,13 +46,17 @@ ENTRIES = frozenset({"__aenter__", "__enter__"})
 
 @dataclass(frozen=True, slots=True)
 class _Queue:
-    """Who queues for one object at one moment, for whom (`waiting`), and who got further."""
+    """Who queues for one object at one moment, for whom (`waiting`), and who got further.
+
+    `held` is what is the same for as long as one of these stays at one line in one wait.
+    """
 
     at_s: float
     claim: Claim
     callers: tuple[Party, ...]
     waiting: frozenset[Party]
     holders: tuple[tuple[Party, Culprit], ...]
+    held: frozenset[object]
     sites: tuple[Culprit, ...]
     has_requests: bool
 
@@ -70,7 +77,8 @@ def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[Poo
             continue
         work = Work(Moment.of(process, look, ports))
         for target, claims in asked.items():
-            queue = _queue(look.at_s, claims, work, known, before.get(target, frozenset()))
+            counting = [one for claim in claims for one in _members(claim, work, known)]
+            queue = _queue(look.at_s, counting, work, known, before.get(target, frozenset())) if counting else None
             if queue and target not in told:
                 seen.setdefault(target, []).append(queue)
         before = {target: _roots(work, (one.party for one in claims)) for target, claims in asked.items()}
@@ -108,18 +116,26 @@ def _roots(work: Work, parties: Iterable[Party]) -> frozenset[Party]:
     return frozenset(map(work.root, parties))
 
 
+def _members(claim: Claim, work: Work, known: Known) -> list[Claim]:
+    """A claim as it counts: a queue of members is a pool where who asks puts back what he took, and nothing else."""
+    if claim.kind != MEMBERS:
+        return [claim]
+    return [replace(claim, kind="pool", is_lent=True)] if _is_lent(work, claim.party, known) else []
+
+
 def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, before: frozenset[Party]) -> _Queue | None:
     """Who queues; `before` are those for whom somebody queued at the last look.
 
     Idle consumers of a queue work for nobody, and nobody came their way and holds what they wait for.
     """
+    claims = _asking_still(work, claims)
     parties = tuple(one.party for one in claims)
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
     is_short = claims[0].kind in PERMITS or (claims[0].kind == "pool" and _is_lost(claims[0]))
     callers = parties if is_short else tuple(requests)
     others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
-    ways = _ways((_stack(work, one) for one in callers), known)
+    ways = _ways((_stack(work, one) for one in callers), known, lends=claims[0].kind == "pool" and claims[0].is_lent)
     elsewhere = [one for one in others if not ways.keys() & set(map(_place, _stack(work, one)))]
     served_since = _served_since(work, elsewhere, before - _roots(work, parties))
     came = [*_came(work, others, claims, callers, ways), *served_since]
@@ -129,7 +145,25 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, befor
     if len(callers) < MIN_CALLERS or not (further or (len(requests) >= MIN_CALLERS and lost)):
         return None
     sites = tuple(work.culprit(work.asker(one)) for one in callers)
-    return _Queue(at_s, claims[0], callers, _roots(work, callers), further, sites, has_requests=bool(requests))
+    held = frozenset((one, culprit.line, work.wait(one)) for one, culprit in further)
+    return _Queue(at_s, claims[0], callers, _roots(work, callers), further, held, sites, has_requests=bool(requests))
+
+
+def _asking_still(work: Work, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """Without greenlets that wait for what they got: in the object as well, but beneath where others still ask."""
+    ways = [_ways((_stack(work, one.party),), {}) for one in claims]
+    deepest: dict[tuple[Place, int], _Way] = {}
+    for mine in ways:
+        for place, (way,) in mine.items():
+            known = deepest.get((place, way.line))
+            deepest[place, way.line] = way if known is None or _is_short_of(known, way) else known
+
+    def is_served(claim: Claim, mine: Ways) -> bool:
+        most = [(way, deepest[place, way.line]) for place, (way,) in mine.items()]
+        shorter = [_leads_to(way, other) and _is_short_of(way, other) for way, other in most]
+        return claim.kind == "pool" and work.is_suspended(claim.party) and any(shorter)
+
+    return [claim for claim, mine in zip(claims, ways, strict=True) if not is_served(claim, mine)]
 
 
 def _served_since(work: Work, others: Iterable[Party], gone: AbstractSet[Party]) -> list[Party]:
@@ -173,11 +207,11 @@ def _stack(work: Work, party: Party) -> Stack:
 Ways = Mapping[Place, Sequence[_Way]]
 
 
-def _ways(stacks: Iterable[Stack], known: Known) -> Ways:
-    """The ways of those who queue, by the function of the user's from which they ask."""
+def _ways(stacks: Iterable[Stack], known: Known, *, lends: bool = False) -> Ways:
+    """The ways of those who queue, by the function of the user's from which they ask: that which `lends`, if any."""
     found: dict[Place, list[_Way]] = {}
     for stack in stacks:
-        if (depth := _asking(stack)) is not None:
+        if (depth := _asking(stack, known if lends else {})) is not None:
             frame = stack[depth]
             anatomy = find(known, frame.file, frame.line)
             way = replace(_way(stack, depth), body=anatomy.body_at(frame.line) if anatomy else None)
@@ -185,11 +219,32 @@ def _ways(stacks: Iterable[Stack], known: Known) -> Ways:
     return found
 
 
-def _asking(stack: Stack) -> int | None:
-    """How deep the user's function lies that asks: one that stands for `with` is left when the body runs."""
+def _asking(stack: Stack, known: Known) -> int | None:
+    """How deep the user's function lies that asks: one that stands for `with` is left when the body runs.
+
+    Where a function further out puts back what it got, it is that one: whoever has it has left those within.
+    """
+    if (depth := _lending(stack, known)) is not None and not _is_entry(stack, depth):
+        return depth
     innermost = user_frame(stack)
     mine = [depth for depth, frame in enumerate(stack) if frame == innermost or is_user(frame)]
     return next((depth for depth in mine if not _is_entry(stack, depth)), next(iter(mine), None))
+
+
+def _is_lent(work: Work, party: Party, known: Known) -> bool:
+    """Whether what somebody asks for will be put back: by a function on his stack, or by leaving a `with`."""
+    stack = _stack(work, party)
+    entered = any(is_user(frame) and _name(frame) in ENTRIES for frame in stack)
+    return entered or _lending(stack, known) is not None
+
+
+def _lending(stack: Stack, known: Known) -> int | None:
+    """How deep the innermost function of the user's lies that puts back what it asks for."""
+    for depth, frame in enumerate(stack):
+        anatomy = find(known, frame.file, frame.line) if is_user(frame) else None
+        if anatomy and anatomy.puts_back(frame.line):
+            return depth
+    return None
 
 
 def _is_entry(stack: Stack, depth: int) -> bool:
@@ -203,7 +258,8 @@ def _is_past(work: Work, party: Party, ways: Ways) -> bool:
     for depth, frame in enumerate(stack):
         if before := ways.get(_place(frame)):
             way = _way(stack, depth)
-            leads = any(_leads_to(way, one) for one in before)
+            leading = [one for one in before if _leads_to(way, one)]
+            leads = bool(leading) and not (work.is_suspended(party) and all(_is_short_of(way, one) for one in leading))
             is_over = way.line not in {one.line for one in before} and not any(_has(one, way.line) for one in before)
             return not is_over and (not leads or work.waits_in_kernel(party))
     return False
@@ -216,6 +272,11 @@ def _has(way: _Way, line: int) -> bool:
 
 def _leads_to(way: _Way, wait: _Way) -> bool:
     return way.line == wait.line and wait.inner[len(wait.inner) - len(way.inner) :] == way.inner
+
+
+def _is_short_of(way: _Way, wait: _Way) -> bool:
+    """Whether it calls fewer of the functions on the way: who is suspended there waits for something else, in C."""
+    return len(way.inner) < len(wait.inner)
 
 
 def _way(stack: Stack, depth: int) -> _Way:
@@ -257,8 +318,7 @@ def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:
     last = queues[-1]
     size = last.claim.size or 0
     members = len(last.holders) or max(len(one.holders) for one in queues)
-    held = _longest((one.at_s, {(party, culprit.line) for party, culprit in one.holders}) for one in queues)
-    waits = _longest((one.at_s, {(party, None) for party in one.waiting}) for one in queues)
+    held = _longest((one.at_s, one.held) for one in queues)
     return PoolUse(
         pid=process.pid,
         pool=Pool(last.claim.target, last.claim.kind, last.claim.name, size, max(size, members), len(last.callers)),
@@ -267,15 +327,16 @@ def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:
         holders=tuple(_holders(queues, held)),
         waiters=tuple(_one_a_line(site for one in queues for site in one.sites))[:MOST_SITES],
         waiting_tasks=sum(1 for one in last.callers if one.task),
-        held_s=max(held, waits),
-        is_batch=last.claim.kind in PERMITS and not any(one.has_requests for one in queues),
+        held_s=held,
+        is_batch=(last.claim.kind in PERMITS or last.claim.is_lent) and not any(one.has_requests for one in queues),
         holding=members,
+        waited_s=_longest((one.at_s, one.waiting) for one in queues),
     )
 
 
-def _longest(looks: Iterable[tuple[float, AbstractSet[tuple[Party, int | None]]]]) -> float:
-    """The longest time in which look after look met one party at one place."""
-    since: dict[tuple[Party, int | None], float] = {}
+def _longest(looks: Iterable[tuple[float, AbstractSet[object]]]) -> float:
+    """The longest time in which look after look met one and the same."""
+    since: dict[object, float] = {}
     longest = 0.0
     for at_s, met in looks:
         since = {one: since.get(one, at_s) for one in met}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -37,7 +38,7 @@ def _of_thread(
     process: ProcessRecording, use: ThreadUse, looks: Iterable[tuple[Sample, ThreadLook]], seconds: float
 ) -> Collector | None:
     seen = _on_cpu(looks)
-    inside = [moment for moment, collects in seen if collects]
+    inside = [moment for moment, switches in seen if switches is not None]
     if not inside:
         return None
     site = group(inside, Namer(process), use.tid, len(seen), by_line=True)[0]
@@ -58,13 +59,17 @@ def _of_thread(
     )
 
 
-def _on_cpu(looks: Iterable[tuple[Sample, ThreadLook]]) -> list[tuple[Moment, bool]]:
-    """Looks at the thread on the CPU, and whether it was collecting: it alone has the GIL while a collection runs."""
+def _on_cpu(looks: Iterable[tuple[Sample, ThreadLook]]) -> list[tuple[Moment, int | None]]:
+    """Looks at the thread on the CPU; those inside a collection with how often the GIL had changed hands by then.
+
+    While it collects, it alone has the GIL.
+    """
     found = []
     for sample, look in looks:
         if _runs(look):
             collects = sample.is_collecting and look.has_gil
-            found.append((Moment(sample.at_s, look, look.stack, stay=collects), collects))
+            switches = sample.gil_switches if collects else None
+            found.append((Moment(sample.at_s, look, look.stack, stay=switches), switches))
     return found
 
 
@@ -72,17 +77,10 @@ def _runs(look: ThreadLook) -> bool:
     return bool(look.stack) and look.ran_ns > 0 and look.call is None
 
 
-def _pauses(seen: Sequence[tuple[Moment, bool]]) -> list[list[Moment]]:
-    """Unbroken runs of looks inside a collection."""
-    spans: list[list[Moment]] = []
-    was_collecting = False
-    for moment, collects in seen:
-        if collects and was_collecting:
-            spans[-1].append(moment)
-        elif collects:
-            spans.append([moment])
-        was_collecting = collects
-    return spans
+def _pauses(seen: Sequence[tuple[Moment, int | None]]) -> list[list[Moment]]:
+    """Unbroken runs of looks inside a collection; where another thread had the GIL meanwhile nobody stood still."""
+    runs = itertools.groupby(seen, key=lambda one: one[1])
+    return [[moment for moment, _ in run] for switches, run in runs if switches is not None]
 
 
 def _asked(process: ProcessRecording, inside: Sequence[Moment]) -> int:

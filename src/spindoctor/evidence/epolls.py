@@ -12,10 +12,10 @@ from spindoctor.model.outcome import Culprit
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
+from spindoctor.model.sample import EPOLL_WAITS
 from spindoctor.model.share import NO_LOOKS, Share
 
 LISTEN_SHAPE = "listen-before-fork"
-EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 
 Foreign = tuple[int, EpollEntry, tuple[int, ...]]
 

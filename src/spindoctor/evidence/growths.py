@@ -141,8 +141,8 @@ def _threads(process: ProcessRecording) -> list[Growth]:
 
 
 def _at(process: ProcessRecording, look: TaskLook) -> dict[int, Stack]:
-    before = [sample for sample in process.samples if sample.at_s <= look.at_s] or list(process.samples[:1])
-    return {one.tid: one.stack for one in before[-1].threads}
+    sample = process.sample_at(look.at_s) or process.samples[0]
+    return {one.tid: one.stack for one in sample.threads}
 
 
 def _thread_kind(stack: Stack) -> tuple[str, str]:

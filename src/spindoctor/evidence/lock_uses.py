@@ -107,17 +107,17 @@ def _at(process: ProcessRecording, party: Party, look: TaskLook) -> Stack:
     """Where a party stood when the slow look was made."""
     if party.task:
         return stack_of(process, party, look)
-    before = [sample for sample in process.samples if sample.at_s <= look.at_s]
-    return next((one.stack for sample in before[-1:] for one in sample.threads if one.tid == party.tid), ())
+    sample = process.sample_at(look.at_s)
+    return next((one.stack for one in sample.threads if one.tid == party.tid), ()) if sample else ()
 
 
 def _holder_calls(process: ProcessRecording, found: Sequence[Seen]) -> tuple[str, ...]:
     holders = {wait.holders[0].tid for _, wait in found if len(wait.holders) == 1}
-    times = {look.at_s for look, _ in found}
+    times = sorted({look.at_s for look, _ in found})
     calls = Counter(
         look.call.name
-        for sample in process.samples
-        if sample.at_s in times
+        for sample in map(process.sample_at, times)
+        if sample
         for look in sample.threads
         if look.tid in holders and look.call and look.call.name != "futex"
     )

@@ -10,6 +10,7 @@ from spindoctor.evidence import other_loops
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Absent, Missing
 from spindoctor.model.sample import LoopLook, ThreadLook
@@ -36,6 +37,9 @@ SCRIPT_SHARE = 0.9
 
 MOST_OVERDUE_S = 0.1
 """A timer that is later than this is one that somebody waits for."""
+
+MIN_CALLED = 5
+"""Looks that met a function of the user's: fewer may be torn, or a call on the way in."""
 
 THREADING = "/threading.py"
 """Where the standard library starts threads."""
@@ -68,6 +72,17 @@ class _Seen:
 
     def moment(self) -> Moment:
         return Moment(self.at_s, self.thread, self.thread.stack[: self.loop.depth], self.stay, self.loop.task)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The looks at one loop that met it at something; `one_callback` are those in the longest run of one."""
+
+    computing: Sequence[_Seen]
+    waiting: Sequence[_Seen]
+    held: Sequence[_Seen]
+    steps: Sequence[_Seen]
+    one_callback: Sequence[_Seen]
 
 
 def loops(recording: Recording) -> Loops | Missing | Absent:
@@ -104,21 +119,28 @@ def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:
 
 
 def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) -> Loop:
-    of = len(looks)
+    """How often each thing was met, and where."""
     inside = [look for look in looks if look.is_inside]
-    computing = [look for look in inside if _runs(look)]
-    waiting = [look for look in inside if _waits_for_others(look)]
+    parts = _Parts(
+        computing=[look for look in inside if _runs(look)],
+        waiting=[look for look in inside if _waits_for_others(look)],
+        held=_held(looks),
+        steps=_long_steps(looks),
+        one_callback=_one_callback([look for look in looks if look.thread.is_complete]),
+    )
+    return _with_places(_counted(use, looks, parts, seconds, namer.pid), looks, parts, namer)
+
+
+def _counted(use: ThreadUse, looks: Sequence[_Seen], parts: _Parts, seconds: float, pid: int) -> Loop:
+    of, one = len(looks), parts.one_callback
     outside = [look for look in looks if not look.is_inside]
     polls = [look for look in looks if look.loop.poll_timeout_s is not None]
     ready = [look for look in looks if look.loop.ready is not None]
-    held = _held(looks)
-    steps = _long_steps(looks)
     whole = [look for look in looks if look.thread.is_complete]
-    one = _one_callback(whole)
     seen_turns = [look.loop.turn for look in looks if look.loop.turn is not None]
     turns = list(itertools.pairwise(seen_turns))
     return Loop(
-        pid=namer.pid,
+        pid=pid,
         tid=use.tid,
         thread=use.name or use.kernel_name,
         loop_type=use.loop_type or other_loops.name([look.thread.stack for look in whole]),
@@ -130,9 +152,9 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         looks=of,
         idle=Share(sum(1 for look in outside if look.thread.call and not look.thread.waits_for_gil), of),
         spinning=Share(sum(1 for look in outside if _runs(look)), of),
-        computing=Share(len(computing), of),
-        held=Share(len(held), of),
-        waiting=Share(len(waiting), of),
+        computing=Share(len(parts.computing), of),
+        held=Share(len(parts.held), of),
+        waiting=Share(len(parts.waiting), of),
         gil=Share(sum(1 for look in looks if look.thread.waits_for_gil), of),
         zero_polls=Share(sum(1 for look in polls if look.loop.poll_timeout_s == 0), len(polls)),
         ready=Share(sum(1 for look in ready if look.loop.ready), len(ready)) if ready else NO_LOOKS,
@@ -141,14 +163,22 @@ def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) 
         turns=sum(1 for first, second in turns if first != second) if seen_turns else None,
         turn_pairs=len(turns) if seen_turns else None,
         overdue_s=_overdue(looks),
-        waits=group(_waits(waiting), namer, use.tid, of, by_line=True),
-        holds=group([look.moment() for look in held], namer, use.tid, of),
-        profile=group([look.moment() for look in computing], namer, use.tid, of),
-        one_callback_site=_endless_site([look.moment() for look in one], namer, use.tid, of),
         goes_on=bool(one) and one[-1] is whole[-1],
+        steps=Share(len(parts.steps), of),
+    )
+
+
+def _with_places(loop: Loop, looks: Sequence[_Seen], parts: _Parts, namer: Namer) -> Loop:
+    tid, of = loop.tid, loop.looks
+    return replace(
+        loop,
+        waits=group(_waits(parts.waiting), namer, tid, of, by_line=True),
+        holds=group([look.moment() for look in parts.held], namer, tid, of),
+        profile=group([look.moment() for look in parts.computing], namer, tid, of),
+        one_callback_site=_endless_site([look.moment() for look in parts.one_callback], namer, tid, of),
+        one_callback_calls=_called([look.moment() for look in parts.one_callback], namer, tid, of),
         runs_script=_runs_script(looks),
-        steps=Share(len(steps), of),
-        fills=_fills(steps, computing, namer, use.tid, of),
+        fills=_fills(parts.steps, parts.computing, namer, tid, of),
     )
 
 
@@ -183,6 +213,21 @@ def _endless_site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) ->
     common = _common_functions([moment.stack for moment in moments])
     cut = [replace(moment, stack=moment.stack[len(moment.stack) - common :]) for moment in moments]
     return next(iter(group(cut, namer, tid, of)), None)
+
+
+def _called(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site | None:
+    """The function of the user's that a library's one callback calls most; None where the user's own stays."""
+    common = _common_functions([moment.stack for moment in moments])
+    if not common or any(map(is_user, moments[0].stack[len(moments[0].stack) - common :])):
+        return None
+    cut = [replace(one, stack=mine) for one in moments if (mine := _from_users(one.stack, common))]
+    return next(iter(group(cut, namer, tid, of)), None) if len(cut) >= MIN_CALLED else None
+
+
+def _from_users(stack: Stack, common: int) -> Stack:
+    """A stack from the outermost function of the user's on that is called above those in common."""
+    above = range(len(stack) - common - 1, -1, -1)
+    return next((stack[depth:] for depth in above if is_user(stack[depth])), ())
 
 
 def _common_functions(stacks: Sequence[Stack]) -> int:

@@ -13,9 +13,7 @@ from collections.abc import Iterator, Sequence
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, ThreadUse
-from spindoctor.model.sample import LoopLook, ThreadLook
-
-EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
+from spindoctor.model.sample import EPOLL_WAITS, LoopLook, ThreadLook
 
 MIN_CONNECTIONS = 4
 """A client of a broker keeps up to three, and may well wait for each message in turn; a server listens."""

@@ -21,6 +21,9 @@ from spindoctor.model.waiting import PeerWait, PeerWaits
 MOST_SITES = 4
 WAITING = frozenset({"ESTABLISHED", "SYN_SENT"})
 CONNECTING = "SYN_SENT"
+DATAGRAMS = "whom it sent a datagram (UDP)"
+"""The peer of a socket that has none: each datagram bears an address of its own, which the kernel does not keep."""
+
 AT_ONCE_S = 0.5
 """What comes this soon after a request through TLS may be the handshake's own end, and is no answer."""
 
@@ -74,11 +77,13 @@ def _of_process(process: ProcessRecording, ports: tuple[int, ...]) -> _Told:
     waits, refused = [], Counter[str]()
     for talk in look.conversations:
         socket = moment.sockets.get(talk.waits_at) if talk.waits_at is not None else None
+        socket = _with_peer(socket) if talk.party.tid else socket  # tasks may share one that serves all who send some
         if socket is None or not socket.remote or socket.state not in WAITING:
             continue
+        is_new = work.is_young(talk.party) and socket.remote != DATAGRAMS  # which may as well serve all who send some
         if is_accepted(socket, ports):
             refused["client"] += 1
-        elif not (work.is_request(talk.party) or work.is_young(talk.party)):
+        elif not (work.is_request(talk.party) or is_new):
             refused["nobody"] += 1
         else:
             culprit = replace(work.culprit(talk.party), route=work.route(talk.party))
@@ -89,6 +94,13 @@ def _of_process(process: ProcessRecording, ports: tuple[int, ...]) -> _Told:
     asking = [wait for group in _groups(waits) for wait in _asking(group)]
     refused["news"] += len(waits) - len(asking)
     return _Told(tuple(asking), len(work.requests()), refused)
+
+
+def _with_peer(socket: Socket | None) -> Socket | None:
+    """The socket; one for datagrams that is connected to nobody with words for whom it waits for."""
+    if socket is None or not socket.protocol.startswith("udp") or socket.state in WAITING:
+        return socket
+    return replace(socket, remote=DATAGRAMS, state="ESTABLISHED")
 
 
 def _groups(waits: Sequence[_Wait]) -> list[list[_Wait]]:
@@ -198,7 +210,8 @@ def _seen(peer: str, among: Sequence[ProcessRecording], count: int) -> Share:
     """The slow looks of the process that waits most in which at least half as many waited for this peer."""
     most = Share(0, 0)
     for process in among:
-        at_peer = {one.fd for one in process.descriptors if one.socket and one.socket.remote == peer}
+        sockets = ((one.fd, _with_peer(one.socket)) for one in process.descriptors)
+        at_peer = {fd for fd, socket in sockets if socket and socket.remote == peer}
         counts = [_waiting_at(look, at_peer) for look in process.task_looks]
         needed = max(1.0, count / len(among) / 2)
         share = Share(sum(one >= needed for one in counts), len(counts))

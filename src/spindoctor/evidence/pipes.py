@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from spindoctor.evidence.parties import culprit_of, name_of
 from spindoctor.evidence.sites import Namer
+from spindoctor.model.locks import Party
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.pipes import ChildWait, PipeLook, PipeWait
 from spindoctor.model.recording import Recording
@@ -18,14 +19,35 @@ def pipe_standoffs(recording: Recording) -> list[Standoff]:
     if not recording.pipe_looks:
         return []
     last = recording.pipe_looks[-1]
+    own = [standoff for stuck in last.pipes if (standoff := _own_end(recording, stuck))]
     pairs = [(wait, stuck) for stuck in last.pipes for wait in _waits_for(stuck, last)]
-    return [one for wait, stuck in pairs if (one := _standoff(recording, wait, stuck))]
+    return [*own, *(one for wait, stuck in pairs if (one := _standoff(recording, wait, stuck)))]
+
+
+def _own_end(recording: Recording, stuck: PipeWait) -> Standoff | None:
+    """A thread that reads a pipe to its end, while its own process keeps the other end open and nobody uses it."""
+    process = recording.process(stuck.pid)
+    if stuck.tid is None or stuck.attended or process is None or not process.task_looks:
+        return None
+    looks = recording.pipe_looks
+    since = next((n + 1 for n in range(len(looks) - 1, -1, -1) if stuck not in looks[n].pipes), 0)
+    party, namer = Party(tid=stuck.tid), Namer(process)
+    culprit = culprit_of(process, party, process.task_looks[-1], namer)
+    what = f"more, or the end, of a pipe (its descriptor {stuck.fd}) that only this process itself could write or close"
+    return Standoff(
+        pid=stuck.pid,
+        kind="own pipe",
+        members=(Waiter(name_of(party, namer), culprit, what),),
+        seen=Share(sum(stuck in look.pipes for look in looks), len(looks)),
+        lasted_s=looks[-1].at_s - looks[since].at_s,
+        holds_loop=any(use.loop and use.tid == stuck.tid for use in process.threads),
+    )
 
 
 def _waits_for(stuck: PipeWait, look: PipeLook) -> Iterator[ChildWait]:
     """Who in the service waits for this child, and is among those that alone could let it go on."""
     inside = {*stuck.ancestors, stuck.pid, *(one.pid for one in look.pipes)}
-    if stuck.attended or not set(stuck.others) <= inside:
+    if stuck.tid or stuck.attended or not set(stuck.others) <= inside:
         return
     for wait in look.children:
         is_above = wait.pid in stuck.ancestors and wait.pid in stuck.others

@@ -59,6 +59,7 @@ def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, per_s:
         connects=Share(len(connecting), len(here)),
         asleep=Share(sum(look.call is not None and not look.waits_for_gil for _, look in looks), len(looks)),
         task=namer.tasks[task].name if task in namer.tasks else None,
+        traced=process.calls_of(use.tid),
     )
 
 

@@ -153,6 +153,7 @@ def _retry(
         other_kinds=_other_kinds(failed, chosen),
         steps=_steps(process, use, place, attempt),
         wanted_cores=(use.cpu_s + use.queue_wait_s) / seconds,
+        traced=process.calls_of(use.tid),
     )
 
 
@@ -268,7 +269,12 @@ def _pauses(
 def _is_pause(look: ThreadLook, frame: Frame, attempt: Attempt) -> bool:
     if look.call is None or look.waits_for_gil:
         return False
-    return look.call.name in SLEEPS or frame.line not in attempt.body
+    return look.call.name in SLEEPS or _is_between(frame, attempt)
+
+
+def _is_between(frame: Frame, attempt: Attempt) -> bool:
+    """Whether who waits at this line waits between two attempts, and not to take again what he has given back."""
+    return frame.line not in attempt.body and frame.line not in attempt.takes
 
 
 def _task_pauses(process: ProcessRecording, place: Frame, attempt: Attempt) -> Share:
@@ -279,7 +285,7 @@ def _task_pauses(process: ProcessRecording, place: Frame, attempt: Attempt) -> S
             if frame:
                 sleeps = task.chain[0].function.rpartition(".")[2] == "sleep"
                 waits = task.waits_on not in {None, BARE_YIELD}
-                found.append(waits and (sleeps or frame.line not in attempt.body))
+                found.append(waits and (sleeps or _is_between(frame, attempt)))
     return Share(sum(found), len(found))
 
 

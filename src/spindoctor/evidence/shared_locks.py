@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.evidence.sites import Moment, Namer, stays
@@ -43,8 +43,13 @@ class _Scene:
 
     def stack(self, member: Member, at_s: float) -> Stack:
         """The stack of a thread at one moment."""
-        before = [look for time_s, look in self.looks(member) if time_s <= at_s]
-        return before[-1].stack if before else ()
+        return next((look.stack for look in self.at(member, [at_s])), ())
+
+    def at(self, member: Member, times: Iterable[float]) -> list[ThreadLook]:
+        """What a thread was found at when these slow looks were made."""
+        process = self.recording.process(member.pid)
+        samples = [process.sample_at(at_s) for at_s in times] if process else []
+        return [look for sample in samples if sample for look in sample.threads if look.tid == member.tid]
 
     def looks(self, member: Member) -> list[tuple[float, ThreadLook]]:
         """All looks at a thread."""
@@ -54,15 +59,13 @@ class _Scene:
 
     def calls(self, member: Member, times: Sequence[float]) -> Counter[str]:
         """The system calls in which a thread was asleep at these moments."""
-        wanted = set(times)
-        return Counter(look.call.name for at_s, look in self.looks(member) if look.call and at_s in wanted)
+        return Counter(look.call.name for look in self.at(member, times) if look.call)
 
     def takes_turns(self, member: Member, times: Sequence[float]) -> bool:
         """Whether a thread waits in a pipe for what others send: who comes next waits for work, not for the lock."""
         process = self.recording.process(member.pid)
         pipes = {one.fd for one in process.descriptors if _is_pipe(one)} if process else set[int]()
-        wanted = set(times)
-        looks = [look for at_s, look in self.looks(member) if at_s in wanted]
+        looks = self.at(member, times)
         reads = [one.call for one in looks if one.call and one.call.name in READS]
         at_pipe = sum(call.arguments[0] in pipes for call in reads if call.arguments)
         return at_pipe > MOSTLY * len(looks)

@@ -22,6 +22,9 @@ LIMITS = frozenset({"wait_for", "wait", "timeout", "shield", "as_completed"})
 AWAIT = "await"
 """The kind of a task's wait for the end of another."""
 
+ERRAND = "errand"
+"""The kind of a task's wait for what a thread of a pool does for it."""
+
 Found = tuple[str, frozenset[Party], tuple[Wait, ...]]
 """The kind of a standoff, who is in it, and the waits that make it."""
 
@@ -64,12 +67,21 @@ def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
 
 def _is_for(wait: Wait, members: frozenset[Party]) -> bool:
     """Whether a wait is one of a circle's: a task may await others beside the one that never ends."""
-    return wait.kind != AWAIT or bool(members & set(wait.holders))
+    return wait.kind not in {AWAIT, ERRAND} or bool(members & set(wait.holders))
 
 
 def _waits(look: TaskLook) -> tuple[Wait, ...]:
-    """All waits of a look, those of tasks for the end of others among them."""
-    return (*look.waits, *(_await(awaiter, task) for awaiter, task in _awaits(look)))
+    """All waits of a look, those of tasks for the end of others, or for threads, among them."""
+    return (*look.waits, *(_await(awaiter, task) for awaiter, task in _awaits(look)), *_errands(look))
+
+
+def _errands(look: TaskLook) -> Iterator[Wait]:
+    """What tasks have handed to threads and cannot go on without."""
+    tasks = {task.address: task for task in look.tasks}
+    for one in look.conversations:
+        awaiter = tasks.get(one.for_task or 0)
+        if awaiter and one.party.tid and not _may_go_on(awaiter):
+            yield Wait(Party(task=awaiter.address), ERRAND, one.party.tid, "Thread", (one.party,))
 
 
 def _await(awaiter: Task, task: Task) -> Wait:
@@ -99,8 +111,8 @@ def _edges(look: TaskLook, loops: Mapping[int, int]) -> dict[Party, set[Party]]:
     for wait in look.waits:
         if len(wait.holders) == 1 and wait.kind != "pool":
             edges.setdefault(wait.waiter, set()).update(wait.holders)
-    for awaiter, task in _awaits(look):
-        edges.setdefault(Party(task=awaiter.address), set()).add(Party(task=task.address))
+    for wait in (*(_await(awaiter, task) for awaiter, task in _awaits(look)), *_errands(look)):
+        edges.setdefault(wait.waiter, set()).update(wait.holders)
     tasks = {task.address: task for task in look.tasks}
     for holder in {one for held in edges.values() for one in held if one.task}:
         held_by = tasks.get(holder.task or 0)
@@ -211,6 +223,8 @@ def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Nam
     who = name_of(wait.holders[0], namer)
     if wait.kind in {"join", AWAIT}:
         return f"the end of {who}"
+    if wait.kind == ERRAND:
+        return f"what {who} does for it"
     if wait.kind == "future":
         return f"a result that only {who} can bring"
     held = wait.held_at or user_frame(stack_of(process, wait.holders[0], last))

@@ -14,7 +14,7 @@ from spindoctor.model.outcome import Culprit
 from spindoctor.model.process import Socket
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import Sample, ThreadLook
-from spindoctor.model.tasks import Task, TaskLook
+from spindoctor.model.tasks import HUB, Task, TaskLook
 
 MOST_STEPS = 16
 """Tasks that await each other, one above the other."""
@@ -38,9 +38,8 @@ class Moment:
     @classmethod
     def of(cls, process: ProcessRecording, look: TaskLook, ports: tuple[int, ...]) -> Moment:
         """The moment of this slow look."""
-        before = [sample for sample in process.samples if sample.at_s <= look.at_s]
         sockets = {one.fd: one.socket for one in process.descriptors if one.socket}
-        return cls(process, look, before[-1] if before else None, sockets, ports)
+        return cls(process, look, process.sample_at(look.at_s), sockets, ports)
 
     def thread(self, tid: int | None) -> ThreadLook | None:
         """What a thread did."""
@@ -68,10 +67,20 @@ class Work:
         look = self._moment.thread(party.tid)
         return look.stack if look else ()
 
+    def wait(self, party: Party) -> object:
+        """What is the same for as long as a task waits once; nothing of the kind is known of a thread."""
+        task = self._tasks.get(party.task or self.asker(party).task or 0)
+        return task.wait if task else None
+
     def waits_in_kernel(self, party: Party) -> bool:
         """Whether a thread sleeps in a system call that is none for a lock."""
         look = self._moment.thread(party.tid)
         return look is not None and look.call is not None and look.call.name != "futex"
+
+    def is_suspended(self, party: Party) -> bool:
+        """Whether it is a greenlet that waits; another task may be about to run, and a thread has a call to tell."""
+        task = self._tasks.get(party.task) if party.task else None
+        return task is not None and task.waits_on == HUB
 
     def culprit(self, party: Party) -> Culprit:
         """Where a party stands, as a culprit."""

@@ -29,8 +29,9 @@ class Claim:
     """A thread or task that waits inside of an object for a member of it: a permit, a connection, an item.
 
     `kind`: "semaphore", "pool" (an object that says how many members it may have), "queue" (items that somebody puts
-    in). `size` is how many members there may be at most, `taken` how many a pool has in its keeping or given out (None:
-    it does not say). `name` is the type, of a queue that of the object which it belongs to. `is_lent` is True where no
+    in), "members" (a queue that a function of the user's own asks: a pool where that puts back what it took).
+    `size` is how many members there may be at most, `taken` how many a pool has in its keeping or given out (None: it
+    does not say). `name` is the type, of a queue that of the object which it belongs to. `is_lent` is True where no
     permit of a semaphore is left and they are asked for with `with`, so that everyone gives back what he got,
     `is_empty` where none is left, however they are asked for. `by` is the place of the user's that asked, where that is
     further out than the object's own methods.

@@ -47,7 +47,8 @@ class Loop:
     `turns` counts changes of the loop's turn between looks (None: not readable), of `turn_pairs` pairs of looks that
     could be compared (None: of all). `one_callback` is the share of looks
     that the longest unbroken run of one callback fills, `one_callback_s` its span; `goes_on` where the last look is
-    still inside it. `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
+    still inside it; where a library's function stays there, `one_callback_calls` is the user's that it calls most.
+    `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
     nothing else waits for its turn. `traced` are the system calls of its thread, where they were counted. `steps` are
     looks on the CPU inside one step of a task that took ten milliseconds and more, `fills` is the user's function that
     most of them met, by its share of all looks at the loop.
@@ -79,6 +80,7 @@ class Loop:
     holds: tuple[Site, ...] = ()
     profile: tuple[Site, ...] = ()
     one_callback_site: Site | None = None
+    one_callback_calls: Site | None = None
     goes_on: bool = False
     runs_script: bool = False
     turn_pairs: int | None = None
@@ -232,7 +234,7 @@ class PoolUse:
     `held_s` is the longest that a member waited at one line without running in between. `call_s` is how long a wait at
     the most frequent place took, the middle one of those seen from beginning to end (None: no such wait was seen).
     `processes` are those that a server's workers run in; of any other pool they are not told. `met` is how many slow
-    looks found it, where it was not there in all of them.
+    looks found it, where it was not there in all of them. `waited_s` is the longest that one caller was seen to wait.
     """
 
     pid: int
@@ -249,6 +251,7 @@ class PoolUse:
     call_s: float | None = None
     processes: tuple[int, ...] = ()
     met: int | None = None
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One variable of a frame, by two marks.
+    """One variable of a frame, by marks.
 
     `value` differs where another object or another plain value is held, `shape` only where the plain values differ:
-    an object that is made anew in every turn has the same shape.
+    an object that is made anew in every turn has the same shape. `identity` tells one object from another even where
+    what it holds changes; an object may be made where one before it lay (0: not read).
     """
 
     name: str
     value: int
     shape: int
+    identity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class HotLook:
 
     `marks` has one number for each of the innermost frames, equal in two looks where nothing that the frame can see
     differs: its variables, and one level of what they hold. Clock times and exceptions count for nothing.
-    `caught` are the types of exceptions held in variables. `held` has the variables of each of these frames.
+    `caught` are the types of exceptions held in variables. `held` has the variables of each of these frames, `begun`
+    those of the function that the innermost frame of the user's has called, where it is none of these.
     """
 
     at_s: float
@@ -45,6 +48,7 @@ class HotLook:
     caught: tuple[str, ...] = ()
     match: Match | None = None
     held: tuple[tuple[Held, ...], ...] = ()
+    begun: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,28 @@ SHIM = "<shim>"
 
 def is_user(frame: Frame) -> bool:
     """Whether the frame is the user's own code: neither a library's, nor the interpreter's, nor made at run time."""
-    return frame.is_own or _is_user_file(frame.file)
+    return frame.is_own or (_is_user_file(frame.file) and not _is_compiled(frame.file, frame.function))
 
 
 @lru_cache(MOST_FILES)
 def _is_user_file(file: str) -> bool:
     return not is_library(file) and not PSEUDO.match(file)
+
+
+@lru_cache(MOST_FILES)
+def _is_compiled(file: str, function: str) -> bool:
+    """Whether it stands for a function of a compiled module, in a traceback: no code that Python runs.
+
+    Cython gives such a frame the module's whole name before the function's, which no function of Python's has, and the
+    path of its source where it was built (`__Pyx_AddTraceback` in Cython/Utility/Exceptions.c).
+    """
+    path, _, kind = file.rpartition(".")
+    names, stem = function.split("."), path.rpartition("/")[2]
+    if stem not in names[:-1]:
+        return False
+    module = names[: names.index(stem) + 1]
+    is_told = len(module) > 1 or kind != "py"  # a class may be called as its module is
+    return is_told and f"/{path}".endswith("/" + "/".join(module))
 
 
 def is_library(file: str) -> bool:

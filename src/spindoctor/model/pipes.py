@@ -15,6 +15,8 @@ class PipeWait:
     pipe's other end. `ran_ns` is the CPU that all its threads have used since their start: where it is the same in two
     looks, the process did nothing in between. `attended` says why somebody may still serve the other end: a thread
     that reads or writes there, an epoll, a variable of another thread (empty: nobody).
+    `tid`: this thread of the service itself reads from a pipe that only its own process can write into (None: a child);
+    then `ran_ns` is that thread's.
     """
 
     pid: int
@@ -26,6 +28,7 @@ class PipeWait:
     ancestors: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
     attended: str = ""
+    tid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

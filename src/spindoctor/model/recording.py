@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, field
 
 from spindoctor.model.calls import CallCounts
@@ -130,6 +131,11 @@ class ProcessRecording:
     def cpu_s(self) -> float:
         """User and system time together."""
         return self.user_s + self.system_s
+
+    def sample_at(self, at_s: float) -> Sample | None:
+        """The last look at stacks before or at this moment: slow looks are made a moment after one of these."""
+        number = bisect.bisect_right(self.samples, at_s, key=lambda sample: sample.at_s)
+        return self.samples[number - 1] if number else None
 
     def calls_of(self, tid: int) -> CallCounts | None:
         """The system calls of one thread, None where nobody counted them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spindoctor.model.calls import CallCounts
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.share import NO_LOOKS, Share
 
@@ -49,6 +50,7 @@ class Retry:
     other_kinds: tuple[str, ...] = ()
     steps: Share = NO_LOOKS
     wanted_cores: float | None = None
+    traced: CallCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Refusal:
     connects: Share
     asleep: Share
     task: str | None = None
+    traced: CallCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,10 @@ class Futile:
 
     `share` are the looks at the user's code on this loop that were inside it. `rounds` are the looks that met another
     object brought by it than any before. `successes` of the looks at it met what it does where nothing failed, which is
-    to sleep. `pauses` of those that found it waiting met it outside of what is tried.
+    to sleep. `pauses` of those that found it waiting met it outside of what is tried. `leaves` is True where a success
+    ends the loop, and the task with it: the task was there all along, so there was none. `tries` are the looks inside
+    that met what is tried, not what is done after it has failed. `shows` is False where a success leads to nothing that
+    looks could tell; `failures` are the exceptions met that came as far as the loop.
     """
 
     pid: int
@@ -93,6 +99,11 @@ class Futile:
     successes: Share
     pauses: Share
     task: str | None = None
+    leaves: bool = False
+    tries: Share = NO_LOOKS
+    shows: bool = True
+    failures: int = 0
+    traced: CallCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from spindoctor.model.frames import Stack
 from spindoctor.model.tasks import Route
 
+EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
+"""The system calls in which a thread waits for what an epoll watches (epoll_wait(2))."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:

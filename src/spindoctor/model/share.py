@@ -37,6 +37,11 @@ class Share:
         spread = Z_95 * math.sqrt(self.ratio * (1 - self.ratio) / self.of + (Z_95 / (2 * self.of)) ** 2)
         return min(1.0, max(0.0, (self.ratio + Z_95**2 / (2 * self.of) + sign * spread) / (1 + Z_95**2 / self.of)))
 
+    def cores_among(self, on_cpu: int, cores: float) -> float:
+        """The part of a thread's CPU that these looks stand for: their share of those that met it on the CPU."""
+        of = max(on_cpu, self.count)
+        return cores * self.count / of if of else 0.0
+
     def __str__(self) -> str:
         return f"{self.count} of {self.of} looks"
 

@@ -29,7 +29,7 @@ On a loop that is none of asyncio's (Trio's, Twisted's) a storm is told by how l
 same few functions of the user's run: beside a hundred requests a second (three hundred, where these functions hold the
 same in each look), or what comes through pipes, UDP or Unix sockets, it is left alone.
 Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
-they look like honest work.
+they look like honest work. So do storms in bursts, with a loop that sleeps in more than a twentieth of the looks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from spindoctor.model.facts import Cancellations, Circle, Loop, Loops, Others, R
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.pursuits import Pursuit
 from spindoctor.model.rule import Rule
-from spindoctor.model.share import Share
+from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 6
@@ -114,6 +114,9 @@ MIN_TURNS_ALONE = 0.7
 """Lower bound, nine of nine. Where nothing at all comes in, a loop that is mostly at its own work has only itself to be
 awake for; that few looks met a function of the user's is a sign of the same."""
 
+LONGER = "look for longer (--seconds)"
+"""What helps where there were too few looks."""
+
 MAX_HELD = 0.1
 """A loop that is held for long now and then is awake for that."""
 
@@ -125,15 +128,10 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
     """Found for each loop that never sleeps because the same task or callback keeps coming back."""
     taken = {(one.pid, one.tid) for one in cancellations.loops}
     told = _told(others)
-    awake = [
-        loop
-        for loop in loops.loops
-        if _never_sleeps(loop) and (loop.pid, loop.tid) not in taken and (loop.pid, loop.thread) not in told
-    ]
+    free = [one for one in loops.loops if (one.pid, one.tid) not in taken and (one.pid, one.thread) not in told]
+    awake = [loop for loop in free if _never_sleeps(loop)]
     if awake and reschedulers.looks < MIN_LOOKS:
-        return Unsure(
-            f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: look for longer (--seconds)"
-        )
+        return Unsure(f"{reschedulers.looks} looks at the loop's queue; {MIN_LOOKS} needed: {LONGER}")
     findings = [finding for loop in awake if (finding := _judge(loop, reschedulers))]
     naps = [loop for loop in loops.loops if loop not in awake and (loop.pid, loop.tid) not in taken]
     asking = [(loop, one) for loop in naps if (one := reschedulers.pursuit_of(loop)) and _asks(one, loop)]
@@ -143,18 +141,18 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
     if open_one := next((one for loop in awake for one in _open(loop, reschedulers)), None):
         return Unsure(
             f"{open_one.name} steps on without waiting and was running or queued in {open_one.seen}, which is too few "
-            "to tell whether it keeps the loop awake: look for longer (--seconds)"
+            f"to tell whether it keeps the loop awake: {LONGER}"
         )
     if dark := next((loop for loop in awake if _is_dark(loop, reschedulers)), None):
         return Unsure(
             f"the loop of {dark.thread} of {dark.pid} never sleeps though next to nothing comes in, and who keeps it "
-            "awake did not show: look for longer (--seconds)"
+            f"awake did not show: {LONGER}"
         )
     if asking:
         one = asking[0][1]
         return Unsure(
             f"{one.culprit.function} does nothing but ask, and {one.repeats} showed it holding the same: too few to "
-            "tell whether it gets the same answer each time: look for longer (--seconds)",
+            f"tell whether it gets the same answer each time: {LONGER}",
             is_sign=True,
         )
     slept = (f"{one.thread} of {one.pid} slept in {one.idle}, {one.cores:.2f} cores" for one in loops.loops)
@@ -183,7 +181,7 @@ def _judge(loop: Loop, reschedulers: Reschedulers) -> Finding | None:
     circle = next(iter(reschedulers.circles_of(loop)), None)
     alone = _finding(loop, _of(loop, reschedulers))
     pursuit = reschedulers.pursuit_of(loop)
-    closed = circle and (_fills(circle, loop, pursuit) if circle.is_other else _is_closed(circle, loop))
+    closed = circle and (_fills(circle, loop, pursuit) if circle.is_other else _is_closed(circle, loop, pursuit))
     asks = _in_rounds(loop, pursuit) if pursuit and pursuit.asks_awake else None
     return alone or (_in_circle(loop, circle) if circle and closed else asks)
 
@@ -202,12 +200,16 @@ def _calls_one(loop: Loop, reschedulers: Reschedulers) -> bool:
     return bool(alone) and Share(loop.turns or 0, loop.turn_pairs or 0).low >= MIN_FILLS
 
 
-def _is_closed(circle: Circle, loop: Loop) -> bool:
+def _is_closed(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
     """Whether these tasks fill the loop and nothing shows that what they do comes from outside."""
-    from_outside = circle.incoming.ratio > MAX_INCOMING or _system_share(loop) >= MAX_IO_SHARE
+    share, incoming = circle.share, circle.incoming
+    same = pursuit if pursuit and pursuit.holds_the_same else None  # nothing is handed on
+    if same and _is_quiet(same.arrivals_per_s, MAX_ARRIVALS_PER_S * loop.cores):  # those were its timers' callbacks
+        share, incoming = Share(share.count, share.of - incoming.count), NO_LOOKS
+    from_outside = incoming.ratio > MAX_INCOMING or _system_share(loop) >= MAX_IO_SHARE
     serves = not loop.ready.of and circle.serving.ratio > MAX_SERVING
     works = loop.spinning.ratio < MIN_TURNING
-    return circle.share.of >= MIN_STEPS and circle.share.low >= MIN_CIRCLE and not (from_outside or serves or works)
+    return share.of >= MIN_STEPS and share.low >= MIN_CIRCLE and not (from_outside or serves or works)
 
 
 def _fills(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
@@ -219,9 +221,13 @@ def _is_awake_for_itself(circle: Circle, loop: Loop, pursuit: Pursuit | None) ->
     most = MAX_IDLE_ARRIVALS_PER_S if loop.spinning.low >= MOSTLY_TURNING else MAX_ARRIVALS_PER_S
     if most == MAX_IDLE_ARRIVALS_PER_S and pursuit and pursuit.holds_the_same:
         most = MAX_SAME_ARRIVALS_PER_S
-    is_quiet = circle.arrivals_per_s is not None and circle.arrivals_per_s <= most * loop.cores
+    is_quiet = _is_quiet(circle.arrivals_per_s, most * loop.cores)
     is_empty = loop.held.ratio < MAX_HELD and loop.spinning.ratio >= MIN_OTHER_TURNING
     return circle.is_other and is_quiet and is_empty and _turns_fast(circle, loop)
+
+
+def _is_quiet(arrivals_per_s: float | None, most: float) -> bool:
+    return arrivals_per_s is not None and arrivals_per_s <= most
 
 
 def _turns_fast(circle: Circle, loop: Loop) -> bool:
@@ -280,6 +286,7 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         return None
     who = [one for one in who if not one.members] or who
     first = max(who, key=lambda one: (one.culprit.line is not None and one.is_task, one.seen.ratio))
+    met = Figure("running", f"looks inside a callback that were inside {first.name}", str(first.running), "", "stacks")
     how = "steps on without waiting for anything" if first.steps_at_once else "is queued again as soon as it has run"
     return Finding(
         claim=f"{first.name} {how}, so the loop of {loop.thread} never sleeps; {loop.cores:.2f} cores go into it",
@@ -290,7 +297,7 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         culprits=tuple(one.culprit for one in who if one is not first),
         evidence=(
             Figure("seen", f"looks with {first.name} running or queued", str(first.seen), "", "event loop"),
-            *_running(first),
+            *(() if first.members else (met,)),
             *_of_loop(loop),
         ),
         fix=(
@@ -301,11 +308,6 @@ def _finding(loop: Loop, who: list[Rescheduler]) -> Finding | None:
         explains="the core that is burned, and a little delay for everything else on this loop",
         would_change="a second look in which other tasks run and this one is missing",
     )
-
-
-def _running(one: Rescheduler) -> tuple[Figure, ...]:
-    what = f"looks inside a callback that were inside {one.name}"
-    return () if one.members else (Figure("running", what, str(one.running), "", "stacks"),)
 
 
 def _in_circle(loop: Loop, circle: Circle) -> Finding:
@@ -364,10 +366,9 @@ def _in_rounds(loop: Loop, one: Pursuit) -> Finding:
 
 
 def _incoming(circle: Circle) -> Figure:
-    if circle.arrivals_per_s is not None:
-        return _arrivals(circle.arrivals_per_s)
     what = "looks inside a callback of another kind, such as a socket's"
-    return Figure("incoming", what, str(circle.incoming), "", "stacks")
+    incoming = Figure("incoming", what, str(circle.incoming), "", "stacks")
+    return incoming if circle.arrivals_per_s is None else _arrivals(circle.arrivals_per_s)
 
 
 def _arrivals(per_s: float) -> Figure:
@@ -376,16 +377,14 @@ def _arrivals(per_s: float) -> Figure:
 
 
 def _first(circle: Circle) -> Culprit:
-    """The most frequent place that a line is known of."""
     return next((one for one in circle.members if one.line is not None), circle.members[0])
 
 
 def _of_loop(loop: Loop) -> tuple[Figure, ...]:
-    source = "/proc/PID/task/TID/stat"
     return (
         Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
         Figure("zero_polls", "polls of the selector with a timeout of zero", str(loop.zero_polls), "", "frame locals"),
-        Figure("loop_cores", f"CPU of the loop's thread {loop.thread}", round(loop.cores, 2), "cores", source),
+        Figure("loop_cores", f"CPU of thread {loop.thread}", round(loop.cores, 2), "cores", "/proc/PID/task/TID/stat"),
         *traced_figures(loop.traced),
     )
 

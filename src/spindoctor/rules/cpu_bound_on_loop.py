@@ -110,9 +110,7 @@ def _told(loop: Loop, site: Site) -> Finding:
 
 
 def _cores(loop: Loop, met: Share) -> float:
-    """The thread's CPU that these looks stand for: their share of those that met it on the CPU."""
-    on_cpu = max(loop.computing.count + loop.spinning.count, met.count)
-    return loop.cores * met.count / on_cpu if on_cpu else 0.0
+    return met.cores_among(loop.computing.count + loop.spinning.count, loop.cores)
 
 
 def _further(loop: Loop, site: Site) -> tuple[Culprit, ...]:

@@ -2,10 +2,11 @@
 
 ## What we saw
 Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
-lock that the next one has, the end of a thread or task, a result that is queued behind the one who waits for it. Or a
-lock whose owner does not exist in this process, or one of several processes that is locked though none of them has it.
-Or a child process that waits to write into a full pipe (or to read from an empty one) whose other end only we have,
-while we wait for the child's end.
+lock that the next one has, the end of a thread or task, what a thread does for a task or a task for a thread, a result
+that is queued behind the one who waits for it. Or a lock whose owner does not exist in this process, or one of several
+processes that is locked though none of them has it. Or a child process that waits to write into a full pipe (or to read
+from an empty one) whose other end only we have, while we wait for the child's end. Or a thread that reads a pipe to its
+end, which never comes: its own process has the writing end open as well, and nobody else has.
 
 ## Why it hurts
 None of them ever goes on. What they have stays taken: other requests run into it one by one, until none is served.
@@ -13,15 +14,17 @@ There is no CPU to see.
 
 ## What to do
 Take locks in the same order everywhere, and hold none while waiting for somebody else. On an event loop `await` a
-result instead of asking for it with `result()`, and use the loop's own locks across an `await`. Let no task await one
-that awaits it in turn: cut the circle where a part is asked for that is still being made. Do not wait in a pool
-for work of the same pool. Read what a child writes while you wait for it (`communicate()`). Start processes with
-`spawn` or `forkserver` where there are threads.
+result instead of asking for it with `result()`, and use the loop's own locks across an `await`. Where a task has a
+lock, let no thread that it awaits ask the loop for what needs the same lock. Let no task await one that awaits it in
+turn: cut the circle where a part is asked for that is still being made. Do not wait in a pool for work of the same
+pool. Read what a child writes while you wait for it (`communicate()`). Start processes with `spawn` or `forkserver`
+where there are threads.
 
 ## False alarms
 Waits that last a moment: the same standoff must be there in four slow looks, for a second, to the end. A wait with a
 timeout ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party. A full pipe that
-another thread or task has at hand, or an epoll watches, may still be read: it is left alone.
+another thread or task has at hand, or an epoll watches, may still be read: it is left alone. So is a pipe of its own
+that a process reads while it handles signals: a handler may write into it.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
@@ -58,6 +61,10 @@ FIXES = {
     "pipe": (
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
         "or do not ask for a pipe; close its input when there is no more.",
+    ),
+    "own pipe": (
+        "Close the writing end in the process that reads (os.close, Connection.close()) once the writers have it: a "
+        "pipe ends when nobody has it open any more.",
     ),
     "orphan": (
         "Start processes with spawn or forkserver, or before there are threads; make locks anew in the child "
@@ -103,8 +110,10 @@ def _claim(one: Standoff) -> str:
             more = f", and {len(one.members) - 1} more with it" if len(one.members) > 1 else ""
             lock = f"{first.name} waits for {first.waits_for}{more}"
             return f"{where} waits for ever: {lock}; whoever had it has ended and never released it"
-        case "pipe":
-            return f"{where} and a child of pid {one.pid} wait for each other for ever: {told}"
+        case "pipe" | "own pipe":
+            both = f"{where} and a child of pid {one.pid} wait for each other for ever: {told}"
+            alone = f"{where} reads for ever in pid {one.pid}: {told}, and no other thread of it has that end at hand"
+            return both if one.kind == "pipe" else alone
         case "pool":
             return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
     return _circle(one, where, told)

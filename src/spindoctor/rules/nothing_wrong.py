@@ -114,8 +114,9 @@ def _unusable(load: Load) -> str:
         )
     if load.employed:
         return _never_free(load)
-    if load.cores < IDLE_CORES and not load.requests:
-        return _owed(load) or (
+    owed = _owed(load) if not load.requests and (load.cores < IDLE_CORES or not load.tasks) else ""
+    if owed or (load.cores < IDLE_CORES and not load.requests):
+        return owed or (
             f"{_how_little(load)}: nothing to diagnose ({load.cores:.3f} cores, a thread ran in {load.active_looks}, "
             f"no request in progress in the looks, connections: {_connections(load)}, tasks: {load.tasks}); look "
             "again while it is in use"
@@ -146,9 +147,9 @@ def _owed(load: Load) -> str:
         return ""
     return (
         f"{count(len(late_s), 'client')} sent something up to {late_s[0]:.1f} s before they were looked at and had got "
-        f"no answer yet, while the service does next to nothing ({load.cores:.3f} cores) and no thread or task shows a "
-        "request: what answers them waits where neither can be seen (in a greenlet, in native code), or owes them "
-        "nothing (long polls, messages that need no answer)"
+        f"no answer yet, while the service uses {load.cores:.3f} cores and no thread or task shows a request: what "
+        "answers them waits where neither can be seen (on a loop whose tasks are not read, in a greenlet, in native "
+        "code), or owes them nothing (long polls, messages that need no answer)"
     )
 
 

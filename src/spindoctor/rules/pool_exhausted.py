@@ -9,7 +9,8 @@ Whoever needs a member waits for one to come free, often much longer than its ow
 healthy meanwhile.
 
 A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them,
-or requests in a queue that the server keeps for its threads. So are tasks that take work for requests out of a queue.
+or requests in a queue that the server keeps for its threads. So are tasks that take work for requests out of a queue,
+and the things in a queue of the service's own, where a function that takes one puts it back, or the end of a `with`.
 
 ## What to do
 Give what holds the members a timeout. Give slow calls an executor of their own, so that quick ones (and name look-ups)
@@ -25,8 +26,9 @@ no request is no worker of it.
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
 request by tasks as old as the look, and an executor none of whose threads has been started. Worker processes whose
-owner, or a broker, keeps what waits for them: that they are never free is said, and no more. A queue for tasks
-that is a global variable, or that hands on something else than what the request itself awaits.
+owner, or a broker, keeps what waits for them: that they are never free is said, and no more. A queue of the service's
+own whose members are put back by others than those who took them: it may as well hand out news. A queue for tasks that
+is a global variable, or that hands on something else than what the request itself awaits.
 """
 
 from __future__ import annotations
@@ -194,11 +196,13 @@ def _is_lost(use: PoolUse) -> bool:
 
 
 def _delay_s(use: PoolUse) -> float:
-    """About how long the last in the queue waits at least; 0 where no wait of a member was seen whole.
+    """About how long the last in the queue waits at least; 0 where neither a member's wait nor a caller's tells.
 
     One call may consist of several such waits.
     """
-    return use.queued_most / use.pool.size * use.call_s if use.call_s and use.pool.size else 0.0
+    if use.call_s and use.pool.size:
+        return use.queued_most / use.pool.size * use.call_s
+    return use.waited_s
 
 
 def _claim(use: PoolUse, site: Site | None) -> str:
@@ -323,7 +327,11 @@ def _times(use: PoolUse) -> Iterator[Figure]:
         yield Figure("held", "longest that a member waited at one line at a time", round(use.held_s, 2), "s", "stacks")
     if use.call_s:
         yield Figure("call", "a wait there that was seen whole took about", round(use.call_s, 2), "s", "stacks")
-    if delay_s := _delay_s(use):
+    if use.waited_s:
+        yield Figure(
+            "waited", "longest that looks in a row met a caller waiting", round(use.waited_s, 2), "s", "stacks"
+        )
+    elif delay_s := _delay_s(use):
         yield Figure(
             "delay",
             "the last caller waits at least about (queued / members x that wait)",

@@ -62,7 +62,7 @@ def _finding(thread: BusyThread, matching: Matching) -> Finding:
         severity="critical" if hurts else "warning",
         confidence="high" if matching.pattern else "medium",
         cost=Cost(
-            cores=_cores(thread, matching),
+            cores=matching.share.cores_among(thread.on_cpu.count, thread.cores),
             loop_share=matching.share.ratio if thread.is_loop else 0.0,
             delay_s=matching.longest_s,
         ),
@@ -78,12 +78,6 @@ def _finding(thread: BusyThread, matching: Matching) -> Finding:
         explains="the core that is burned, and that nothing else in this process runs while the match lasts",
         would_change="a look at the same line with another subject each time",
     )
-
-
-def _cores(thread: BusyThread, matching: Matching) -> float:
-    """The CPU of the looks inside slow matches: their share of those that met the thread on the CPU."""
-    on_cpu = max(thread.on_cpu.count, matching.share.count)
-    return thread.cores * matching.share.count / on_cpu
 
 
 def _shown(pattern: str) -> str:

@@ -3,8 +3,10 @@
 ## What we saw
 A thread, or a task of an event loop, went round in a loop whose `try` swallows what fails. Look after look an exception
 from the same call was being handled, what comes after the call was never reached, and nothing that the loop holds
-changed. It was not found waiting before the next attempt. Or: nearly all looks at its work found a loop that never
-sleeps connecting in one function, while the kernel counted TCP connections that failed, fifty a second and more.
+changed. It was not found waiting before the next attempt; who takes again what he has just put back, or refused with a
+request to send it again, does not wait. Or: nearly all looks at its work found a loop that never sleeps connecting in
+one function, while the kernel counted TCP connections that failed, fifty a second and more. Or: attempt
+followed attempt, and what a success leads to, a sleep or the end of the loop, never came.
 
 ## Why it hurts
 A core is gone for attempts that cannot succeed. Whoever is asked is flooded by them, and where each failure is logged,
@@ -24,7 +26,8 @@ only where connecting is all that it does.
 ## Missed alarms
 Attempts that start each other without a loop: by recursion, or from a callback that says that the connection was lost.
 A loop of which the source cannot be read. Attempts that each bring something new, as a counter in their arguments.
-Attempts that the other side answers at once and that end in no exception, with no sleep after a success in the text.
+Attempts that the other side answers at once and that end in no exception, where a success leads to no sleep and does
+not end the loop.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.retrying import Futile, Refusal, Retries, Retry
 from spindoctor.model.rule import Rule
+from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 50
 """Below this the shares are too coarse to accuse anyone."""
@@ -84,6 +88,9 @@ MIN_UNMET = 60
 """Looks at the attempt, none of which met what follows a success: it takes less than a twentieth of the time then, by
 the upper bound, for ten successes and more."""
 
+MIN_TRIES = 0.5
+"""Lower bound: who works for most of the time on what failed, before the next attempt, may get on by it."""
+
 LOOKS = "stacks and source"
 """Where most of these figures come from."""
 
@@ -99,6 +106,12 @@ EXPLAINS = (
 """What a loop of failures also looks like: steps without a wait, long callbacks, a thread on the CPU."""
 
 
+BACK_OFF = (
+    "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some point."
+)
+"""What all three forms of the storm lack."""
+
+
 def check(retries: Retries, others: Others) -> Outcome:
     """Found for each loop in which the same operation fails without a pause."""
     if retries.looks < MIN_LOOKS:
@@ -111,6 +124,9 @@ def check(retries: Retries, others: Others) -> Outcome:
     futile = [one for one in retries.futile if _is_futile(one) and (one.pid, one.thread) not in known]
     if storms or refused or futile:
         return Found((*map(_finding, storms), *map(_refused, refused), *map(_in_vain, futile)))
+    unknown = [one for one in retries.futile if _is_unknown(one) and (one.pid, one.thread) not in known]
+    if unknown:
+        return Unsure("; ".join(map(_unknown, unknown)))
     return Clear(_looked_at(retries))
 
 
@@ -123,6 +139,15 @@ def _looked_at(retries: Retries) -> str:
     return (
         "; ".join(told)
         or f"{count(retries.failures, 'exception')} met in the hands of busy threads, none again and again"
+    )
+
+
+def _unknown(one: Futile) -> str:
+    who = f"task {one.task}" if one.task else f"thread {one.thread}"
+    return (
+        f"{who} makes attempt after attempt in {one.culprit.function} without a pause, {one.rounds} looks met another; "
+        f"{count(one.failures, 'exception')} came as far as its loop, and whether other attempts succeed is not known: "
+        "look for longer (--seconds)"
     )
 
 
@@ -146,10 +171,20 @@ def _is_refused(one: Refusal) -> bool:
 
 
 def _is_futile(one: Futile) -> bool:
-    """Whether attempt follows attempt at once, and none gets to the sleep that every success leads to."""
+    """Whether attempt follows attempt at once, and none gets to what every success leads to."""
+    is_unmet = one.shows and one.successes.count == 0 and one.successes.of >= MIN_UNMET
+    return _goes_round(one) and (is_unmet or (one.leaves and one.tries.low >= MIN_TRIES))
+
+
+def _is_unknown(one: Futile) -> bool:
+    """Whether attempt follows attempt at once, some have failed, and of the others nothing is known."""
+    return _goes_round(one) and not one.shows and one.failures > 0 and one.tries.low >= MIN_TRIES
+
+
+def _goes_round(one: Futile) -> bool:
+    """Whether attempts without a pause are all that a loop does."""
     burns = one.wanted_cores * one.share.ratio >= MIN_CORES and one.share.low >= MIN_ALONE
-    fails = one.successes.count == 0 and one.successes.of >= MIN_UNMET and one.rounds.count >= MIN_ROUNDS
-    return burns and fails and one.pauses.ratio <= MAX_PAUSES
+    return burns and one.rounds.count >= MIN_ROUNDS and one.pauses.ratio <= MAX_PAUSES
 
 
 def _repeats(one: Retry) -> bool:
@@ -192,8 +227,7 @@ def _finding(one: Retry) -> Finding:
         evidence=_evidence(one, what),
         against=("an attempt may get through that no look met",) if one.handling.ratio < MIN_REPEATS else (),
         fix=(
-            "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some "
-            "point.",
+            BACK_OFF,
             "Catch only what another attempt can cure.",
         ),
         now=("The storm ends when the operation succeeds: see to whom it wants to reach, or what it asks for.",),
@@ -217,12 +251,10 @@ def _refused(one: Refusal) -> Finding:
             Figure("connects", "of these while it was connecting", str(one.connects), "", "stacks and source"),
             Figure("asleep", "looks in which it slept", str(one.asleep), "", "/proc/PID/task/TID/syscall"),
             Figure("cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+            *traced_figures(one.traced),
         ),
         against=("the kernel counts for all processes together; what fails here was met by no look",),
-        fix=(
-            "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some "
-            "point.",
-        ),
+        fix=(BACK_OFF,),
         now=("The storm ends when the other side listens: see to whom it wants to reach.",),
         explains="the core that is burned, and the flood of attempts at the other side",
         would_change="no failed connections, or looks that find it waiting before the next attempt",
@@ -245,35 +277,45 @@ def _evidence(one: Retry, what: str) -> tuple[Figure, ...]:
         figures.append(Figure("logging", "looks in logging or traceback formatting", str(one.logging), "", "stacks"))
     if one.other_kinds:
         figures.append(Figure("also", "other exceptions on the way", ", ".join(one.other_kinds), "", source))
-    return tuple(figures)
+    return (*figures, *traced_figures(one.traced))
 
 
 def _in_vain(one: Futile) -> Finding:
     who = f"task {one.task}" if one.task else f"thread {one.thread}"
     return Finding(
         claim=f"what {one.culprit.function} tries fails and is tried again at once, over and over: {who} burns "
-        f"{one.cores:.2f} cores on it and never gets to the sleep that a success leads to",
+        f"{one.cores:.2f} cores on it and never gets to {_success(one)}",
         severity="critical" if one.cores >= SEVERE_CORES else "warning",
         confidence="medium",
         cost=Cost(cores=one.cores * one.share.ratio, loop_share=one.share.ratio),
         culprit=one.culprit,
         evidence=(
             Figure("share", "looks at the user's code on this loop that met the attempt", str(one.share), "", LOOKS),
-            Figure("rounds", "looks that met another answer than any before", str(one.rounds), "", "locals"),
-            Figure("successes", "looks that met what follows a success", str(one.successes), "", LOOKS),
+            Figure("rounds", "looks that met what another attempt made", str(one.rounds), "", "locals"),
+            *_unmet(one),
             Figure("pauses", "looks at it waiting, before the next attempt", str(one.pauses), "", "await chains"),
             Figure("cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+            *traced_figures(one.traced),
         ),
         against=("what fails was met by no look: the exception lives for a moment only",),
         fix=(
-            "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some "
-            "point.",
+            BACK_OFF,
             "Do as the answer says where it says when to come again (Retry-After).",
         ),
         now=("The storm ends when the operation succeeds: see what the other side answers.",),
         explains="the core that is burned, and the flood of attempts at the other side",
         would_change="a look that finds it asleep before the next attempt",
     )
+
+
+def _success(one: Futile) -> str:
+    return "the end of the loop that a success is" if one.leaves else "the sleep that a success leads to"
+
+
+def _unmet(one: Futile) -> tuple[Figure, ...]:
+    if one.leaves:
+        return (Figure("successes", "a success ends this loop, and the task with it", "the task stays", "", LOOKS),)
+    return (Figure("successes", "looks that met what follows a success", str(one.successes), "", LOOKS),)
 
 
 RULE = Rule(

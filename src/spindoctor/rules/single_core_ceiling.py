@@ -88,6 +88,11 @@ def _claim(process: ProcessCpu, cpu: CpuUse, queued: float) -> str:
     native = _native(process, cpu)
     python = process.cores - native
     percent = f"{PERCENT * process.cores / cpu.cores_of_machine:.0f} % of this {cpu.cores_of_machine}-core machine"
+    if native <= BESIDE and queued > QUEUES:
+        return (
+            f"process {process.pid} uses {process.cores:.2f} cores, {percent}, and queues for a CPU for {queued:.2f} "
+            "of the time: it would fill the one core that is all a Python process can use"
+        )
     if native <= BESIDE:
         return f"{uses}, all that one Python process can use: the {percent} are one whole core"
     if python + queued < FULL_CORES:

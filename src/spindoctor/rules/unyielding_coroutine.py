@@ -2,7 +2,8 @@
 
 ## What we saw
 Over the whole look one single run of one callback held the loop's thread, on the CPU all the time. The loop took no
-turn: it never reached its selector, and no timer or request got a chance.
+turn: it never reached its selector, and no timer or request got a chance. Where the endless loop is a library's, the
+function of the service that it calls is blamed: mostly it gives the library the next thing to do.
 
 ## Why it hurts
 The process is dead for everyone else: no request is answered, no health check, no shutdown.
@@ -60,15 +61,17 @@ def _never_ends(loop: Loop) -> bool:
 
 
 def _finding(loop: Loop) -> Finding:
-    site = loop.one_callback_site
-    culprit = site.culprit if site else Culprit(pid=loop.pid, thread=loop.thread)
+    site, calls = loop.one_callback_site, loop.one_callback_calls
+    stays = site.culprit if site else Culprit(pid=loop.pid, thread=loop.thread)
+    and_calls = f", and calls {calls.culprit.function} again and again" if calls else ""
     return Finding(
-        claim=f"{culprit.function} has held the event loop of {loop.thread} (pid {loop.pid}) for all the "
-        f"{loop.one_callback_s:.1f} s that were looked and did not give it back; {loop.cores:.2f} cores",
+        claim=f"{stays.function} has held the event loop of {loop.thread} (pid {loop.pid}) for all the "
+        f"{loop.one_callback_s:.1f} s that were looked and did not give it back{and_calls}; {loop.cores:.2f} cores",
         severity="critical",
         confidence="high" if loop.turns is not None else "medium",
         cost=Cost(cores=loop.cores, loop_share=1.0, delay_s=loop.one_callback_s),
-        culprit=culprit,
+        culprit=calls.culprit if calls else stays,
+        culprits=(stays,) if calls else (),
         evidence=(
             Figure("one_callback", "looks inside one single run of a callback", str(loop.one_callback), "", "stacks"),
             Figure("span", "time from the first of them to the last", round(loop.one_callback_s, 2), "s", "stacks"),
