@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from recordings import TEN_MS, one_process, recording, user
@@ -55,6 +56,24 @@ def test_a_collection_in_which_another_thread_had_the_gil_is_two_pauses() -> Non
 
 def test_a_thread_without_the_gil_is_not_the_one_that_collects() -> None:
     assert told([True, True], has_gil=False) == ()
+
+
+def test_who_waits_for_the_gil_while_another_collects_is_not_at_work() -> None:
+    """A waiter wakes up every 5 ms to ask for the GIL; 2 of its 3 looks on the CPU are such, and count for nobody."""
+    collects = ThreadLook(TID, (ORDER,), ran_ns=TEN_MS, has_gil=True)
+    wakes = ThreadLook(TID + 1, (ORDER,), ran_ns=TEN_MS // 100)
+    works = replace(wakes, has_gil=True)
+    samples = (
+        Sample(0.0, (collects, wakes), is_collecting=True),
+        Sample(0.01, (collects, wakes), is_collecting=True),
+        Sample(0.02, (replace(collects, has_gil=False), works), is_collecting=True),
+    )
+    uses = tuple(ThreadUse(tid, "worker", "python", user_s=1.5) for tid in (TID, TID + 1))
+
+    found = collecting(recording(one_process(samples=samples, threads=uses)))
+
+    assert isinstance(found, Collectors)
+    assert sorted((one.tid, one.inside) for one in found.collectors) == [(TID, Share(2, 2)), (TID + 1, Share(1, 1))]
 
 
 def test_a_collection_that_is_asked_for_shows_by_its_line() -> None:

@@ -29,9 +29,21 @@ def collecting(recording: Recording) -> Collectors | Missing:
 def _of_process(process: ProcessRecording, seconds: float) -> list[Collector]:
     during = (sample for sample in process.samples if sample.is_collecting)
     suspects = {look.tid for sample in during for look in sample.threads if look.has_gil}
-    looks = looks_by_thread(process.samples) if suspects else {}
+    looks = _in_turn(process.samples) if suspects else {}
     found = (_of_thread(process, use, looks[use.tid], seconds) for use in process.threads if use.tid in suspects)
     return [one for one in found if one]
+
+
+def _in_turn(samples: Sequence[Sample]) -> dict[int, list[tuple[Sample, ThreadLook]]]:
+    """The looks of each thread but those in which another had the GIL.
+
+    Who waits for it wakes up every 5 ms to ask for it: that is no work in which it could have collected.
+    """
+    taken = {id(sample) for sample in samples if any(look.has_gil for look in sample.threads)}
+    return {
+        tid: [(sample, look) for sample, look in looks if look.has_gil or id(sample) not in taken]
+        for tid, looks in looks_by_thread(samples).items()
+    }
 
 
 def _of_thread(
