@@ -178,6 +178,23 @@ def test_a_task_that_a_success_would_end_and_that_stays_has_had_none() -> None:
     assert (found.leaves, found.rounds, found.tries) == (True, Share(3, 4), Share(12, 12))
 
 
+def test_a_look_that_did_not_meet_the_task_does_not_say_that_it_ended() -> None:
+    seen = stays(source(ask=ENDS, check="pass"), *[ASKING] * 12)
+    process = seen.processes[0]
+    looks = (*process.task_looks[:2], replace(process.task_looks[2], tasks=()), *process.task_looks[3:])
+
+    assert only(recording(replace(process, task_looks=looks))).leaves
+
+
+def test_a_task_that_is_there_at_one_end_of_the_look_only_may_have_had_its_success() -> None:
+    seen = stays(source(ask=ENDS, check="pass"), *[ASKING] * 12)
+    process = seen.processes[0]
+    other = replace(process.task_looks[0].tasks[0], address=8)
+    last = replace(process.task_looks[-1], tasks=(*process.task_looks[-1].tasks, other))
+
+    assert futile(recording(replace(process, task_looks=(*process.task_looks[:-1], last)))) == ()
+
+
 def test_an_object_that_changes_is_no_round() -> None:
     """One connection whose counters grow: by value it differs each time, by identity it is one."""
     process = of(source(), [1, 2, 3], *[ASKING] * 12).processes[0]

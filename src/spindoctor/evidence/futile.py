@@ -102,12 +102,15 @@ def _line(stack: Stack, place: Frame) -> int:
 
 
 def _is_outermost(process: ProcessRecording, place: Frame, attempt: Attempt) -> bool:
-    """Whether tasks begin in this function, stay all along, and end with its loop: none left it and began anew."""
+    """Whether tasks begin in this function, stay all along, and end with its loop: none left it and began anew.
+
+    A look that did not meet one of them says nothing: it is between two waits, where its chain cannot be read.
+    """
     anatomy = find(anatomies(process.functions), place.file, place.line)
     around = [one for one in (anatomy.loops if anatomy else ()) if attempt.loop.lineno in extent(one)]
-    met = [{task.address for task in look.tasks if _begins(task.chain, place)} for look in process.task_looks]
-    names = {task.name for look in process.task_looks for task in look.tasks if _begins(task.chain, place)}
-    return len(around) == 1 and len(met) >= MIN_STAYS and 0 < len(names) == max(map(len, met)) == min(map(len, met))
+    looks = ([task for task in look.tasks if _begins(task.chain, place)] for look in process.task_looks)
+    met = [{(task.address, task.name) for task in tasks} for tasks in looks if tasks]
+    return len(around) == 1 and len(met) >= MIN_STAYS and met[0] == met[-1] == set.union(*met)
 
 
 def _begins(chain: Stack, place: Frame) -> bool:

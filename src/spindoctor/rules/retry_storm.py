@@ -82,7 +82,8 @@ MIN_ALONE = 0.75
 """Lower bound: what fills an event loop's steps leaves little room for anything else to run callbacks for."""
 
 MIN_ROUNDS = 10
-"""Attempts that brought something and went on to the next: as many successes would have slept as often."""
+"""Attempts that brought something and went on to the next: as many successes would have slept as often. Where one
+success would end the loop each of them has failed, and five are a storm."""
 
 MIN_UNMET = 60
 """Looks at the attempt, none of which met what follows a success: it takes less than a twentieth of the time then, by
@@ -184,7 +185,8 @@ def _is_unknown(one: Futile) -> bool:
 def _goes_round(one: Futile) -> bool:
     """Whether attempts without a pause are all that a loop does."""
     burns = one.wanted_cores * one.share.ratio >= MIN_CORES and one.share.low >= MIN_ALONE
-    return burns and one.rounds.count >= MIN_ROUNDS and one.pauses.ratio <= MAX_PAUSES
+    least = MIN_EPISODES if one.leaves else MIN_ROUNDS  # a success would have ended it: each round has failed
+    return burns and one.rounds.count >= least and one.pauses.ratio <= MAX_PAUSES
 
 
 def _repeats(one: Retry) -> bool:
