@@ -127,3 +127,13 @@ def test_a_library_function_that_belongs_to_no_object_is_placed_where_the_users_
     first, *_ = entries({}, samples=loop_samples([*looks, inside(main)]))
 
     assert (first.name, first.culprit.function, first.culprit.line) == ("Feed.follow", "Feed.follow", 15)
+
+
+def test_a_task_that_polls_in_bursts_is_placed_where_it_polls() -> None:
+    """It was met asleep between two bursts more often than in them."""
+    polls = {"tasks": (task(7, library("sleep"), POLL, waits_on=BARE_YIELD),), "callbacks": (callback("s", of_task=7),)}
+    sleeps = {"tasks": (task(7, library("sleep"), user("Jobs.wait", 20), waits_on="Future"),)}
+
+    (found,) = entries(polls, sleeps, sleeps, polls, sleeps)
+
+    assert (found.culprit.line, found.seen, found.steps_at_once) == (18, Share(2, 2), False)

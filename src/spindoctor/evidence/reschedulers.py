@@ -19,7 +19,7 @@ from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import Callback, Task
+from spindoctor.model.tasks import BARE_YIELD, Callback, Task
 
 MOST = 5
 """Beyond the five most frequent nobody keeps a loop awake alone."""
@@ -113,7 +113,8 @@ def _identity(callback: Callback) -> Identity:
 
 def _entry(process: ProcessRecording, namer: Namer, callback: Callback, seen: Share, running: Share) -> Rescheduler:
     states = [task for look in process.task_looks for task in look.tasks if task.address == callback.task]
-    stack = _place(process, states, callback)
+    at_once = [one for one in states if one.waits_on == BARE_YIELD]  # it may sleep elsewhere between two bursts
+    stack = _place(process, at_once or states, callback)
     culprit_frame = user_frame(stack)
     function = culprit_frame.function if culprit_frame else callback.function
     thread = next((one for one in process.threads if one.loop and one.loop == callback.loop), None)

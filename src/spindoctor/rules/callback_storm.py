@@ -29,11 +29,15 @@ On a loop that is none of asyncio's (Trio's, Twisted's) a storm is told by how l
 same few functions of the user's run: beside a hundred requests a second (three hundred, where these functions hold the
 same in each look), or what comes through pipes, UDP or Unix sockets, it is left alone.
 Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
-they look like honest work. So do storms in bursts, with a loop that sleeps in more than a twentieth of the looks.
+they look like honest work. A storm in bursts, on a loop that sleeps between them, is told by one that holds the same in
+each look and does next to nothing: one that counts its steps looks like a batch that gives way after each piece of
+work, and tasks that wake each other in bursts are left alone.
 """
 
 from __future__ import annotations
 
+from spindoctor.model.bursts import Burst, bursts
+from spindoctor.model.empty_turns import MAX_ARRIVALS_PER_S, MIN_OTHER_TURNING, is_awake_for_itself, is_quiet
 from spindoctor.model.facts import Cancellations, Circle, Loop, Loops, Others, Rescheduler, Reschedulers
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.pursuits import Pursuit
@@ -90,35 +94,8 @@ MIN_CIRCLE = 0.75
 MAX_INCOMING = 0.05
 """A loop that serves its sockets is met in their callbacks in a tenth of the looks."""
 
-MAX_ARRIVALS_PER_S = 60
-"""For each core: a request that takes 17 ms in steps that are all short waits for several answers, a segment each."""
-
-MAX_IDLE_ARRIVALS_PER_S = 100
-"""The same where most of the time no function of the user's is at work: 10 ms of a library's own for every segment."""
-
-MAX_SAME_ARRIVALS_PER_S = 300
-"""The same where the user's functions hold the same in each look, too: whatever comes in is not for them."""
-
-MOSTLY_TURNING = 0.5
-"""Lower bound: the library's own work is the greater part."""
-
-MIN_OTHER_TURNING = 0.3
-"""Pieces of work handed on in memory leave a sixth of the time to the loop's own work, empty steps near half. It is
-asked, too, where those who come back are others from time to time."""
-
-MIN_NEW_TURNS = 0.85
-"""Lower bound. Empty turns take less than a millisecond: next to no two looks, ten milliseconds apart, meet the same.
-Those that change while they are read, and are not counted, are no longer than the others."""
-
-MIN_TURNS_ALONE = 0.7
-"""Lower bound, nine of nine. Where nothing at all comes in, a loop that is mostly at its own work has only itself to be
-awake for; that few looks met a function of the user's is a sign of the same."""
-
 LONGER = "look for longer (--seconds)"
 """What helps where there were too few looks."""
-
-MAX_HELD = 0.1
-"""A loop that is held for long now and then is awake for that."""
 
 MAX_SERVING = 0.5
 """Where the callbacks of sockets cannot be told (a loop written in C), steps that work for requests are work."""
@@ -136,6 +113,8 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
     naps = [loop for loop in loops.loops if loop not in awake and (loop.pid, loop.tid) not in taken]
     asking = [(loop, one) for loop in naps if (one := reschedulers.pursuit_of(loop)) and _asks(one, loop)]
     findings += [_in_rounds(loop, one) for loop, one in asking if one.holds_the_same]
+    spells = [one for loop in naps if loop in free and _sleeps_between(loop) for one in bursts(loop, reschedulers)]
+    findings += [_in_bursts(one) for one in spells if one.is_certain]
     if findings:
         return Found(tuple(findings))
     if open_one := next((one for loop in awake for one in _open(loop, reschedulers)), None):
@@ -148,21 +127,37 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
             f"the loop of {dark.thread} of {dark.pid} never sleeps though next to nothing comes in, and who keeps it "
             f"awake did not show: {LONGER}"
         )
-    if asking:
-        one = asking[0][1]
-        return Unsure(
-            f"{one.culprit.function} does nothing but ask, and {one.repeats} showed it holding the same: too few to "
-            f"tell whether it gets the same answer each time: {LONGER}",
-            is_sign=True,
-        )
+    signs = [_may_ask_in_vain(one) for _, one in asking] + [_may_be_for_nothing(one) for one in spells]
+    if signs:
+        return Unsure(signs[0], is_sign=True)
     slept = (f"{one.thread} of {one.pid} slept in {one.idle}, {one.cores:.2f} cores" for one in loops.loops)
     return Clear("; ".join(slept))
+
+
+def _sleeps_between(loop: Loop) -> bool:
+    return loop.idle.ratio > MAX_IDLE and loop.one_callback.ratio < MAX_ONE_CALLBACK
+
+
+def _may_ask_in_vain(one: Pursuit) -> str:
+    return (
+        f"{one.culprit.function} does nothing but ask, and {one.repeats} showed it holding the same: too few to "
+        f"tell whether it gets the same answer each time: {LONGER}"
+    )
+
+
+def _may_be_for_nothing(one: Burst) -> str:
+    loop, repeats = one.loop, one.pursuit.repeats
+    return (
+        f"{one.who.name} steps again and again for {one.stretch_s:.2f} s of CPU between two sleeps of the loop of "
+        f"{loop.thread} ({loop.cores:.2f} cores, {one.turning} at the loop's own work), and {repeats} showed it "
+        f"holding the same: too few to tell whether it gets anywhere: {LONGER}"
+    )
 
 
 def _is_dark(loop: Loop, reschedulers: Reschedulers) -> bool:
     """Whether a loop of another kind turns for nothing, and too few looks met a function of the user's."""
     pursuit, circles = reschedulers.pursuit_of(loop), reschedulers.circles_of(loop)
-    return not _works(loop, reschedulers) and any(_is_awake_for_itself(one, loop, pursuit) for one in circles)
+    return not _works(loop, reschedulers) and any(is_awake_for_itself(one, loop, pursuit) for one in circles)
 
 
 def _open(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
@@ -204,7 +199,7 @@ def _is_closed(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
     """Whether these tasks fill the loop and nothing shows that what they do comes from outside."""
     share, incoming = circle.share, circle.incoming
     same = pursuit if pursuit and pursuit.holds_the_same else None  # nothing is handed on
-    if same and _is_quiet(same.arrivals_per_s, MAX_ARRIVALS_PER_S * loop.cores):  # those were its timers' callbacks
+    if same and is_quiet(same.arrivals_per_s, MAX_ARRIVALS_PER_S * loop.cores):  # those were its timers' callbacks
         share, incoming = Share(share.count, share.of - incoming.count), NO_LOOKS
     from_outside = incoming.ratio > MAX_INCOMING or _system_share(loop) >= MAX_IO_SHARE
     serves = not loop.ready.of and circle.serving.ratio > MAX_SERVING
@@ -214,28 +209,7 @@ def _is_closed(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
 
 def _fills(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
     """Whether a loop of another kind calls these few again and again while next to nothing comes in."""
-    return bool(circle.members) and circle.share.low >= MIN_CIRCLE and _is_awake_for_itself(circle, loop, pursuit)
-
-
-def _is_awake_for_itself(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> bool:
-    most = MAX_IDLE_ARRIVALS_PER_S if loop.spinning.low >= MOSTLY_TURNING else MAX_ARRIVALS_PER_S
-    if most == MAX_IDLE_ARRIVALS_PER_S and pursuit and pursuit.holds_the_same:
-        most = MAX_SAME_ARRIVALS_PER_S
-    is_quiet = _is_quiet(circle.arrivals_per_s, most * loop.cores)
-    is_empty = loop.held.ratio < MAX_HELD and loop.spinning.ratio >= MIN_OTHER_TURNING
-    return circle.is_other and is_quiet and is_empty and _turns_fast(circle, loop)
-
-
-def _is_quiet(arrivals_per_s: float | None, most: float) -> bool:
-    return arrivals_per_s is not None and arrivals_per_s <= most
-
-
-def _turns_fast(circle: Circle, loop: Loop) -> bool:
-    """Whether nearly each look that met a function of the user's met it in another turn."""
-    turns = loop.turns or 0
-    pairs = loop.turn_pairs if loop.turn_pairs is not None else max(circle.share.of - 1, turns)
-    is_alone = circle.arrivals_per_s == 0 and loop.spinning.low >= MOSTLY_TURNING
-    return Share(turns, pairs).low >= (MIN_TURNS_ALONE if is_alone else MIN_NEW_TURNS)
+    return bool(circle.members) and circle.share.low >= MIN_CIRCLE and is_awake_for_itself(circle, loop, pursuit)
 
 
 def _system_share(loop: Loop) -> float:
@@ -337,6 +311,24 @@ def _in_circle(loop: Loop, circle: Circle) -> Finding:
         now=("The spin ends when one of these tasks ends; a restart ends it too.",),
         explains="the core that is burned, and a little delay for everything else on this loop",
         would_change="a second look in which other tasks run and these are missing",
+    )
+
+
+def _in_bursts(one: Burst) -> Finding:
+    who, loop = one.who, one.loop
+    return Finding(
+        claim=f"{who.name} steps on without waiting for anything in bursts, for {one.stretch_s:.2f} s of CPU between "
+        f"two sleeps of the loop of {loop.thread}; {loop.cores:.2f} cores go into it",
+        severity="warning",
+        confidence="medium",
+        cost=Cost(cores=loop.cores, loop_share=1 - loop.idle.ratio),
+        culprit=who.culprit,
+        evidence=(*one.figures, _arrivals(one.pursuit.arrivals_per_s or 0.0)),
+        against=("it may count on something that cannot be read from outside: the state of native code",),
+        fix=("Wait for what it polls for (asyncio.Event, Condition, a future), or pause between two steps.",),
+        now=("A burst ends when what it polls for is there; a restart ends them for good.",),
+        explains="the CPU that is burned, and a little delay for everything else on this loop while a burst lasts",
+        would_change="a variable of this task or callback that changes from look to look",
     )
 
 
