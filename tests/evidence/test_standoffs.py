@@ -283,3 +283,23 @@ def test_one_task_that_waits_for_a_lock_again_and_again_waits_for_as_long_as_eac
 
 def test_locks_of_a_process_in_a_standoff_are_not_told_again() -> None:
     assert uses(of(lock(RED, BLUE, target=1), lock(BLUE, RED, target=2), lock(GREEN, RED, target=2))) == ()
+
+
+def test_a_circle_of_tasks_with_a_limit_in_one_of_them_is_none() -> None:
+    """Two tasks that await each other; where one of them has a limit, both go on when it is reached."""
+    one, other = task(1, user("price", 5), awaited_by=(2,)), task(2, user("stock", 9), awaited_by=(1,))
+
+    assert [circle.kind for circle in found(of(tasks=(one, other)))] == ["cycle"]
+    assert found(of(tasks=(replace(one, has_limit=True), other))) == []
+
+
+def test_a_circle_of_task_locks_with_a_limit_is_told_with_it() -> None:
+    first, second = Party(task=1), Party(task=2)
+    tasks = (task(1, user("price", 5)), task(2, user("stock", 9)))
+    waits = (lock(first, second, target=1, kind="task lock"), lock(second, first, target=2, kind="task lock"))
+
+    limits = [
+        found(of(*pair, tasks=tasks))[0].has_limit for pair in (waits, (replace(waits[0], has_limit=True), waits[1]))
+    ]
+
+    assert limits == [False, True]

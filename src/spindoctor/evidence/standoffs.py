@@ -122,7 +122,7 @@ def _edges(look: TaskLook, loops: Mapping[int, int]) -> dict[Party, set[Party]]:
 
 
 def _may_go_on(task: Task) -> bool:
-    return any(frame.function.rpartition(".")[2] in LIMITS for frame in task.chain)
+    return task.has_limit or any(frame.function.rpartition(".")[2] in LIMITS for frame in task.chain)
 
 
 def _cycle(start: Party, edges: Mapping[Party, set[Party]]) -> list[Party] | None:

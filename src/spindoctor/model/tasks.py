@@ -36,7 +36,8 @@ class Task:
     `waits_on` names the type of object at the chain's end ("_asyncio.Future", or `BARE_YIELD`), `awaits` tells which
     future that is: from one wait to the next it changes more often than not, during one wait never.
     `must_cancel`: a cancellation is on its way to it. `cancel_requests` is Task.cancelling() (3.11+).
-    `awaited_by` are the addresses of tasks that wait for this one.
+    `awaited_by` are the addresses of tasks that wait for this one. `has_limit`: its wait ends by itself (asked only of
+    tasks that others wait for).
     """
 
     address: int
@@ -52,6 +53,7 @@ class Task:
     cancel_requests: int | None = None
     awaited_by: tuple[int, ...] = ()
     route: Route | None = None
+    has_limit: bool = False
 
     @property
     def wait(self) -> object:

@@ -16,6 +16,7 @@ from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.claims import ClaimReader
 from spindoctor.probe.conversations import ConversationReader, Still
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.limits import LimitReader, with_limits, worth_asking
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
 from spindoctor.probe.task_crews import TaskCrewReader
 
@@ -35,6 +36,7 @@ class WaitReader:
         self._conversations = ConversationReader(interpreter, is_user)
         self._claims = ClaimReader(interpreter, is_user)
         self._crews = TaskCrewReader(interpreter, is_user)
+        self._limits = LimitReader(interpreter)
         self._missed = missed
 
     def look(
@@ -45,7 +47,8 @@ class WaitReader:
         talks = self._talks(asleep, scene, waiters)
         claims = self._claims.look(asleep, scene, {one.party for one in talks if one.waits_at is not None})
         pools = (*look.pools, *self._crews.look(look, scene.chains, waiters))
-        return replace(look, waits=self._waits(asleep, scene), conversations=talks, claims=claims, pools=pools)
+        found = replace(look, waits=self._waits(asleep, scene), conversations=talks, claims=claims, pools=pools)
+        return with_limits(found, self._limits.limited(worth_asking(found), scene.chains))
 
     def _waits(self, threads: Collection[ThreadLook], scene: Scene) -> tuple[Wait, ...]:
         """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""

@@ -1,4 +1,4 @@
-"""Threads or tasks wait for each other for ever.
+"""Threads or tasks wait for each other.
 
 ## What we saw
 Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
@@ -9,8 +9,8 @@ from an empty one) whose other end only we have, while we wait for the child's e
 end, which never comes: its own process has the writing end open as well, and nobody else has.
 
 ## Why it hurts
-None of them ever goes on. What they have stays taken: other requests run into it one by one, until none is served.
-There is no CPU to see.
+None of them goes on, ever or until a limit ends its wait. What they have stays taken: other requests run into it one by
+one, until none is served. There is no CPU to see.
 
 ## What to do
 Take locks in the same order everywhere, and hold none while waiting for somebody else. On an event loop `await` a
@@ -22,13 +22,14 @@ where there are threads.
 
 ## False alarms
 Waits that last a moment: the same standoff must be there in four slow looks, for a second, to the end. A wait with a
-timeout ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party. A full pipe that
+limit ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party. A full pipe that
 another thread or task has at hand, or an epoll watches, may still be read: it is left alone. So is a pipe of its own
 that a process reads while it handles signals: a handler may write into it.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
-`multiprocessing`. Locks in databases, of files and in C libraries are not read.
+`multiprocessing`. Locks in databases, of files and in C libraries are not read. A limit that no open block shows (a
+timer of one's own that cancels a task) is not seen.
 """
 
 from __future__ import annotations
@@ -49,6 +50,12 @@ LONGEST_S = 10.0
 
 SOURCE = "lock objects, stacks, system calls"
 """Where these figures come from."""
+
+ENDLESS = "Only a restart of this process ends it; what it has accepted is lost."
+"""What helps now."""
+
+LIMITED = "It ends when the limit is reached: who waited there fails, or tries again and may meet the other once more."
+"""The same where a wait ends by itself."""
 
 FIXES = {
     "cycle": ("Take these locks in the same order everywhere, or hold none while waiting for the other.",),
@@ -127,9 +134,14 @@ def _circle(one: Standoff, where: str, told: str) -> str:
     return f"{len(one.members)} wait for each other for ever in {place}: {told}"
 
 
+def _ends(claim: str) -> str:
+    """The claim of a standoff that a limit ends."""
+    return claim.replace(" for ever", "", 1) + "; one of these waits has a limit, which ends it"
+
+
 def _finding(one: Standoff) -> Finding:
     return Finding(
-        claim=_claim(one),
+        claim=_ends(_claim(one)) if one.has_limit else _claim(one),
         severity="critical",
         confidence="medium" if one.has_limit else "high",
         cost=Cost(loop_share=1.0 if one.holds_loop else 0.0, waiting=len(one.members), delay_s=LONGEST_S),
@@ -146,15 +158,15 @@ def _finding(one: Standoff) -> Finding:
         ),
         against=("one of the waits has a timeout, and ends by itself",) if one.has_limit else (),
         fix=FIXES[one.kind],
-        now=("Only a restart of this process ends it; what it has accepted is lost.",),
-        explains="requests that never come back, without any CPU",
+        now=(LIMITED if one.has_limit else ENDLESS,),
+        explains="requests that never come back, without any CPU" if not one.has_limit else "requests that stand still",
         would_change="a look in which one of them has gone on",
     )
 
 
 RULE = Rule(
     slug="deadlock",
-    title="Threads or tasks wait for each other for ever",
+    title="Threads or tasks wait for each other",
     needs=(Standoffs,),
     check=check,
     page=__doc__,
