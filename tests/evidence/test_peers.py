@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from recordings import PID, library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.peers import peer_waits
@@ -200,19 +201,45 @@ def test_without_connections_nothing_is_said() -> None:
     assert isinstance(peer_waits(recording(one_process(PID))), Missing)
 
 
+def datagrams(
+    serves: int | None, local: str = "0.0.0.0:47110", remote: str = "0.0.0.0:0", *, is_young: bool = False
+) -> PeerWaits:
+    """A thread asleep in recv(2) on a UDP socket, through all looks or since the middle of them."""
+    state = "CLOSE" if remote.endswith(":0") else "ESTABLISHED"
+    sockets = (Descriptor(5, "socket", 5, "socket:[5]", Socket(5, "udp", local, remote, state)), accepted(6))
+    reading = [ThreadLook(7, (library("recv"), ASK), call=SystemCall("recvfrom", (5,)))]
+    looks = task_looks(*[{"conversations": (Conversation(Party(tid=7), waits_at=5, serves=serves),)}] * 9)
+    samples = thread_samples(*[[] if is_young else reading] * 10, *[reading] * 190)
+    process = one_process(samples=samples, task_looks=looks, descriptors=sockets)
+    return told(recording(replace(process, descriptors_at_s=0.5)))
+
+
 def test_a_request_that_sent_a_datagram_waits_for_an_answer_although_its_socket_has_no_peer() -> None:
     """The kernel calls such a socket closed. One that no request waits at may be a server's, and tasks may share it."""
-    socket = Socket(5, "udp", "0.0.0.0:4711", "0.0.0.0:0", "CLOSE")
+    socket = Socket(5, "udp", "0.0.0.0:47110", "0.0.0.0:0", "CLOSE")
     sockets = [Descriptor(5, "socket", 5, "socket:[5]", socket), accepted(6)]
-    reading = [ThreadLook(7, (library("recv"), ASK), call=SystemCall("recvfrom", (5,)))]
 
-    def waits(serves: int | None) -> PeerWaits:
-        looks = task_looks(*[{"conversations": (Conversation(Party(tid=7), waits_at=5, serves=serves),)}] * 9)
-        process = one_process(samples=thread_samples(*[reading] * 200), task_looks=looks, descriptors=tuple(sockets))
-        return told(recording(replace(process, descriptors_at_s=0.5)))
-
-    found, for_nobody, of_a_task = waits(6), waits(None), told(of([at(1, 5)], sockets))
+    found, for_nobody, of_a_task = datagrams(6), datagrams(None), told(of([at(1, 5)], sockets))
 
     assert (found.peers[0].peer, found.peers[0].sites[0].line) == ("whom it sent a datagram (UDP)", 20)
     assert (for_nobody.peers, for_nobody.for_nobody) == ((), 1)
     assert (of_a_task.peers, of_a_task.for_nobody) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    "local", ["0.0.0.0:5353", "127.0.0.1:47110", "[::]:0"], ids=["a port", "an address", "unbound"]
+)
+def test_a_request_that_receives_what_is_sent_to_a_known_port_has_asked_nobody(local: str) -> None:
+    """A feed by multicast: the port was chosen beforehand, so nothing shows that the socket ever sent."""
+    assert datagrams(6, local).peers == ()
+
+
+def test_a_request_at_a_connected_socket_for_datagrams_waits_for_its_peer() -> None:
+    assert [one.peer for one in datagrams(6, "10.0.0.1:47110", "10.0.0.9:53").peers] == ["10.0.0.9:53"]
+
+
+def test_a_thread_that_has_just_begun_to_receive_datagrams_works_for_nobody_that_shows() -> None:
+    """A listener's thread, started a moment ago; over TCP the connection itself would show that it asked."""
+    found = datagrams(None, "10.0.0.1:47110", "10.0.0.9:53", is_young=True)
+
+    assert (found.peers, found.for_nobody) == ((), 1)

@@ -24,6 +24,13 @@ CONNECTING = "SYN_SENT"
 DATAGRAMS = "whom it sent a datagram (UDP)"
 """The peer of a socket that has none: each datagram bears an address of its own, which the kernel does not keep."""
 
+FIRST_CHOSEN_PORT = 32768
+"""From here on the kernel chooses ports for those who send without having one (`ip_local_port_range`, ip-sysctl.rst);
+who only receives has a port that others know."""
+
+ANY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104 - as the kernel shows it; nothing is bound
+"""The kernel chooses no address for such a socket."""
+
 AT_ONCE_S = 0.5
 """What comes this soon after a request through TLS may be the handshake's own end, and is no answer."""
 
@@ -80,7 +87,7 @@ def _of_process(process: ProcessRecording, ports: tuple[int, ...]) -> _Told:
         socket = _with_peer(socket) if talk.party.tid else socket  # tasks may share one that serves all who send some
         if socket is None or not socket.remote or socket.state not in WAITING:
             continue
-        is_new = work.is_young(talk.party) and socket.remote != DATAGRAMS  # which may as well serve all who send some
+        is_new = work.is_young(talk.party) and not _is_udp(socket)  # which may as well wait for whoever sends some
         if is_accepted(socket, ports):
             refused["client"] += 1
         elif not (work.is_request(talk.party) or is_new):
@@ -97,10 +104,19 @@ def _of_process(process: ProcessRecording, ports: tuple[int, ...]) -> _Told:
 
 
 def _with_peer(socket: Socket | None) -> Socket | None:
-    """The socket; one for datagrams that is connected to nobody with words for whom it waits for."""
-    if socket is None or not socket.protocol.startswith("udp") or socket.state in WAITING:
+    """The socket; one for datagrams that has sent some, and is connected to nobody, with words for whom it waits for.
+
+    Who receives what others send of their own accord has asked nobody: no port was chosen for it as it sent.
+    """
+    if socket is None or not _is_udp(socket) or socket.state in WAITING:
         return socket
-    return replace(socket, remote=DATAGRAMS, state="ESTABLISHED")
+    host, _, port = socket.local.rpartition(":")
+    has_sent = host in ANY_ADDRESS and int(port or 0) >= FIRST_CHOSEN_PORT
+    return replace(socket, remote=DATAGRAMS, state="ESTABLISHED") if has_sent else socket
+
+
+def _is_udp(socket: Socket) -> bool:
+    return socket.protocol.startswith("udp")
 
 
 def _groups(waits: Sequence[_Wait]) -> list[list[_Wait]]:

@@ -15,10 +15,11 @@ not depend on each other.
 
 ## False alarms
 Who waits for clients (long polls, websockets) is not counted: those connections were accepted, not opened. Nor is who
-waits for news from a peer that has answered (subscriptions), nor who asks for no request: consumers of queues, monitor
-threads of drivers. A question that is *meant* to take long, such as a long poll of another server for each request, is
-reported: that it is meant so cannot be seen. Where the peer answers all the same within five seconds, and others are
-served meanwhile, it is information and no fault.
+waits for news from a peer that has answered (subscriptions), who receives datagrams at a port that was chosen
+beforehand (a feed), or who asks for no request: consumers of queues, monitor threads of drivers. A question that is
+*meant* to take long, such as a long poll of another server for each request, is reported: that it is meant so cannot be
+seen. Where the peer answers all the same within five seconds, and others are served meanwhile, it is information and no
+fault.
 
 ## Missed alarms
 Waits of less than a second. Several peers behind one name, each with few waiters. Connections of libraries that talk to
