@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import struct
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from kernel_victims import AsNobody, Start
 from spindoctor.errors import DoctorError
 from spindoctor.model.calls import CallCounts
 from spindoctor.probe import bpf, tracing
-from spindoctor.probe.bpf import MOST_KINDS, program
+from spindoctor.probe.bpf import INSIDE, MOST_KINDS, CallCounter, program
 from spindoctor.probe.threads import ThreadCounters
 from spindoctor.probe.tracing import CallTracer, by_process
 
@@ -82,6 +83,27 @@ def test_a_full_table_says_that_calls_may_be_missing() -> None:
     (told,) = by_process(counts, {10: {10: thread(10, 0)}}, {10: {10: thread(10, 0)}}, 0.5)[10]
 
     assert not told.is_whole
+
+
+@pytest.mark.parametrize(("others", "is_whole"), [(MOST_KINDS - 2, True), (MOST_KINDS - 1, False)])
+def test_a_table_full_of_notes_and_of_what_is_not_told_may_lack_calls_too(
+    monkeypatch: pytest.MonkeyPatch, others: int, *, is_whole: bool
+) -> None:
+    """Threads of which nothing but the call that they are in was kept, and failures of the kernel's own."""
+    notes = {(tid, INSIDE): READ for tid in range(100, 100 + others - 1)}
+    kept = {(10, READ): 5, (10, 512 << 16 | READ): 1, **notes}
+    monkeypatch.setattr(tracing, "name_of", {READ: "read"}.__getitem__)
+    counter = CallCounter.__new__(CallCounter)
+    monkeypatch.setattr(counter, "_kept", lambda: kept)
+    monkeypatch.setattr(counter, "counting", contextlib.nullcontext)
+    tracer = CallTracer.__new__(CallTracer)
+    monkeypatch.setattr(tracer, "_counter", counter, raising=False)
+    monkeypatch.setattr(tracer, "_pids", (10,), raising=False)
+    monkeypatch.setattr(tracer, "_threads", lambda: {10: {10: thread(10, 0)}})
+
+    (told,) = tracer.count(0.0)[10]
+
+    assert (len(kept), told.calls, told.is_whole) == (others + 1, (("read", 5),), is_whole)
 
 
 def test_each_process_is_asked_for_and_every_other_leaves_the_program_at_once() -> None:

@@ -175,6 +175,10 @@ class CallCounter:
         kept = ((tid, low & 0xFFFF, low >> 16, count) for (tid, low), count in self._kept().items() if low > INSIDE)
         return {(tid, number, error): count for tid, number, error, count in kept if error < OWN_ERRORS}
 
+    def is_full(self) -> bool:
+        """Whether the map had room for no other kind: of calls, of failures, or notes of who is in one."""
+        return len(self._kept()) >= MOST_KINDS
+
     def _kept(self) -> dict[tuple[int, int], int]:
         """All that lies in the map, by the upper and the lower half of its key."""
         found: dict[tuple[int, int], int] = {}

@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from spindoctor.errors import DoctorError, Gone
@@ -67,7 +68,10 @@ class CallTracer:
             sleep(seconds)
             after, passed_s = self._threads(), time.monotonic() - start_s
         counts, failures = self._counter.counts(), self._counter.failures()
-        return by_process(counts, before, after, passed_s, failures)
+        found = by_process(counts, before, after, passed_s, failures)
+        if not self._counter.is_full():
+            return found
+        return {pid: tuple(replace(one, is_whole=False) for one in each) for pid, each in found.items()}
 
     def _threads(self) -> dict[int, dict[int, ThreadCounters]]:
         found: dict[int, dict[int, ThreadCounters]] = {}
