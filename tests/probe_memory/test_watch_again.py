@@ -9,24 +9,27 @@ from typing import Any, cast
 import pytest
 
 from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.probe.last_look import LastLook
 from spindoctor.probe.watcher import ProcessWatch
 
 TORN = ThreadLook(7, (), ran_ns=1_000_000, is_complete=False)
+CPU_OF = {7: 1, 8: 0, 9: 3}
 WHOLE = ThreadLook(7, (), ran_ns=2_000_000)
 SLEEPS = ThreadLook(7, (), is_complete=False)
 
 
-def looks(*met: ThreadLook, leads: bool = True) -> tuple[list[ThreadLook], list[int | None]]:
+def looks(*met: ThreadLook | tuple[ThreadLook, ...], leads: bool = True) -> tuple[list[ThreadLook], list[int | None]]:
     """What is kept of a look of which each try meets the next of these, and where it was asked to go from."""
     watch = cast("Any", ProcessWatch.__new__(ProcessWatch))
-    watch.samples, watch.missed, watch._last = [], Counter(), SimpleNamespace(fresh={})
+    watch.samples, watch.missed, watch._last = [], Counter(), LastLook()
     watch._runners = SimpleNamespace(settle=lambda: None)
     watch._extras = SimpleNamespace(is_brief=True)
-    watch._cpu = SimpleNamespace(read=lambda _: 1)
+    watch._cpu = SimpleNamespace(read=CPU_OF.get)
     tries, asked = iter(met), list[int | None]()
 
     def look(at_s: float) -> Sample:
-        watch._last.fresh = {7: next(tries)}
+        threads = next(tries)
+        watch._last.fresh = {one.tid: one for one in (threads if isinstance(threads, tuple) else (threads,))}
         return Sample(at_s, tuple(watch._last.fresh.values()))
 
     def approach(cpu: int | None) -> bool:
@@ -51,3 +54,10 @@ def test_a_torn_stack_is_looked_at_once_more(
 
 def test_where_no_way_leads_nearer_it_stays_torn() -> None:
     assert looks(TORN, leads=False) == ([TORN], [1])
+
+
+def test_where_to_look_from_is_the_torn_threads_cpu_not_the_hottest_ones() -> None:
+    """Thread 8 ran most, and its stack is whole; of the two that are torn thread 7 ran more."""
+    hottest, little = ThreadLook(8, (), ran_ns=9_000_000), ThreadLook(9, (), ran_ns=500_000, is_complete=False)
+
+    assert looks((hottest, little, TORN), WHOLE) == ([WHOLE], [1])

@@ -28,6 +28,12 @@ class LastLook:
     loop_looks: dict[int, LoopLook] = field(default_factory=dict)
     holders: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def torn(self) -> int | None:
+        """Of the threads whose stack changed while it was read, the one that ran most; None where none did."""
+        torn = [(look.ran_ns, tid) for tid, look in self.fresh.items() if look.ran_ns and not look.is_complete]
+        return max(torn)[1] if torn else None
+
     def keep(self, tid: int, stack: RawStack) -> None:
         """Take note of a thread's stack."""
         self.stacks[tid] = stack

@@ -94,11 +94,11 @@ class ProcessWatch:
         self.own_code = OwnCode(self.interpreter, self.imported, is_user, (process, leader or process))
 
     def look(self, at_s: float, approach: Callable[[int | None], bool]) -> None:
-        """Make one look, after a torn stack again from where `approach` leads; a failed one is counted in `missed`."""
+        """Make one look, after a torn stack again from its thread's CPU (`approach`); a failed one counts as missed."""
         try:
             missed, sample = self.missed[TORN], self._look(at_s)
-            is_torn = any(look.ran_ns and not look.is_complete for look in self._last.fresh.values())
-            if is_torn and approach(self.hot_cpu):
+            torn = self._last.torn
+            if torn is not None and approach(self._cpu.read(torn)):
                 self.missed[TORN] = missed
                 sample = self._look(at_s)
             self.samples.append(sample)
