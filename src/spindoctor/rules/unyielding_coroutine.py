@@ -25,7 +25,7 @@ look.
 
 from __future__ import annotations
 
-from spindoctor.model.facts import Loop, Loops
+from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 
@@ -74,6 +74,7 @@ def _finding(loop: Loop) -> Finding:
         culprits=(stays,) if calls else (),
         evidence=(
             Figure("one_callback", "looks inside one single run of a callback", str(loop.one_callback), "", "stacks"),
+            *_calls(calls),
             Figure("span", "time from the first of them to the last", round(loop.one_callback_s, 2), "s", "stacks"),
             Figure("turns", "turns of the loop that were seen", _turns(loop), "", "frame locals"),
             Figure("idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
@@ -92,6 +93,14 @@ def _finding(loop: Loop) -> Finding:
         now=("Nothing on this loop is served until the callback ends; a restart of this process is the way out.",),
         explains="no request of this process is answered, and a core is burned",
         would_change="a second look in which the loop has taken a turn",
+    )
+
+
+def _calls(site: Site | None) -> tuple[Figure, ...]:
+    if site is None:
+        return ()
+    return (
+        Figure("calls", f"of all looks at the loop, inside {site.culprit.function}", str(site.share), "", "stacks"),
     )
 
 
