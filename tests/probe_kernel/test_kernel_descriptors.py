@@ -6,6 +6,7 @@ import os
 import select
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kernel_victims import AsNobody, Start
@@ -22,6 +23,7 @@ from spindoctor.probe.descriptors import (
     read_epolls,
 )
 from spindoctor.probe.kcmp import KcmpUnavailable, find_shared_epolls, is_same_file
+from spindoctor.probe.sockdump import inode_of, list_tcp
 from spindoctor.probe.sockets import SocketTables, listening_sockets, parse_inet, parse_unix, port_of
 
 TCP = b"""  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -233,18 +235,68 @@ def test_sockets_come_with_state_queue_and_peer(start: Start) -> None:
 
 
 @pytest.mark.live
-def test_socket_tables_are_read_once_for_several_processes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_listed", [True, False], ids=["listed by the kernel", "tables"])
+def test_socket_tables_are_read_once_for_several_processes(
+    start: Start, monkeypatch: pytest.MonkeyPatch, *, is_listed: bool
+) -> None:
     victims = [start(SOCKETS), start(SOCKETS)]
     asked: list[str] = []
-    real = sockets.try_bytes
-    monkeypatch.setattr(sockets, "try_bytes", lambda path: asked.append(path) or real(path))  # type: ignore[func-returns-value]
+    read, ask = sockets.try_bytes, sockets.list_tcp
+
+    def listed(family: int) -> Iterator[bytes]:
+        asked.append("list")
+        return ask(family) if is_listed else refused(family)
+
+    monkeypatch.setattr(sockets, "try_bytes", lambda path: asked.append(path.rpartition("/")[2]) or read(path))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(sockets, "list_tcp", listed)
     tables = SocketTables()
-    tables.read(victims[0].pid, "tcp")
+    first, second = (read_descriptors(victim.pid, tables=tables) for victim in victims)
 
-    second = read_descriptors(victims[1].pid, tables=tables)
+    assert asked == (["unix", "list"] if is_listed else ["unix", "list", "tcp"])
+    for table, victim in zip((first, second), victims, strict=True):
+        assert {one.socket.local for one in table.descriptors if one.socket} == {f"127.0.0.1:{victim.words[0]}"}
 
-    assert sorted(path.rpartition("/")[2] for path in asked) == ["tcp", "unix"]
-    assert {one.socket.local for one in second.descriptors if one.socket} == {f"127.0.0.1:{victims[1].words[0]}"}
+
+def refused(_family: int) -> Iterator[bytes]:
+    """A kernel without socket diagnosis, or a sandbox that does not let us ask."""
+    raise PermissionError(13, "socket diagnosis was refused")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["tcp", "tcp6"])
+def test_what_the_kernel_lists_is_what_its_table_says(family: int) -> None:
+    host, protocol = ("127.0.0.1", "tcp") if family == socket.AF_INET else ("::1", "tcp6")
+    server = socket.create_server((host, 0), family=family)
+    client = socket.create_connection(server.getsockname()[:2])
+    accepted, _ = server.accept()
+    waiting = socket.create_connection(server.getsockname()[:2])
+    client.sendall(b"12345")
+    inodes = {os.fstat(one.fileno()).st_ino for one in (server, client, accepted, waiting)}
+    with server, client, accepted, waiting:
+        text = {one.inode: one for one in parse_inet(Path(f"/proc/self/net/{protocol}").read_bytes(), protocol, inodes)}
+        tables = SocketTables()
+        listed = {one.inode: one for one in tables.sockets(os.getpid(), protocol, inodes)}
+        listening = {one.inode: one for one in tables.sockets(os.getpid(), protocol) if one.inode in inodes}
+
+    assert listed == text
+    assert len(listed) == len(inodes)
+    assert [one.receive_queue_bytes for one in listening.values()] == [1]
+    assert {one.receive_queue_bytes for one in listed.values()} == {0, 1, 5}
+
+
+@pytest.mark.live
+def test_connections_that_nobody_has_any_more_are_not_listed() -> None:
+    """Whoever closes first is left with one in TIME_WAIT; the table has it, without an inode."""
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    with server, socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        accepted.close()
+        assert client.recv(1) == b""
+    table = parse_inet(Path("/proc/self/net/tcp").read_bytes(), "tcp")
+
+    assert {one.state for one in table if one.local == f"127.0.0.1:{port}"} == {"TIME_WAIT"}
+    assert 0 not in {inode_of(message) for message in list_tcp(socket.AF_INET)}
 
 
 @pytest.mark.live

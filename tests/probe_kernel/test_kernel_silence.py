@@ -7,7 +7,8 @@ import os
 import socket
 import struct
 
-from spindoctor.probe.silence import inode_of, parse_message, parse_messages, read_silences
+from spindoctor.probe.silence import parse_message, read_silences
+from spindoctor.probe.sockdump import inode_of, parse_messages
 
 
 def message(inode: int, sent_ms: int, received_ms: int, done: tuple[int, int] = (9, 9), more: bytes = b"") -> bytes:

@@ -9,19 +9,12 @@ from __future__ import annotations
 import math
 import socket
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 from spindoctor.probe.proc import read_link
-from spindoctor.probe.sockdiag import (
-    ALL_STATES,
-    HEAD,
-    INET,
-    INET_DIAG_INFO,
-    NETLINK_SOCK_DIAG,
-    SOCK_DIAG_BY_FAMILY,
-    attributes,
-)
+from spindoctor.probe.sockdiag import INET_DIAG_INFO
+from spindoctor.probe.sockdump import INET, attributes, inode_of, list_tcp
 
 
 class Silence(NamedTuple):
@@ -35,23 +28,14 @@ class Silence(NamedTuple):
     arrived: int | None = None
 
 
-REQUEST_ALL = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-_REQUEST = struct.Struct("<BBBxI48x")  # struct inet_diag_req_v2: family, protocol, extensions, states, an empty id
 _AGES = struct.Struct("<I4xI")  # tcpi_last_data_sent, tcpi_last_ack_sent (never kept), tcpi_last_data_recv
 _AGES_AT = 44
 _BYTES_DONE = struct.Struct("<QQ")  # tcpi_bytes_acked, tcpi_bytes_received (Linux 4.1)
 _BYTES_DONE_AT = 120
 _ARRIVED = struct.Struct("<I")  # tcpi_data_segs_in (Linux 4.6)
 _ARRIVED_AT = 152
-_INODE = struct.Struct("<I")
-"""The last member of what the kernel tells of each socket, known or not: there may be tens of thousands of others."""
-
 _SYN = 1
 """What opens a connection counts as one byte."""
-
-_BYTES = 1 << 16
-_PATIENCE_S = 0.5
 
 
 def read_silences(pid: int, wanted: Collection[int]) -> dict[int, Silence]:
@@ -63,43 +47,14 @@ def read_silences(pid: int, wanted: Collection[int]) -> dict[int, Silence]:
         return {}
     found: dict[int, Silence] = {}
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-            kernel.settimeout(_PATIENCE_S)
-            for family in (socket.AF_INET, socket.AF_INET6):
-                for message in _ask(kernel, family):
-                    if inode_of(message) in wanted:
-                        inode, silence = parse_message(message)
-                        found |= {inode: silence} if silence else {}
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for message in list_tcp(family, 1 << (INET_DIAG_INFO - 1)):
+                if inode_of(message) in wanted:
+                    inode, silence = parse_message(message)
+                    found |= {inode: silence} if silence else {}
     except OSError:
         return found
     return found
-
-
-def _ask(kernel: socket.socket, family: int) -> Iterator[bytes]:
-    body = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), ALL_STATES)
-    kernel.send(HEAD.pack(HEAD.size + len(body), SOCK_DIAG_BY_FAMILY, REQUEST_ALL, 1, 0) + body)
-    while True:
-        for kind, message in parse_messages(kernel.recv(_BYTES)):
-            if kind in {NLMSG_DONE, NLMSG_ERROR}:
-                return
-            yield message
-
-
-def parse_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The kinds and bodies of the netlink messages in one datagram."""
-    at = 0
-    while at + HEAD.size <= len(data):
-        length, kind = HEAD.unpack_from(data, at)[:2]
-        if length < HEAD.size:
-            return
-        yield kind, data[at + HEAD.size : at + length]
-        at += length + 3 & ~3
-
-
-def inode_of(message: bytes) -> int:
-    """The inode of the socket that a message is about; 0 where it is cut."""
-    inode: int = _INODE.unpack_from(message, INET.size - _INODE.size)[0] if len(message) >= INET.size else 0
-    return inode
 
 
 def parse_message(message: bytes) -> tuple[int, Silence | None]:

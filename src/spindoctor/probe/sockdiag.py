@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spindoctor.model.process import Socket
+from spindoctor.probe.sockdump import ALL_STATES, HEAD, INET, NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, attributes
 from spindoctor.probe.sockets import TCP_STATES
 
-NETLINK_SOCK_DIAG = 4
-SOCK_DIAG_BY_FAMILY = 20
 NLM_F_REQUEST = 1
 ANY_COOKIE = 0xFFFFFFFF
-ALL_STATES = 0xFFFFFFFF
 INET_DIAG_INFO = 2
 UNIX_SHOW_PEER, UNIX_SHOW_QUEUES = 4, 16
 UNIX_PEER, UNIX_QUEUES, UNIX_SHUTDOWN = 2, 4, 6
@@ -29,12 +26,6 @@ BYTES_ACKED, BYTES_RECEIVED = 120, 128
 """Places in `struct tcp_info`; both counters are there since Linux 4.1."""
 
 PATIENCE_S = 0.05
-HEAD = struct.Struct("=IHHII")
-"""`struct nlmsghdr`: length, type, flags, sequence, port."""
-
-INET = struct.Struct("=BBBB48sIIIII")
-"""`struct inet_diag_msg`; its last member is the socket's inode, and attributes follow."""
-
 _UNIX = struct.Struct("=BBBBIII")
 
 
@@ -129,14 +120,3 @@ def _parse_unix(body: bytes, inode: int) -> SocketState | None:
     queued, unsent = struct.unpack_from("=II", queues) if queues else (None, None)
     is_shut = bool(told.get(UNIX_SHUTDOWN, b"\0")[0] & NOTHING_COMES)
     return SocketState("", queued, unsent, is_alone=is_shut or UNIX_PEER not in told)
-
-
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and content of each netlink attribute; each begins at a multiple of four bytes."""
-    at = 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4:  # noqa: PLR2004 - the attribute's own head: nothing sensible follows
-            return
-        yield kind, data[at + 4 : at + length]
-        at += (length + 3) & ~3

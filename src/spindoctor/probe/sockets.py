@@ -1,6 +1,6 @@
 """The kernel's tables of sockets: `/proc/PID/net/{tcp,tcp6,udp,udp6,unix}` of the process's network namespace.
 
-Sources: proc_pid_net(5); states from Linux `include/net/tcp_states.h` and `include/uapi/linux/net.h`.
+Sources: proc_pid_net(5), sock_diag(7); states from Linux `include/net/tcp_states.h` and `include/uapi/linux/net.h`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 
 from spindoctor.model.process import Socket
 from spindoctor.probe.proc import read_link, try_bytes
+from spindoctor.probe.sockdump import INET, inode_of, list_tcp
 
 TCP_STATES = (
     "UNKNOWN",
@@ -29,6 +30,10 @@ TCP_STATES = (
     "NEW_SYN_RECV",
 )
 LISTEN = "LISTEN"
+
+_FAMILIES: dict[str, int] = {"tcp": socket.AF_INET, "tcp6": socket.AF_INET6}
+_ENDS = struct.Struct("!HH16s16s")
+"""The beginning of `struct inet_diag_sockid`: both ports, then both addresses, in the network's order."""
 
 _UNIX_STATES = ("FREE", "UNCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING")
 _UNIX_ACCEPTS = 1 << 16  # __SO_ACCEPTCON: the socket listens
@@ -70,9 +75,12 @@ def _address(text: str) -> str:
     host, _, port = text.partition(":")
     words = [int(host[at : at + 8], 16) for at in range(0, len(host), 8)]
     packed = struct.pack(f"{_HOST_ORDER}{len(words)}I", *words)
-    if len(words) == 1:
-        return f"{socket.inet_ntop(socket.AF_INET, packed)}:{int(port, 16)}"
-    return f"[{socket.inet_ntop(socket.AF_INET6, packed)}]:{int(port, 16)}"
+    return _shown(socket.AF_INET if len(words) == 1 else socket.AF_INET6, packed, int(port, 16))
+
+
+def _shown(family: int, packed: bytes, port: int) -> str:
+    host = socket.inet_ntop(family, packed)
+    return f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
 
 
 def parse_unix(data: bytes, wanted: Collection[int] | None = None) -> Iterator[Socket]:
@@ -98,19 +106,74 @@ class SocketTables:
     """The kernel's tables as they were when they were first asked for, read once for each network namespace.
 
     Reading one walks through the kernel's whole hash table, about 3 ms on a machine of 8 GiB and 14 ms on one of
-    24 GiB, however few sockets there are.
+    24 GiB, however few sockets there are; and a text of it has a line for each connection in TIME_WAIT, which nobody
+    has any more. Of our own network namespace the kernel gives the TCP ones without those.
     """
 
     def __init__(self) -> None:
         """Nothing is read yet."""
         self._texts: dict[tuple[str, str], bytes] = {}
+        self._listed: dict[str, dict[int, bytes] | None] = {}
+
+    def sockets(self, pid: int, protocol: str, wanted: Collection[int] | None = None) -> Iterator[Socket]:
+        """The wanted ones of a process's network namespace by inode; None: all of TCP's that listen."""
+        listed = self._list(pid, protocol) if protocol in _FAMILIES else None
+        if listed is None:
+            yield from self._of_text(pid, protocol, wanted)
+            return
+        inodes = listed.keys() if wanted is None else listed.keys() & set(wanted)
+        told = ((inode, listed[inode]) for inode in inodes)
+        yield from (_listed_socket(one, inode, protocol) for inode, one in told if wanted is not None or _listens(one))
 
     def read(self, pid: int, protocol: str) -> bytes:
         """The table of a process's network namespace; empty where it cannot be read (no IPv6, process has ended)."""
-        place = (read_link(f"/proc/{pid}/ns/net") or str(pid), protocol)
+        place = (_network(pid), protocol)
         if place not in self._texts:
             self._texts[place] = try_bytes(f"/proc/{pid}/net/{protocol}")
         return self._texts[place]
+
+    def _of_text(self, pid: int, protocol: str, wanted: Collection[int] | None) -> Iterator[Socket]:
+        text = self.read(pid, protocol)
+        if protocol == "unix":
+            return parse_unix(text, wanted)
+        if wanted is None:
+            text = b"\n".join((b"", *(line for line in text.splitlines()[1:] if b" 0A " in line)))
+        return parse_inet(text, protocol, wanted)
+
+    def _list(self, pid: int, protocol: str) -> dict[int, bytes] | None:
+        """Messages by inode; None where the process has another network than we have, or the kernel does not say."""
+        if _network(pid) != _network("self"):
+            return None
+        if protocol not in self._listed:
+            try:
+                self._listed[protocol] = {inode_of(one): one for one in list_tcp(_FAMILIES[protocol])}
+            except OSError:
+                self._listed[protocol] = None
+        return self._listed[protocol]
+
+
+def _network(pid: int | str) -> str:
+    return read_link(f"/proc/{pid}/ns/net") or str(pid)
+
+
+def _listens(message: bytes) -> bool:
+    state: int = INET.unpack_from(message)[1]
+    return state == TCP_STATES.index(LISTEN)
+
+
+def _listed_socket(message: bytes, inode: int, protocol: str) -> Socket:
+    family, state, _, _, ends, _, receiving, sending, _, _ = INET.unpack_from(message)
+    here, there, local, remote = _ENDS.unpack_from(ends)
+    size = 16 if family == socket.AF_INET6 else 4
+    return Socket(
+        inode=inode,
+        protocol=protocol,
+        local=_shown(family, local[:size], here),
+        remote=_shown(family, remote[:size], there),
+        state=TCP_STATES[state] if state < len(TCP_STATES) else "UNKNOWN",
+        receive_queue_bytes=receiving,
+        send_queue_bytes=0 if _listens(message) else sending,  # there it is how many may wait to be accepted
+    )
 
 
 def read_sockets(pid: int, wanted: Collection[int], tables: SocketTables | None = None) -> dict[int, Socket]:
@@ -124,9 +187,7 @@ def read_sockets(pid: int, wanted: Collection[int], tables: SocketTables | None 
     for protocol in ("unix", "tcp", "tcp6", "udp", "udp6"):
         if not missing:
             break
-        text = tables.read(pid, protocol)
-        sockets = parse_unix(text, missing) if protocol == "unix" else parse_inet(text, protocol, missing)
-        found.update((one.inode, one) for one in sockets if one.inode)
+        found.update((one.inode, one) for one in tables.sockets(pid, protocol, missing) if one.inode)
         missing -= found.keys()
     return found
 
@@ -145,10 +206,5 @@ def is_listening_tcp(one: Socket) -> bool:
 def listening_sockets(pid: int, tables: SocketTables | None = None) -> dict[int, int]:
     """The TCP sockets that listen in a process's network namespace, by inode, with their ports; of whatever process."""
     tables = tables or SocketTables()
-    found = {}
-    for protocol in ("tcp", "tcp6"):
-        lines = tables.read(pid, protocol).splitlines()[1:]
-        listening = (line for line in lines if b" 0A " in line)
-        table = b"\n".join((b"", *listening))
-        found.update({one.inode: port_of(one.local) for one in parse_inet(table, protocol) if is_listening_tcp(one)})
-    return found
+    listening = (one for protocol in _FAMILIES for one in tables.sockets(pid, protocol) if is_listening_tcp(one))
+    return {one.inode: port_of(one.local) for one in listening}
