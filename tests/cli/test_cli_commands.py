@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ended import Ended
@@ -264,6 +266,25 @@ def test_a_place_where_no_file_can_be_made_is_refused_before_the_look(
 
     assert ended.err.startswith(f"spindoctor: cannot write {path}: ")
     assert "looking" not in ended.err
+    assert (ended.code, session.asked) == (3, [])
+
+
+def test_a_folder_that_may_not_be_entered_is_refused_before_the_look(
+    spin: Spin, session: FakeSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for another user than root, whom the tests may run as."""
+    real = os.stat
+
+    def stat(path: Any, *rest: Any, **more: Any) -> os.stat_result:
+        if str(path).startswith(str(tmp_path)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "stat", stat)
+    ended = spin("diagnose", "42", "--save", str(tmp_path / "a.spinrec"))
+    monkeypatch.undo()
+
+    assert "Permission denied" in ended.err
     assert (ended.code, session.asked) == (3, [])
 
 

@@ -24,7 +24,7 @@ def test_what_fails_because_of_an_exec_is_told_as_one(
         raise DoctorError(f"libpython is new since process {pid} started", "reinstall it")
 
     seen = cycle(identities)
-    monkeypatch.setattr(baseline, "read_identity", lambda _: next(seen))
+    monkeypatch.setattr(baseline, "read_identity", lambda *_: next(seen))
     monkeypatch.setattr(baseline.Interpreter, "attach", fail)
 
     with pytest.raises(DoctorError) as caught:

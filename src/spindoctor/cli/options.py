@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -135,7 +136,7 @@ def check_outputs(*outputs: Path | None, sources: Iterable[Path | None] = ()) ->
     Pipes and terminals may be given twice.
     """
     given = [one for one in outputs if one]
-    files = [one.resolve() for one in given if one.is_file() or not one.exists()]
+    files = [one.resolve() for one in given if os.path.isfile(one) or not os.path.exists(one)]  # noqa: PTH110, PTH113 - Path's raise where a folder may not be entered
     taken = [*files, *{one.resolve() for one in sources if one}]
     twice = next((one for one in files if taken.count(one) > 1), None)
     if twice:

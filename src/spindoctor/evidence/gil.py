@@ -40,6 +40,7 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
         contended=Share(sum(1 for count in waits if count), of),
         waiters=sum(waits) / of,
         threads=tuple(sorted(threads, key=lambda one: (one.cores, one.waits.count), reverse=True)),
+        held=Share(sum(any(look.has_gil for look in sample.threads) for sample in process.samples), of),
     )
 
 

@@ -95,7 +95,8 @@ class GilThread:
 class Gil:
     """The GIL of one process.
 
-    `waiters` is how many threads waited for it on average in a look; `switches_per_s` its changes of hand.
+    `waiters` is how many threads waited for it on average in a look; `switches_per_s` its changes of hand; `held` are
+    the looks in which a thread had it (no looks: nothing is known of that).
     """
 
     pid: int
@@ -104,6 +105,7 @@ class Gil:
     contended: Share
     waiters: float
     threads: tuple[GilThread, ...]
+    held: Share = NO_LOOKS
 
 
 @dataclass(frozen=True, slots=True)

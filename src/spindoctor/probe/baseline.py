@@ -28,7 +28,7 @@ def attach(process: Process) -> Interpreter:
     try:
         interpreter = Interpreter.attach(process.pid)
     except DoctorError as error:
-        if read_identity(process.pid) != before:
+        if read_identity(process.pid, before) != before:
             words = endings.replaced(process.pid)
             raise DoctorError(words, endings.advice(words, process.pid), error.exit_code) from error
         raise
@@ -80,7 +80,7 @@ class Baseline:
     def fate(self) -> str | None:
         """What became of the process: None while it is the one that we attached to."""
         try:
-            now = read_identity(self._pid)
+            now = read_identity(self._pid, self._identity)
         except Gone:
             return self._ended()
         if now == self._identity:

@@ -46,6 +46,10 @@ OFTEN_WANTED = 1 / 3
 MIN_CORES = 0.5
 """A GIL that is fought over is held most of the time; on a shared machine by half a core at least."""
 
+ALWAYS_HELD = 0.9
+"""Lower bound: where others take the CPU, threads that compute get less of it than that, and the GIL is not free for a
+moment all the same. Work that comes and goes leaves it free in between."""
+
 WORKS_CORES = 0.05
 """Below 5 % of a core with the GIL in its hand a thread does not keep others from it."""
 
@@ -95,7 +99,8 @@ def _finding(gil: Gil) -> Finding | None:
     late = [thread for thread in gil.threads if thread.is_loop and thread.waits.low >= MIN_LOOP_WAIT]
     crowded = gil.waiters >= MIN_WAITERS and gil.contended.low >= MIN_CONTENDED
     workers = [thread for thread in _workers(gil) if thread not in late]
-    if cores < MIN_CORES or not workers or not (late or crowded):
+    is_full = cores >= MIN_CORES or gil.held.low >= ALWAYS_HELD
+    if not is_full or not workers or not (late or crowded):
         return None
     loop_wait = max((thread.waits.ratio for thread in late), default=0.0)
     return Finding(
@@ -138,6 +143,8 @@ def _evidence(gil: Gil, late: list[GilThread]) -> tuple[Figure, ...]:
     futex = "/proc/PID/task/TID/syscall: futex address inside the GIL"
     figures = [Figure("waiters", "threads that waited for the GIL on average", round(gil.waiters, 2), "threads", futex)]
     figures.append(Figure("contended", "looks in which a thread waited for it", str(gil.contended), "", futex))
+    if gil.held.of:
+        figures.append(Figure("held", "looks in which a thread had it", str(gil.held), "", "interpreter"))
     figures.append(Figure("switches", "times a second it changed hands", round(gil.switches_per_s), "1/s", "GIL"))
     figures.extend(
         Figure("loop_waits", f"event loop {one.name} waited for it", str(one.waits), "", futex) for one in late
