@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ended import Ended
@@ -275,10 +274,10 @@ def test_a_folder_that_may_not_be_entered_is_refused_before_the_look(
     """As for another user than root, whom the tests may run as."""
     real = os.stat
 
-    def stat(path: Any, *rest: Any, **more: Any) -> os.stat_result:
+    def stat(path: str | int, *, follow_symlinks: bool = True) -> os.stat_result:
         if str(path).startswith(str(tmp_path)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real(path, *rest, **more)
+        return real(path, follow_symlinks=follow_symlinks)
 
     monkeypatch.setattr(os, "stat", stat)
     ended = spin("diagnose", "42", "--save", str(tmp_path / "a.spinrec"))
