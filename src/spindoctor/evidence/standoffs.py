@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from spindoctor.evidence.full_queues import by_party, stuck_queues
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
 from spindoctor.evidence.pipes import pipe_standoffs
 from spindoctor.evidence.shared_locks import shared_standoffs
 from spindoctor.evidence.sites import Namer
-from spindoctor.model.locks import Party, Wait
+from spindoctor.model.locks import PUT, Party, Wait
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
@@ -24,6 +25,12 @@ AWAIT = "await"
 
 ERRAND = "errand"
 """The kind of a task's wait for what a thread of a pool does for it."""
+
+NOBODYS = "that no thread of this process has"
+"""What is said of a lock without a holder."""
+
+MOST_MAKERS = 2
+"""Names of those who could make room: of more their number says as much."""
 
 Found = tuple[str, frozenset[Party], tuple[Wait, ...]]
 """The kind of a standoff, who is in it, and the waits that make it."""
@@ -49,7 +56,13 @@ def _of_process(recording: Recording, process: ProcessRecording) -> list[Standof
 
 def _standoffs(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
     pools = [*_pools(look), *_orphans(process, look, is_forked=is_forked)]
-    return [*_cycles(process, look), *pools]
+    return [*_cycles(process, look), *pools, *_queues(process, look)]
+
+
+def _queues(process: ProcessRecording, look: TaskLook) -> list[Found]:
+    """All who wait for room that none but they could make."""
+    waits = tuple(wait for one in stuck_queues(process, look) for wait in one.waits)
+    return [("queue", frozenset(one.waiter for one in waits), waits)] if waits else []
 
 
 def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
@@ -216,10 +229,10 @@ def _waiter(process: ProcessRecording, wait: Wait, last: TaskLook) -> Waiter:
 
 
 def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:
+    if not wait.holders:
+        return _waits_for_room(process, wait, last, namer) if wait.kind == PUT else f"a {wait.type_name} {NOBODYS}"
     if wait.kind == "pool":
         return f"work that is queued in its own pool {wait.type_name}"
-    if not wait.holders:
-        return f"a {wait.type_name} that no thread of this process has"
     who = name_of(wait.holders[0], namer)
     if wait.kind in {"join", AWAIT}:
         return f"the end of {who}"
@@ -229,3 +242,10 @@ def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Nam
         return f"a result that only {who} can bring"
     held = wait.held_at or user_frame(stack_of(process, wait.holders[0], last))
     return f"a {wait.type_name} that {who} has" + (f", in {place(held)}" if held else "")
+
+
+def _waits_for_room(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:
+    stuck = by_party(stuck_queues(process, last)).get(wait.waiter)
+    makers = sorted(name_of(one, namer) for one in stuck.readers) if stuck else []
+    who = " or ".join(makers[:MOST_MAKERS]) if len(makers) <= MOST_MAKERS else f"one of {len(makers)} who wait like it"
+    return f"room in a full {wait.type_name}" + (f", which only {who} can make" if makers else "")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from spindoctor.model.frames import Frame
 
+PUT = "put"
+"""A wait for room in a queue."""
+
 SHARED_LOCK = "shared lock"
 """A lock of several processes; who has it is no part of one process's waits."""
 
@@ -28,7 +31,8 @@ class Wait:
 
     `target` is the address of what stands between them, `type_name` its type. `kind`: "lock" (of threads), "task lock"
     (of tasks), "join" (the end of a thread), "future" (a result that one thread has to bring), "pool" (a result that is
-    still queued in a pool: any of the holders would do), "shared lock" (of several processes).
+    still queued in a pool: any of the holders would do), "shared lock" (of several processes), "put" (room in a full
+    queue; the target is what this one wait is for, and changes with the next).
     `holders` are those that have it, `held_at` the frame in which the first of them does. `is_orphaned`: it names an
     owner that is no thread of this process, or was copied by a fork while a thread of the parent had it.
     `has_limit`: the wait ends by itself.
@@ -42,6 +46,25 @@ class Wait:
     held_at: Frame | None = None
     is_orphaned: bool = False
     has_limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A full queue that somebody's function has at hand, by the name that it has there (`jobs`, `self.jobs`)."""
+
+    party: Party
+    frame: Frame
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FullQueue:
+    """A queue with a bound in which somebody waits for room: who does, and who has it at hand."""
+
+    target: int
+    type_name: str
+    putters: tuple[Party, ...]
+    handles: tuple[Handle, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.frames import Frame, Stack
-from spindoctor.model.locks import Wait
+from spindoctor.model.locks import FullQueue, Wait
 
 BARE_YIELD = "bare yield"
 """What a task waits on that only gives way: it is run again on the next turn of its loop, whatever happens."""
@@ -144,6 +144,7 @@ class TaskLook:
     conversations: tuple[Conversation, ...] = ()
     claims: tuple[Claim, ...] = ()
     ended_count: int = 0
+    full_queues: tuple[FullQueue, ...] = ()
 
     @property
     def pending(self) -> int:

@@ -25,7 +25,7 @@ class Standoff:
     bring), "pool" (all members of a pool wait for work that is queued in it), "orphan" (a lock that nobody in this
     process can release), "pipe" (a child is stuck in a pipe of ours while we wait for the child), "own pipe" (a thread
     reads from a pipe whose other end only its own process has), "abandoned" (a lock of several processes that is locked
-    and that none of them has).
+    and that none of them has), "queue" (room in full queues, which only those who wait for it could make).
     `seen` are the slow looks that found it, `lasted_s` from the first of them to the last. `holds_loop`: the thread of
     an event loop is among them. `has_limit`: one of the waits ends by itself.
     """

@@ -13,6 +13,7 @@ from typing import Final
 from spindoctor.cpython.contexts import Contexts, of_frames
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
+from spindoctor.model.locks import PUT
 from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.interpreter import Interpreter
 
@@ -65,12 +66,14 @@ class LimitReader:
 
 
 def worth_asking(look: TaskLook) -> set[int]:
-    """Tasks that may be part of a circle: they wait for a lock or for somebody, and somebody waits for them."""
+    """Tasks that may be part of a circle: they wait for room, a lock or somebody, and somebody waits for them."""
     awaiters = {one for task in look.tasks for one in task.awaited_by} | {one.for_task for one in look.conversations}
     awaited = {task.address for task in look.tasks if task.awaited_by}
     holders = {one.task for wait in look.waits for one in wait.holders}
     waiters = {wait.waiter.task for wait in look.waits if wait.holders}
-    return {task for task in (waiters & holders) | (awaiters & (awaited | holders)) | (waiters & awaited) if task}
+    putters = {wait.waiter.task for wait in look.waits if wait.kind == PUT}
+    found = (waiters & holders) | (awaiters & (awaited | holders)) | (waiters & awaited) | putters
+    return {task for task in found if task}
 
 
 def with_limits(look: TaskLook, limited: Collection[int]) -> TaskLook:

@@ -15,6 +15,7 @@ from spindoctor.model.sample import ThreadLook
 from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.claims import ClaimReader
 from spindoctor.probe.conversations import ConversationReader, Still
+from spindoctor.probe.full_queues import FullQueueReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.limits import LimitReader, with_limits, worth_asking
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
@@ -37,6 +38,7 @@ class WaitReader:
         self._claims = ClaimReader(interpreter, is_user)
         self._crews = TaskCrewReader(interpreter, is_user)
         self._limits = LimitReader(interpreter)
+        self._full_queues = FullQueueReader(interpreter, is_user)
         self._missed = missed
 
     def look(
@@ -47,23 +49,16 @@ class WaitReader:
         talks = self._talks(asleep, scene, waiters)
         claims = self._claims.look(asleep, scene, {one.party for one in talks if one.waits_at is not None})
         pools = (*look.pools, *self._crews.look(look, scene.chains, waiters))
-        found = replace(look, waits=self._waits(asleep, scene), conversations=talks, claims=claims, pools=pools)
+        sleepers = _sleepers(asleep, scene)
+        puts, full = self._full_queues.look(sleepers, scene, waiters)
+        waits = (*self._waits(sleepers, scene), *puts)
+        found = replace(look, waits=waits, conversations=talks, claims=claims, pools=pools, full_queues=full)
         return with_limits(found, self._limits.limited(worth_asking(found), scene.chains))
 
-    def _waits(self, threads: Collection[ThreadLook], scene: Scene) -> tuple[Wait, ...]:
+    def _waits(self, sleepers: Collection[Sleeper], scene: Scene) -> tuple[Wait, ...]:
         """Who waits for whom, of the threads that sleep on a futex and have not moved since the look before."""
-        asleep = [
-            Sleeper(
-                one.tid,
-                scene.stacks[one.tid],
-                one.call.arguments[0],
-                has_limit=len(one.call.arguments) > TIMEOUT and one.call.arguments[TIMEOUT] != 0,
-            )
-            for one in threads
-            if one.call and one.call.name == "futex" and one.call.arguments and not one.waits_for_gil
-        ]
         try:
-            return self._locks.look(asleep, scene)
+            return self._locks.look(sleepers, scene)
         except Misread as misread:
             self._missed[f"locks: {reason(misread)}"] += 1
             return ()
@@ -81,6 +76,20 @@ class WaitReader:
         except Misread as misread:
             self._missed[f"connections: {reason(misread)}"] += 1
             return ()
+
+
+def _sleepers(threads: Collection[ThreadLook], scene: Scene) -> list[Sleeper]:
+    """The threads that sleep on a futex, each with its frames."""
+    return [
+        Sleeper(
+            one.tid,
+            scene.stacks[one.tid],
+            one.call.arguments[0],
+            has_limit=len(one.call.arguments) > TIMEOUT and one.call.arguments[TIMEOUT] != 0,
+        )
+        for one in threads
+        if one.call and one.call.name == "futex" and one.call.arguments and not one.waits_for_gil
+    ]
 
 
 def reason(misread: Misread) -> str:

@@ -42,6 +42,8 @@ TREATMENTS: dict[str, str] = {
     "Failure.text": "nothing",
     "Frame.file": "file",
     "Frame.function": "code",
+    "FullQueue.type_name": "code",
+    "Handle.name": "code",
     "Held.name": "code",
     "HotLook.caught": "code",
     "Match.pattern": "pattern",

@@ -4,7 +4,8 @@
 Look after look the same threads (or tasks) waited, and each for something that only another one of them can give: a
 lock that the next one has, the end of a thread or task, what a thread does for a task or a task for a thread, a result
 that is queued behind the one who waits for it. Or a lock whose owner does not exist in this process, or one of several
-processes that is locked though none of them has it. Or a child process that waits to write into a full pipe (or to read
+processes that is locked though none of them has it. Or room in a full queue, where all who take something out of it
+wait for room in a full queue themselves. Or a child process that waits to write into a full pipe (or to read
 from an empty one) whose other end only we have, while we wait for the child's end. Or a thread that reads a pipe to its
 end, which never comes: its own process has the writing end open as well, and nobody else has.
 
@@ -24,12 +25,14 @@ where there are threads.
 Waits that last a moment: the same standoff must be there in four slow looks, for a second, to the end. A wait with a
 limit ends by itself, which is said. A thread that waits for a sign (an event, a queue) is no party. A full pipe that
 another thread or task has at hand, or an epoll watches, may still be read: it is left alone. So is a pipe of its own
-that a process reads while it handles signals: a handler may write into it.
+that a process reads while it handles signals: a handler may write into it. Of a full queue everybody is asked whose
+functions have it at hand; one of them whose source cannot be read may take something out, and it is left alone.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
-`multiprocessing`. Locks in databases, of files and in C libraries are not read. A limit that no open block shows (a
-timer of one's own that cancels a task) is not seen.
+`multiprocessing`. A full queue is left out where those who take out of it do so by a helper, or know it as a global
+variable. Locks in databases, of files and in C libraries are not read. A limit that no open block shows (a timer of
+one's own that cancels a task) is not seen.
 """
 
 from __future__ import annotations
@@ -65,6 +68,11 @@ FIXES = {
         "Use the loop's own lock (asyncio.Lock) where a lock is held across an await.",
     ),
     "pool": ("Do not wait in a pool for work of the same pool: call it directly, or give it a pool of its own.",),
+    "queue": (
+        "Let nobody who takes out of a queue with a bound wait for room in it, or in one that leads back to it: put "
+        "what does not fit aside (put_nowait and QueueFull), or give the way back a queue without a bound.",
+        "Bound what is in progress by a semaphore where the work begins, not by the queue between those who do it.",
+    ),
     "pipe": (
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
         "or do not ask for a pipe; close its input when there is no more.",
@@ -127,6 +135,9 @@ def _claim(one: Standoff) -> str:
 
 
 def _circle(one: Standoff, where: str, told: str) -> str:
+    if one.kind == "queue":
+        rooms = "; ".join(dict.fromkeys(member.waits_for for member in one.members))
+        return f"{where} waits for ever in pid {one.pid}, {count(len(one.members), 'waiter')} in all, for {rooms}"
     if len(one.members) == 1:
         return f"{where} waits for itself for ever in pid {one.pid}: {told}"
     pids = dict.fromkeys(member.culprit.pid for member in one.members if member.culprit.pid)
