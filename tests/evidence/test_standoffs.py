@@ -303,3 +303,13 @@ def test_a_circle_of_task_locks_with_a_limit_is_told_with_it() -> None:
     ]
 
     assert limits == [False, True]
+
+
+def test_a_long_chain_of_tasks_is_no_circle_and_one_at_its_end_is_told_without_it() -> None:
+    """Each is awaited by the next; asked one by one who leads back to himself this would take minutes."""
+    chain = [task(number, user("step", 5), awaited_by=(number + 1,)) for number in range(1, 3000)]
+    ends = [task(3000, user("price", 5), awaited_by=(3001,)), task(3001, user("stock", 9), awaited_by=(3000,))]
+
+    assert found(of(tasks=(*chain, task(3000, user("price", 5))), looks=2)) == []
+    (circle,) = found(of(tasks=(*chain, *ends), looks=2))
+    assert [one.name for one in circle.members] == ["task Task-3001", "task Task-3000"]

@@ -130,11 +130,12 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, befor
     """
     claims = _asking_still(work, claims)
     parties = tuple(one.party for one in claims)
+    asking = set(parties)
     served = {work.root(one) for one in work.parties() if one.tid}  # a thread stands for the task that awaits it
     requests = [one for one in parties if work.is_request(one) or work.is_young(one)]
     is_short = claims[0].kind in PERMITS or (claims[0].kind == "pool" and _is_lost(claims[0]))
     callers = parties if is_short else tuple(requests)
-    others = [one for one in work.parties() if one not in parties and (one.tid or one not in served)]
+    others = [one for one in work.parties() if one not in asking and (one.tid or one not in served)]
     ways = _ways((_stack(work, one) for one in callers), known, lends=claims[0].kind == "pool" and claims[0].is_lent)
     elsewhere = [one for one in others if not ways.keys() & set(map(_place, _stack(work, one)))]
     served_since = _served_since(work, elsewhere, before - _roots(work, parties))
@@ -175,7 +176,8 @@ def _came(
     work: Work, others: Iterable[Party], claims: Iterable[Claim], callers: Sequence[Party], ways: Ways
 ) -> list[Party]:
     """Those who came the way of the callers and are not about to ask themselves."""
-    said = {(one.by.file, one.by.function) for one in claims if one.by and one.party in callers}
+    calling = set(callers)
+    said = {(one.by.file, one.by.function) for one in claims if one.by and one.party in calling}
     asking = frozenset(frame for one in callers for frame in work.stack(work.asker(one)))
     came = [one for one in others if (_passes(work, one, said) if said else _is_past(work, one, ways))]
     return [one for one in came if not _asks(work, one, asking)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.sites import Moment, Namer, group, own_part
 from spindoctor.model.cpu import CpuUse, ProcessCpu, ThreadCpu
 from spindoctor.model.facts import Site
@@ -45,14 +46,14 @@ def _processes(recording: Recording) -> tuple[ProcessCpu, ...]:
 
 
 def _threads(process: ProcessRecording, seconds: float) -> list[ThreadCpu]:
-    namer = Namer(process)
-    return [_thread(process, use, seconds, namer) for use in process.threads]
+    namer, looks = Namer(process), ByThread(process)
+    return [_thread(looks, use, seconds, namer) for use in process.threads]
 
 
-def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Namer) -> ThreadCpu:
+def _thread(looks: ByThread, use: ThreadUse, seconds: float, namer: Namer) -> ThreadCpu:
     cores = use.cpu_s / seconds
     return ThreadCpu(
-        pid=process.pid,
+        pid=looks.process.pid,
         tid=use.tid,
         name=use.name or use.kernel_name,
         cores=cores,
@@ -60,30 +61,30 @@ def _thread(process: ProcessRecording, use: ThreadUse, seconds: float, namer: Na
         sleeps_per_s=use.voluntary / seconds,
         queue_wait_share=min(1.0, use.queue_wait_s / seconds),
         is_loop=use.loop is not None,
-        site=_busiest_site(process, use.tid, namer) if cores >= WORTH_A_PLACE_CORES else None,
-        has_gil=looks_with_gil(process, use, cores),
+        site=_busiest_site(looks, use.tid, namer) if cores >= WORTH_A_PLACE_CORES else None,
+        has_gil=looks_with_gil(looks, use, cores),
     )
 
 
-def looks_with_gil(process: ProcessRecording, use: ThreadUse, cores: float) -> Share:
+def looks_with_gil(by_thread: ByThread, use: ThreadUse, cores: float) -> Share:
     """In how many of all looks at this thread it had the GIL; no looks where they met it too seldom at its work.
 
     A thread that naps thousands of times a second is met in its naps: we run when it does not.
     """
-    looks = [look for sample in process.samples for look in sample.threads if look.tid == use.tid]
+    looks = by_thread.looks(use.tid)
     at_work = sum(look.ran_ns > 0 and look.call is None and not look.waits_for_gil for look in looks)
-    if not process.has_gil or at_work < MET_AT_WORK * cores * len(looks):
+    if not by_thread.process.has_gil or at_work < MET_AT_WORK * cores * len(looks):
         return NO_LOOKS
     return Share(sum(look.has_gil for look in looks), len(looks))
 
 
-def _busiest_site(process: ProcessRecording, tid: int, namer: Namer) -> Site | None:
-    seen = running_moments(process, tid)
+def _busiest_site(looks: ByThread, tid: int, namer: Namer) -> Site | None:
+    seen = running_moments(looks, tid)
     sites = group([moment for moment in seen if moment.look.ran_ns and moment.look.call is None], namer, tid, len(seen))
     return sites[0] if sites else None
 
 
-def running_moments(process: ProcessRecording, tid: int) -> list[Moment]:
+def running_moments(looks: ByThread, tid: int) -> list[Moment]:
     """All looks at one thread with a whole stack, each its own stay.
 
     Of a thread that runs an event loop only what the loop's callback does is kept: the functions that started the loop
@@ -91,7 +92,6 @@ def running_moments(process: ProcessRecording, tid: int) -> list[Moment]:
     """
     return [
         Moment(sample.at_s, look, own_part(sample, look), stay=number)
-        for number, sample in enumerate(process.samples)
-        for look in sample.threads
-        if look.tid == tid and look.stack
+        for number, (sample, look) in enumerate(looks.seen(tid))
+        if look.stack
     ]

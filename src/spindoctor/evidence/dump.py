@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from spindoctor.evidence.blocked import Waits
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.forest import forest
 from spindoctor.evidence.profile import state_of
 from spindoctor.evidence.variables import named
@@ -38,7 +39,7 @@ def dump(recording: Recording, pids: Collection[int] = ()) -> Dump:
 
 def _process(recording: Recording, seen: ProcessRecording) -> ProcessDump:
     process = recording.target.process(seen.pid) or Process(seen.pid, 0, 0.0, 0, "", (), "", "", "")
-    reader = _Reader(seen, Waits(seen), recording.seconds or 1.0, 1 / (recording.rate_hz or 1.0))
+    reader = _Reader(seen, Waits(seen), ByThread(seen), recording.seconds or 1.0, 1 / (recording.rate_hz or 1.0))
     last = seen.task_looks[-1] if seen.task_looks else None
     return ProcessDump(
         process=process,
@@ -65,6 +66,7 @@ def _folded(threads: Iterable[ThreadDump]) -> tuple[Threads, ...]:
 class _Reader:
     seen: ProcessRecording
     waits: Waits
+    looks: ByThread
     seconds: float
     step_s: float
 
@@ -102,7 +104,7 @@ class _Reader:
         """The last look at the thread that got its stack; where none did, the last."""
         found: tuple[Sample, ThreadLook, LoopLook | None] | None = None
         for sample in reversed(self.seen.samples):
-            look = next((one for one in sample.threads if one.tid == tid), None)
+            look = self.looks.at(sample.at_s, tid)
             if look is None:
                 break
             here = (sample, look, next((one for one in sample.loops if one.tid == tid), None))
@@ -117,7 +119,7 @@ class _Reader:
             return None, False
         end_s = since_s = self.seen.samples[-1].at_s
         for sample in reversed(self.seen.samples):
-            look = next((one for one in sample.threads if one.tid == tid), None)
+            look = self.looks.at(sample.at_s, tid)
             if look is None or (look.stack, look.call) != (last.stack, last.call):
                 return end_s - since_s, False
             since_s = sample.at_s
@@ -128,8 +130,6 @@ class _Reader:
     def _on_cpu(self, tid: int) -> Share:
         states = [
             state_of(look, next((one for one in sample.loops if one.tid == tid), None), self.step_s)
-            for sample in self.seen.samples
-            for look in sample.threads
-            if look.tid == tid
+            for sample, look in self.looks.seen(tid)
         ]
         return Share(sum(state in ON_CPU for state in states), len(states))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.cpu import looks_with_gil, running_moments
 from spindoctor.evidence.sites import Namer, group
 from spindoctor.model.cpu import Gil, GilThread, GilUse
@@ -27,12 +26,8 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
     of = len(process.samples)
     waits = [sum(1 for look in sample.threads if look.waits_for_gil) for sample in process.samples]
     switches = process.samples[-1].gil_switches - process.samples[0].gil_switches
-    namer = Namer(process)
-    looks: dict[int, list[ThreadLook]] = {}
-    for sample in process.samples:
-        for look in sample.threads:
-            looks.setdefault(look.tid, []).append(look)
-    threads = [_thread(process, use, looks.get(use.tid, []), seconds, namer) for use in process.threads]
+    namer, looks = Namer(process), ByThread(process)
+    threads = [_thread(looks, use, seconds, namer) for use in process.threads]
     return Gil(
         pid=process.pid,
         looks=of,
@@ -44,25 +39,24 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
     )
 
 
-def _thread(
-    process: ProcessRecording, use: ThreadUse, looks: Sequence[ThreadLook], seconds: float, namer: Namer
-) -> GilThread:
+def _thread(by_thread: ByThread, use: ThreadUse, seconds: float, namer: Namer) -> GilThread:
+    looks = by_thread.looks(use.tid)
     cores = use.cpu_s / seconds if seconds else 0.0
     return GilThread(
-        pid=process.pid,
+        pid=by_thread.process.pid,
         tid=use.tid,
         name=use.name or use.kernel_name,
         waits=Share(sum(1 for look in looks if look.waits_for_gil), len(looks)),
         cores=cores,
         is_loop=use.loop is not None,
-        site=_wants_it_at(process, use.tid, namer) if any(map(_wants_it, looks)) else None,
-        has_gil=looks_with_gil(process, use, cores),
+        site=_wants_it_at(by_thread, use.tid, namer) if any(map(_wants_it, looks)) else None,
+        has_gil=looks_with_gil(by_thread, use, cores),
     )
 
 
-def _wants_it_at(process: ProcessRecording, tid: int, namer: Namer) -> Site | None:
+def _wants_it_at(looks: ByThread, tid: int, namer: Namer) -> Site | None:
     """Where the thread runs, or would run if it had the GIL."""
-    seen = running_moments(process, tid)
+    seen = running_moments(looks, tid)
     wants = [moment for moment in seen if _wants_it(moment.look)]
     return next(iter(group(wants, namer, tid, len(seen))), None)
 

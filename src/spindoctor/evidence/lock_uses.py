@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.parties import stack_of
 from spindoctor.evidence.shared_locks import shared_lock_uses
@@ -48,15 +49,16 @@ def _of_process(process: ProcessRecording) -> list[LockUse]:
         for wait in look.waits:
             if wait.kind in LOCKS:
                 seen.setdefault(wait.target, []).append((look, wait))
-    return [_use(process, found) for found in _in_turn(process, list(seen.values()))]
+    looks = ByThread(process)
+    return [_use(looks, found) for found in _in_turn(looks, list(seen.values()))]
 
 
-def _in_turn(process: ProcessRecording, locks: Sequence[list[Seen]]) -> list[list[Seen]]:
+def _in_turn(looks: ByThread, locks: Sequence[list[Seen]]) -> list[list[Seen]]:
     """Locks that are waited for at one place, one at a time, count as one: it is made anew for each round."""
     places: dict[tuple[str, str, Frame | None], list[list[Seen]]] = {}
     for found in locks:
         look, wait = found[0]
-        place = user_frame(_at(process, wait.waiter, look))
+        place = user_frame(_at(looks, wait.waiter, look))
         places.setdefault((wait.kind, wait.type_name, place), []).append(found)
     merged: list[list[Seen]] = []
     for (_, _, place), group in places.items():
@@ -67,13 +69,14 @@ def _in_turn(process: ProcessRecording, locks: Sequence[list[Seen]]) -> list[lis
     return merged
 
 
-def _use(process: ProcessRecording, found: Sequence[Seen]) -> LockUse:
+def _use(looks: ByThread, found: Sequence[Seen]) -> LockUse:
+    process = looks.process
     counts = Counter(look.at_s for look, _ in found)
     namer = Namer(process)
     sites = Counter(
-        namer.culprit(_at(process, wait.waiter, look), wait.waiter.tid, wait.waiter.task) for look, wait in found
+        namer.culprit(_at(looks, wait.waiter, look), wait.waiter.tid, wait.waiter.task) for look, wait in found
     )
-    holder = _holder(process, found, namer)
+    holder = _holder(looks, found, namer)
     return LockUse(
         pid=process.pid,
         type_name=found[0][1].type_name,
@@ -81,7 +84,7 @@ def _use(process: ProcessRecording, found: Sequence[Seen]) -> LockUse:
         queued=Share(len(counts), len(process.task_looks)),
         waiters=sum(counts.values()) / len(counts),
         waiters_most=max(counts.values()),
-        longest_s=max(_longest_of_tasks(process, found), _longest_of_threads(process, found)),
+        longest_s=max(_longest_of_tasks(process, found), _longest_of_threads(looks, found)),
         sites=tuple(_one_a_line(site for site, _ in sites.most_common()))[:MOST_SITES],
         holder=holder,
         holder_calls=_holder_calls(process, found),
@@ -92,23 +95,23 @@ def _one_a_line(sites: Iterable[Culprit]) -> list[Culprit]:
     return list({(one.file, one.line): one for one in sites}.values())
 
 
-def _holder(process: ProcessRecording, found: Sequence[Seen], namer: Namer) -> Culprit | None:
+def _holder(looks: ByThread, found: Sequence[Seen], namer: Namer) -> Culprit | None:
     """Where it is held most often: where the holder stands at that moment, within the block."""
     held = Counter((wait.holders[0], wait.held_at) for _, wait in found if len(wait.holders) == 1)
     if not held:
         return None
     (party, frame), _ = held.most_common(1)[0]
     look = next(look for look, wait in found if wait.holders == (party,) and wait.held_at == frame)
-    stack = _at(process, party, look)
+    stack = _at(looks, party, look)
     return namer.culprit(stack or ((frame,) if frame else ()), party.tid, party.task)
 
 
-def _at(process: ProcessRecording, party: Party, look: TaskLook) -> Stack:
+def _at(looks: ByThread, party: Party, look: TaskLook) -> Stack:
     """Where a party stood when the slow look was made."""
     if party.task:
-        return stack_of(process, party, look)
-    sample = process.sample_at(look.at_s)
-    return next((one.stack for one in sample.threads if one.tid == party.tid), ()) if sample else ()
+        return stack_of(looks.process, party, look)
+    thread = looks.at(look.at_s, party.tid)
+    return thread.stack if thread else ()
 
 
 def _holder_calls(process: ProcessRecording, found: Sequence[Seen]) -> tuple[str, ...]:
@@ -135,22 +138,19 @@ def _longest_of_tasks(process: ProcessRecording, found: Sequence[Seen]) -> float
     return longest_s
 
 
-def _longest_of_threads(process: ProcessRecording, found: Sequence[Seen]) -> float:
-    parties = {wait.waiter for _, wait in found if not wait.waiter.task}
-    return max((_longest(process, party, found) for party in parties), default=0.0)
+def _longest_of_threads(looks: ByThread, found: Sequence[Seen]) -> float:
+    first = {wait.waiter: look for look, wait in reversed(found) if not wait.waiter.task}
+    return max((_longest(looks, party, look) for party, look in first.items()), default=0.0)
 
 
-def _longest(process: ProcessRecording, party: Party, found: Sequence[Seen]) -> float:
+def _longest(looks: ByThread, party: Party, first: TaskLook) -> float:
     """The longest time for which one thread was seen at this wait without moving."""
-    first = next(look for look, wait in found if wait.waiter == party)
-    inner = _at(process, party, first)[:1]
+    inner = _at(looks, party, first)[:1]
     moments = [
         Moment(
             sample.at_s, look, look.stack, stay=(look.stack[:1] == inner and look.call, look.ran_ns > 0 and sample.at_s)
         )
-        for sample in process.samples
-        for look in sample.threads
-        if look.tid == party.tid
+        for sample, look in looks.seen(party.tid or 0)
     ]
     waits = [(begin, end) for begin, end, _ in stays(moments) if begin.look.stack[:1] == inner and begin.look.call]
     return max((end.at_s - begin.at_s for begin, end in waits), default=0.0)

@@ -169,7 +169,7 @@ def _since(moment: Moment, talk: Conversation) -> float:
         return _task_since(moment, talk)
     since = moment.look.at_s
     for sample in reversed([one for one in moment.process.samples if one.at_s <= moment.look.at_s]):
-        look = next((one for one in sample.threads if one.tid == talk.party.tid), None)
+        look = moment.by_thread.at(sample.at_s, talk.party.tid)
         if look is None:
             break
         since = sample.at_s
@@ -185,7 +185,7 @@ def _goes_on_s(moment: Moment, talk: Conversation, socket: Socket) -> float:
     """
     until = moment.look.at_s
     for sample in (one for one in moment.process.samples if one.at_s > moment.look.at_s):
-        look = next((one for one in sample.threads if one.tid == talk.party.tid), None)
+        look = moment.by_thread.at(sample.at_s, talk.party.tid)
         if look is None or look.ran_ns:
             break
         until = sample.at_s

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer, own_part
 from spindoctor.model.frames import Frame, Stack
@@ -30,12 +31,13 @@ def refusals(recording: Recording) -> tuple[Refusal, ...]:
     if not failed or recording.seconds <= 0:
         return ()
     per_s = failed / recording.seconds
-    found = [_of_thread(one, use, recording.seconds, per_s) for one in recording.processes for use in one.threads]
+    every = [(ByThread(one), one.threads) for one in recording.processes]
+    found = [_of_thread(looks, use, recording.seconds, per_s) for looks, threads in every for use in threads]
     return tuple(sorted((one for one in found if one), key=lambda one: one.cores, reverse=True))
 
 
-def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, per_s: float) -> Refusal | None:
-    looks = [(s, look) for s in process.samples for look in s.threads if look.tid == use.tid]
+def _of_thread(by_thread: ByThread, use: ThreadUse, seconds: float, per_s: float) -> Refusal | None:
+    process, looks = by_thread.process, by_thread.seen(use.tid)
     on_cpu = [(s, own_part(s, look)) for s, look in looks if look.ran_ns > 0 and look.call is None]
     work = [(s.at_s, stack, mine) for s, stack in on_cpu if (mine := user_frame(stack))]
     if len(work) < MIN_SEEN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from spindoctor.evidence.full_queues import by_party, stuck_queues
 from spindoctor.evidence.origin import place, user_frame
@@ -36,6 +36,10 @@ Found = tuple[str, frozenset[Party], tuple[Wait, ...]]
 """The kind of a standoff, who is in it, and the waits that make it."""
 
 
+Past = Sequence[tuple[float, frozenset[Wait]]]
+"""All waits of each slow look, with its time."""
+
+
 def standoffs(recording: Recording) -> Standoffs | Missing:
     """Every standoff that was there in the last slow look, with how long it had been so."""
     looked = [one for one in recording.processes if one.task_looks]
@@ -50,12 +54,13 @@ def standoffs(recording: Recording) -> Standoffs | Missing:
 def _of_process(recording: Recording, process: ProcessRecording) -> list[Standoff]:
     last = process.task_looks[-1]
     is_forked = _is_forked(recording, process.pid)
-    found = _standoffs(process, last, is_forked=is_forked)
-    return [_standoff(process, one, last, is_forked=is_forked) for one in found]
+    past = [(look.at_s, frozenset(_waits(look))) for look in process.task_looks]
+    found = _standoffs(process, last, past, is_forked=is_forked)
+    return [_standoff(process, one, last, past, is_forked=is_forked) for one in found]
 
 
-def _standoffs(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
-    pools = [*_pools(look), *_orphans(process, look, is_forked=is_forked)]
+def _standoffs(process: ProcessRecording, look: TaskLook, past: Past, *, is_forked: bool) -> list[Found]:
+    pools = [*_pools(look), *_orphans(process, look, past, is_forked=is_forked)]
     return [*_cycles(process, look), *pools, *_queues(process, look)]
 
 
@@ -67,7 +72,8 @@ def _queues(process: ProcessRecording, look: TaskLook) -> list[Found]:
 
 def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
     loops = {use.loop: use.tid for use in process.threads if use.loop}
-    edges, every = _edges(look, loops), _waits(look)
+    edges = _in_circles(_edges(look, loops))
+    every = [wait for wait in _waits(look) if wait.waiter in edges] if edges else []
     seen: dict[frozenset[Party], Found] = {}
     for start in edges:
         members = frozenset(_cycle(start, edges) or ())
@@ -134,22 +140,44 @@ def _edges(look: TaskLook, loops: Mapping[int, int]) -> dict[Party, set[Party]]:
     return edges
 
 
+def _in_circles(edges: Mapping[Party, set[Party]]) -> dict[Party, set[Party]]:
+    """Without those from whom no way leads back: who waits for nobody that waits, and for whom nobody waits."""
+    left = {one: set(wanted) for one, wanted in edges.items()}
+    waiters: dict[Party, set[Party]] = {}
+    for one, wanted in left.items():
+        for holder in wanted:
+            waiters.setdefault(holder, set()).add(one)
+    todo = [one for one in {*left, *waiters} if not left.get(one) or not waiters.get(one)]
+    while todo:
+        gone = todo.pop()
+        before, after = waiters.pop(gone, set()), left.pop(gone, set())
+        for one in before & left.keys():
+            left[one].discard(gone)
+        for one in after & waiters.keys():
+            waiters[one].discard(gone)
+        todo += [one for one in before if one in left and not left[one]]
+        todo += [one for one in after if one in waiters and not waiters[one]]
+    return left
+
+
 def _may_go_on(task: Task) -> bool:
     return task.has_limit or any(frame.function.rpartition(".")[2] in LIMITS for frame in task.chain)
 
 
 def _cycle(start: Party, edges: Mapping[Party, set[Party]]) -> list[Party] | None:
     """A way from `start` back to itself."""
-    todo: list[list[Party]] = [[start]]
-    seen: set[Party] = set()
+    todo, came_from = [start], dict[Party, Party]()
     while todo:
-        path = todo.pop()
-        for following in edges.get(path[-1], ()):
+        last = todo.pop()
+        for following in edges.get(last, ()):
             if following == start:
-                return path
-            if following not in seen:
-                seen.add(following)
-                todo.append([*path, following])
+                path = [last]
+                while path[-1] != start:
+                    path.append(came_from[path[-1]])
+                return path[::-1]
+            if following not in came_from:
+                came_from[following] = last
+                todo.append(following)
     return None
 
 
@@ -167,7 +195,7 @@ def _pools(look: TaskLook) -> list[Found]:
     ]
 
 
-def _orphans(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> list[Found]:
+def _orphans(process: ProcessRecording, look: TaskLook, past: Past, *, is_forked: bool) -> list[Found]:
     """Locks whose owner is no thread of this process, or that nobody here can have: a fork left us one thread.
 
     Of several who wait for the same one the first to come stands for all. Who waits is the one thread that is left:
@@ -179,7 +207,7 @@ def _orphans(process: ProcessRecording, look: TaskLook, *, is_forked: bool) -> l
         for wait in look.waits
         if wait.is_orphaned or (wait.kind == "lock" and not wait.holders and is_forked and threads == {wait.waiter.tid})
     ]
-    waits.sort(key=lambda one: _lasted(process.task_looks, (one,)), reverse=True)
+    waits.sort(key=lambda one: _lasted(past, (one,)), reverse=True)
     first = {wait.target: wait for wait in reversed(waits)}
     return [("orphan", frozenset({wait.waiter}), (wait,)) for wait in first.values()]
 
@@ -191,17 +219,16 @@ def _is_forked(recording: Recording, pid: int) -> bool:
     return bool(process and parent and process.command == parent.command)
 
 
-def _standoff(process: ProcessRecording, found: Found, last: TaskLook, *, is_forked: bool) -> Standoff:
+def _standoff(process: ProcessRecording, found: Found, last: TaskLook, past: Past, *, is_forked: bool) -> Standoff:
     kind, members, waits = found
-    looks = process.task_looks
-    same = [look for look in looks if set(waits) <= set(_waits(look))]
+    same = sum(seen.issuperset(waits) for _, seen in past)
     loop_threads = {use.tid for use in process.threads if use.loop}
     return Standoff(
         pid=process.pid,
         kind=kind,
         members=tuple(_waiter(process, wait, last) for wait in waits),
-        seen=Share(len(same), len(looks)),
-        lasted_s=_lasted(looks, waits),
+        seen=Share(same, len(past)),
+        lasted_s=_lasted(past, waits),
         holds_loop=any(one.tid in loop_threads for one in members if one.tid),
         has_limit=any(wait.has_limit for wait in waits),
         is_forked=is_forked,
@@ -209,14 +236,14 @@ def _standoff(process: ProcessRecording, found: Found, last: TaskLook, *, is_for
     )
 
 
-def _lasted(looks: Sequence[TaskLook], waits: Iterable[Wait]) -> float:
+def _lasted(past: Past, waits: Sequence[Wait]) -> float:
     """For how long up to the last look these waits were there without a break."""
-    wanted, since = set(waits), looks[-1].at_s
-    for look in reversed(looks):
-        if not wanted <= set(_waits(look)):
+    since = past[-1][0]
+    for at_s, seen in reversed(past):
+        if not seen.issuperset(waits):
             break
-        since = look.at_s
-    return looks[-1].at_s - since
+        since = at_s
+    return past[-1][0] - since
 
 
 def _waiter(process: ProcessRecording, wait: Wait, last: TaskLook) -> Waiter:

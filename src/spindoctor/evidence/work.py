@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.conversations import Conversation
@@ -34,16 +35,17 @@ class Moment:
     sample: Sample | None
     sockets: dict[int, Socket]
     ports: tuple[int, ...]
+    by_thread: ByThread
 
     @classmethod
     def of(cls, process: ProcessRecording, look: TaskLook, ports: tuple[int, ...]) -> Moment:
         """The moment of this slow look."""
         sockets = {one.fd: one.socket for one in process.descriptors if one.socket}
-        return cls(process, look, process.sample_at(look.at_s), sockets, ports)
+        return cls(process, look, process.sample_at(look.at_s), sockets, ports, ByThread(process))
 
     def thread(self, tid: int | None) -> ThreadLook | None:
         """What a thread did."""
-        return next((one for one in self.sample.threads if one.tid == tid), None) if self.sample else None
+        return self.by_thread.at(self.look.at_s, tid)
 
 
 class Work:
