@@ -55,6 +55,16 @@ def test_callers_queue_while_others_of_their_way_hold_what_they_ask_for() -> Non
     assert not use.is_batch
 
 
+def test_a_place_is_told_by_one_of_those_there_whose_request_is_known() -> None:
+    """Two stand at one line; of the first the request is not known."""
+    members = (*working(4, route=None), *working(5))
+
+    (site,) = found(of((*waiting(1, 2, 3), *members), claims(1, 2, 3)))[0].holders
+
+    assert (site.culprit.route, site.share) == ("GET /order", Share(8, 8))
+    assert site.culprit.task == "Task-5"
+
+
 def test_a_member_that_goes_from_hand_to_hand_is_held_by_each_for_himself() -> None:
     """One task serves a connection: its waits at one line are others in the second half, of two looks each."""
     first, second = (

@@ -25,7 +25,7 @@ from spindoctor.evidence.load import load
 from spindoctor.model.cpu import CpuUse, Gil, GilUse
 from spindoctor.model.facts import Load
 from spindoctor.model.process import Descriptor, Machine, Socket
-from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.recording import ProcessRecording, QueueLook, Recording, ThreadUse
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
@@ -224,6 +224,31 @@ def test_requests_stand_only_where_none_of_them_moved() -> None:
     ]
 
     assert [one.standing for one in told if isinstance(one, Load)] == [0, 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("once", "looks", "queued"),
+    [
+        (1, [], 0),  # at a single moment: the next may accept it
+        (4, [], 4),
+        (1, [1, 0, 0, 0, 0], 0),
+        (0, [0, 0, 0, 0, 1], 0),
+        (0, [1, 0, 1, 0, 0], 0),
+        (1, [1, 1, 1, 0, 0], 1),  # in most looks
+        (0, [0, 0, 1, 2, 2], 1),  # since the third look nobody accepts
+        (9, [9, 9, 0, 0, 0], 0),  # a burst that was accepted
+        (1, [1, 1], 1),
+        (1, [1, 0], 0),
+    ],
+)
+def test_a_connection_waits_where_looks_at_several_times_find_it(once: int, looks: list[int], queued: int) -> None:
+    listens = Descriptor(3, "socket", 3, "", replace(LISTENS, receive_queue_bytes=once))
+    seen = recording(at_port((listens,), 0.1))
+
+    told = load(replace(seen, queue_looks=tuple(QueueLook(at / 5, ((3, many),)) for at, many in enumerate(looks))))
+
+    assert isinstance(told, Load)
+    assert told.queued == queued
 
 
 def test_connections_that_ended_while_they_were_read_are_not_known_and_not_none() -> None:

@@ -11,6 +11,7 @@ from spindoctor.evidence import gather
 from spindoctor.evidence.lanes import in_lanes
 from spindoctor.model.burning import BusyThreads
 from spindoctor.model.collector import Collectors
+from spindoctor.model.cpu import CpuUse
 from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook
 from spindoctor.model.recording import ProcessRecording, ThreadUse
@@ -43,6 +44,18 @@ def test_threads_that_follow_each_other_are_one_with_all_their_cpu() -> None:
     assert [(use.tid, use.name) for use in process.threads] == [(1, "serve_one (2 in turn)"), (PID, "MainThread")]
     assert process.threads[0].cpu_s == pytest.approx(1.6)
     assert {look.tid for sample in process.samples for look in sample.threads} == {PID, 1}
+
+
+def test_what_nobody_counted_of_ended_threads_is_not_known() -> None:
+    """Their CPU is what the process used; their switches and waits for a core went with them, and a wait adds none."""
+    seen = recording(served([at_work(1, 0)], [at_work(1)], [at_work(2, 0)], [at_work(2)]))
+    (lane, main), facts = in_lanes(seen).processes[0].threads, gather(seen)
+
+    assert (lane.voluntary, lane.involuntary, lane.queue_wait_s) == (None, None, None)
+    assert lane.wanted_s == lane.cpu_s
+    assert (main.voluntary, main.queue_wait_s) == (0, 0.0)
+    told = facts[CpuUse].threads[0]
+    assert (told.sleeps_per_s, told.queue_wait_share) == (None, None)
 
 
 def test_threads_at_the_same_time_stand_side_by_side() -> None:

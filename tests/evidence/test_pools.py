@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from recordings import PID, library, one_process, recording, task, task_looks, thread_samples, user
 
@@ -59,6 +61,19 @@ def test_members_that_wait_show_where_and_for_how_long() -> None:
     assert [(site.culprit.function, site.share, site.episodes) for site in use.holders] == [("ask_sdk", Share(6, 6), 2)]
     assert use.holders[0].calls == (("recvfrom", 6),)
     assert (use.held_s, use.holders_computing) == (pytest.approx(0.02), Share(0, 6))
+
+
+def test_a_place_bears_the_name_of_a_thread_that_was_met_there() -> None:
+    """102 stands at one line, and at the other one that has ended."""
+    gone = FULL.tids[0] + 7
+    at = {gone: user("ask_sdk", 50), 102: user("ask_bank", 9)}
+    looks = [ThreadLook(tid, (library("recv"), one), call=SystemCall("recvfrom")) for tid, one in at.items()]
+    full = replace(FULL, tids=(gone, 102))
+
+    use = only_pool(of(full, samples=thread_samples(looks, looks)))
+
+    named = {site.culprit.function: site.culprit.thread for site in use.holders}
+    assert named == {"ask_sdk": None, "ask_bank": "asyncio_1"}
 
 
 def test_members_that_run_or_want_the_gil_compute() -> None:

@@ -351,8 +351,14 @@ def _holders(queues: Sequence[_Queue], longest_s: float) -> Iterable[Site]:
     lines = Counter((culprit.file, culprit.line) for _, culprit in found)
     for line, count in lines.most_common(MOST_SITES):
         there = [(party, culprit) for party, culprit in found if (culprit.file, culprit.line) == line]
-        yield Site(there[0][1], Share(count, len(found)), len({party for party, _ in there}), longest_s)
+        share, parties = Share(count, len(found)), {party for party, _ in there}
+        yield Site(_most_told(one for _, one in there), share, len(parties), longest_s)
 
 
 def _one_a_line(sites: Iterable[Culprit]) -> list[Culprit]:
     return list({(one.file, one.line): one for one in sites}.values())
+
+
+def _most_told(culprits: Iterable[Culprit]) -> Culprit:
+    """Of several at one line the first with a route and with a thread or task: one that has ended has no name left."""
+    return max(culprits, key=lambda one: (one.route is not None, bool(one.thread or one.task)))

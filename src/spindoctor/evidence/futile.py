@@ -68,7 +68,7 @@ def _of_loop(process: ProcessRecording, use: ThreadUse, seconds: float) -> Futil
         thread=use.name or use.kernel_name,
         culprit=namer.culprit(stack, use.tid, task),
         cores=use.cpu_s / seconds,
-        wanted_cores=(use.cpu_s + use.queue_wait_s) / seconds,
+        wanted_cores=use.wanted_s / seconds,
         share=Share(len(inside), len(steps)),
         rounds=_rounds(process, use.tid, place, attempt),
         successes=Share(sum(line in attempt.done for line in lines), len(lines)),

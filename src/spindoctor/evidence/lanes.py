@@ -106,7 +106,9 @@ def _use(lane: Sequence[_Life], cpu_s: float, system: float) -> ThreadUse:
     function = lane[0].entry[1] if lane[0].entry else ""
     name = f"{function} ({len(lane)} in turn)" if len(lane) > 1 else function
     system_s = cpu_s * min(1.0, system)
-    return ThreadUse(lane[0].tid, name, name, cpu_s - system_s, system_s, voluntary=len(lane))
+    return ThreadUse(
+        lane[0].tid, name, name, cpu_s - system_s, system_s, voluntary=None, involuntary=None, queue_wait_s=None
+    )
 
 
 def _renamed(process: ProcessRecording, lanes: Sequence[Sequence[_Life]]) -> ProcessRecording:

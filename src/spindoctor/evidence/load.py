@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
 from spindoctor.evidence.employed import employed
@@ -14,6 +15,9 @@ from spindoctor.model.share import Share
 from spindoctor.model.tasks import TaskLook
 
 MOST_ROUTES = 5
+
+FEW_LOOKS = 3
+"""Where one look in ten meets somebody in a busy server's queue, three in a row by chance do once in a thousand."""
 
 
 def load(recording: Recording) -> Load | Missing:
@@ -82,9 +86,21 @@ def _standing(recording: Recording) -> int:
 
 
 def _queued(recording: Recording) -> int:
-    """Connections in the queues of listening sockets; a forked service has one such socket in many processes."""
+    """Connections that nobody accepts; a forked service has one such socket in many processes.
+
+    One that is there at a single moment may be accepted in the next; several are a queue.
+    """
     sockets = {d.inode: d.socket for one in recording.processes for d in one.descriptors if d.socket}
-    return sum(one.receive_queue_bytes for one in sockets.values() if one.state == "LISTEN")
+    once = {inode: one.receive_queue_bytes for inode, one in sockets.items() if one.state == "LISTEN"}
+    return sum(_stayed(recording, inode, many) for inode, many in once.items())
+
+
+def _stayed(recording: Recording, inode: int, once: int) -> int:
+    """How many waited in the middle one of the looks, or in all of the last ones; from one look alone more than one."""
+    counts = [many for look in recording.queue_looks for number, many in look.waiting if number == inode]
+    if len(counts) < FEW_LOOKS:
+        return once if once > 1 or (counts and min(counts)) else 0
+    return max(statistics.median_low(counts), min(counts[-FEW_LOOKS:]))
 
 
 def _requests(process: ProcessRecording) -> float:

@@ -147,7 +147,7 @@ def _counted(use: ThreadUse, looks: Sequence[_Seen], parts: _Parts, seconds: flo
         seconds=seconds,
         cpu_s=use.cpu_s,
         system_s=use.system_s,
-        sleeps_per_s=use.voluntary / seconds if seconds else 0.0,
+        sleeps_per_s=use.voluntary / seconds if seconds and use.voluntary is not None else None,
         queue_wait_s=use.queue_wait_s,
         looks=of,
         idle=Share(sum(1 for look in outside if look.thread.call and not look.thread.waits_for_gil), of),

@@ -42,6 +42,8 @@ def pursuits(recording: Recording, process: ProcessRecording) -> list[Pursuit]:
 
 
 def _pursuit(recording: Recording, process: ProcessRecording, use: ThreadUse) -> Pursuit | None:
+    if use.voluntary is None or use.involuntary is None:
+        return None
     steps = [(stack, task) for stack, task in _steps(process, use) if any(map(is_user, stack))]
     counts = Counter(_code(_outermost(stack)) for stack, _ in steps)
     if not counts:
@@ -73,7 +75,7 @@ def _pursuit(recording: Recording, process: ProcessRecording, use: ThreadUse) ->
 def _fails(recording: Recording, process: ProcessRecording, use: ThreadUse, code: Code) -> bool:
     """Whether exceptions came through this function, or connections failed for a good part of its sleeps."""
     came_through = any(one.tid == use.tid and code in map(_code, one.places) for one in process.failures)
-    return came_through or (recording.machine.failed_connects or 0) >= GOOD_PART * max(use.voluntary, 1)
+    return came_through or (recording.machine.failed_connects or 0) >= GOOD_PART * max(use.voluntary or 0, 1)
 
 
 def _steps(process: ProcessRecording, use: ThreadUse) -> Iterator[tuple[Stack, int | None]]:

@@ -152,7 +152,7 @@ def _retry(
         task=namer.tasks[task].name if task in namer.tasks else None,
         other_kinds=_other_kinds(failed, chosen),
         steps=_steps(process, use, place, attempt),
-        wanted_cores=(use.cpu_s + use.queue_wait_s) / seconds,
+        wanted_cores=use.wanted_s / seconds,
         traced=process.calls_of(use.tid),
     )
 

@@ -160,7 +160,7 @@ def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
     task = Counter(moment.task for moment in moments).most_common(1)[0][0]
     calls = Counter(moment.look.call.name for moment in moments if moment.look.call)
     spans = stays(moments)
-    culprit = namer.culprit(middle, tid, task)
+    culprit = namer.culprit(middle, _there(moments, namer, tid), task)
     requests = Counter(str(moment.look.route) for moment in moments if moment.look.route)
     return Site(
         culprit=replace(culprit, route=requests.most_common(1)[0][0]) if requests else culprit,
@@ -172,6 +172,12 @@ def _site(moments: Sequence[Moment], namer: Namer, tid: int, of: int) -> Site:
         inner=_inner(middle),
         caller=_caller(moments, namer, tid, task),
     )
+
+
+def _there(moments: Sequence[Moment], namer: Namer, tid: int) -> int:
+    """The thread that stands for a place where several were met: the asked one, else of those with a name the first."""
+    met = Counter(moment.look.tid for moment in moments)
+    return tid if tid in met else next((one for one, _ in met.most_common() if one in namer.threads), tid)
 
 
 def _caller(moments: Sequence[Moment], namer: Namer, tid: int, task: int | None) -> Culprit | None:

@@ -72,7 +72,7 @@ def _spin(recording: Recording, busy: BusyOne) -> Spin:
         loop_type=use.loop_type or "",
         seconds=recording.seconds,
         cores=use.cpu_s / recording.seconds,
-        wanted_cores=(use.cpu_s + use.queue_wait_s) / recording.seconds,
+        wanted_cores=use.wanted_s / recording.seconds,
         asleep=Share(sum(1 for look, _, _ in seen if look.call and not look.waits_for_gil), len(seen)),
         polls=Share(len(polls), len(hot)),
         waits=Share(sum(1 for timeout in timeouts if timeout), len(timeouts)),

@@ -105,7 +105,7 @@ def starvation(recording: Recording) -> Starvation | Missing:
     threads = [
         Queuer(one.pid, one.name, one.cores, one.queue_wait_share, one.site)
         for one in used.threads
-        if one.cores + one.queue_wait_share >= LONELY_CORES
+        if one.queue_wait_share is not None and one.cores + one.queue_wait_share >= LONELY_CORES
     ]
     others = None if machine.busy_cores is None else max(0.0, machine.busy_cores - used.cores)
     return Starvation(

@@ -41,7 +41,7 @@ class BusyThread:
     on the CPU inside the loop that it goes round in, `asks` are those at a question, `works` those at work (the rest
     passes); `turns` counts those in which the stack stood elsewhere than in the look before, `ways` different stacks.
     All without looks where no loop is known. `asked` says what is asked. `caught` counts exceptions by type.
-    `traced` are its system calls, where they were counted.
+    `traced` are its system calls, where they were counted. `sleeps_per_s` is None where nobody counted them.
     """
 
     pid: int
@@ -51,9 +51,9 @@ class BusyThread:
     cores: float
     wanted_cores: float
     system_share: float
-    sleeps_per_s: float
     on_cpu: Share
     asleep: Share
+    sleeps_per_s: float | None = None
     site: Site | None = None
     profile: tuple[Site, ...] = ()
     still: Share = NO_LOOKS

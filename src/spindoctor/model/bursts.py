@@ -41,7 +41,9 @@ class Burst:
 
     @property
     def stretch_s(self) -> float:
-        """CPU that the loop uses between two sleeps, in seconds on average."""
+        """CPU that the loop uses between two sleeps, in seconds on average; none is known where nobody counted them."""
+        if self.loop.sleeps_per_s is None:
+            return 0.0
         return self.loop.cpu_s / max(1.0, self.loop.sleeps_per_s * self.loop.seconds)
 
     @property

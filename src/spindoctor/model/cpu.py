@@ -20,6 +20,7 @@ def cores_without_gil(cores: float, has_gil: Share) -> float:
 class ThreadCpu:
     """One thread's CPU over the look, with the line of user code that it was seen at most while it ran.
 
+    `sleeps_per_s` and `queue_wait_share` are None where they are not known (threads that ended within the look).
     `has_gil` are the looks in which it had the GIL (no looks: nothing is known of that).
     """
 
@@ -28,8 +29,8 @@ class ThreadCpu:
     name: str
     cores: float
     system_share: float
-    sleeps_per_s: float
-    queue_wait_share: float
+    sleeps_per_s: float | None
+    queue_wait_share: float | None
     is_loop: bool
     site: Site | None = None
     has_gil: Share = NO_LOOKS
@@ -73,6 +74,7 @@ class CpuUse:
 class GilThread:
     """One thread's part in the struggle for the GIL, counted in looks. `site` is where it ran most.
 
+    `sleeps_per_s` and `queue_wait_share` are None where they are not known (threads that ended within the look).
     `has_gil` are the looks in which it had the GIL (no looks: nothing is known of that).
     """
 

@@ -61,8 +61,8 @@ class Loop:
     seconds: float
     cpu_s: float
     system_s: float
-    sleeps_per_s: float
-    queue_wait_s: float
+    sleeps_per_s: float | None
+    queue_wait_s: float | None
     looks: int
     idle: Share
     spinning: Share
@@ -96,7 +96,7 @@ class Loop:
     @property
     def wanted_cores(self) -> float:
         """CPU that it used or stood in the run queue for: neighbours do not make a spin less of one."""
-        return (self.cpu_s + self.queue_wait_s) / self.seconds if self.seconds else 0.0
+        return (self.cpu_s + (self.queue_wait_s or 0.0)) / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)

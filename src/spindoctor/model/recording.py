@@ -28,7 +28,8 @@ class ThreadUse:
     """What one thread used over the whole look: CPU seconds, context switches, seconds runnable but not running.
 
     `loop` is the address of the asyncio loop that runs in it, `loop_epoll` the descriptor of that loop's epoll; without
-    a loop, that of an epoll that its outer functions work with.
+    a loop, that of an epoll that its outer functions work with. Of threads that ended before they were asked a last
+    time the context switches and the wait for a CPU are not known (None).
     """
 
     tid: int
@@ -36,9 +37,9 @@ class ThreadUse:
     kernel_name: str
     user_s: float = 0.0
     system_s: float = 0.0
-    voluntary: int = 0
-    involuntary: int = 0
-    queue_wait_s: float = 0.0
+    voluntary: int | None = 0
+    involuntary: int | None = 0
+    queue_wait_s: float | None = 0.0
     loop: int | None = None
     loop_type: str | None = None
     loop_epoll: int | None = None
@@ -47,6 +48,11 @@ class ThreadUse:
     def cpu_s(self) -> float:
         """User and system time together."""
         return self.user_s + self.system_s
+
+    @property
+    def wanted_s(self) -> float:
+        """CPU that it used or is known to have stood in the run queue for, in seconds."""
+        return self.cpu_s + (self.queue_wait_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def _unusable(load: Load) -> str:
     """Why this load allows no clean bill of health; empty where it does."""
     if load.queued:
         return (
-            f"{load.queued} connections wait to be accepted and nothing that was found says why: whoever accepts them "
+            f"{_queue(load.queued)} to be accepted and nothing that was found says why: whoever accepts them "
             f"is busy or stuck ({load.cores:.2f} cores, {load.requests:.1f} tasks and threads at work for requests); "
             "what its threads do "
             "is shown by: spindoctor dump"
@@ -122,6 +122,10 @@ def _unusable(load: Load) -> str:
             "again while it is in use"
         )
     return ""
+
+
+def _queue(queued: int) -> str:
+    return f"{count(queued, 'connection')} {'waits' if queued == 1 else 'wait'}"
 
 
 def _never_free(load: Load) -> str:

@@ -104,6 +104,9 @@ def check(busy: BusyThreads, spins: Spins, others: Others) -> Outcome:
     lost = [one.name for one in burning if not one.asks.of and one.repeats.low >= MIN_REPEATS]
     if lost:
         return Unsure(f"nothing changes in {', '.join(lost)}, but the source of a loop that it is in was not found")
+    uncounted = [one.name for one in busy.threads if one.sleeps_per_s is None and _may_nap(one) and _polls(one)]
+    if uncounted:
+        return Unsure(f"{', '.join(uncounted)} asked again and again and ended: how often it slept was not counted")
     return Clear(_looked_at(burning))
 
 
@@ -119,8 +122,13 @@ def _looked_at(burning: list[BusyThread]) -> str:
 
 def _burns(one: BusyThread) -> bool:
     never_waits = one.wanted_cores >= MIN_WANTED and one.asleep.ratio <= MAX_ASLEEP
-    naps = one.sleeps_per_s >= NAPS_PER_S
+    naps = one.sleeps_per_s is not None and one.sleeps_per_s >= NAPS_PER_S
     return one.cores >= (MIN_NAPPING_CORES if naps else MIN_CORES) and (never_waits or naps)
+
+
+def _may_nap(one: BusyThread) -> bool:
+    """Whether it would burn if it were woken often."""
+    return not one.is_loop and not _burns(one) and one.cores >= MIN_NAPPING_CORES
 
 
 def _waits(one: Spin) -> bool:

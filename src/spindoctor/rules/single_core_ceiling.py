@@ -56,7 +56,7 @@ def check(cpu: CpuUse) -> Outcome:
 
 def _finding(process: ProcessCpu, cpu: CpuUse) -> Finding | None:
     thread = next((one for one in cpu.threads if one.pid == process.pid), None)
-    queued = thread.queue_wait_share if thread else 0.0
+    queued = (thread.queue_wait_share or 0.0) if thread else 0.0
     is_alone = thread is not None and thread.cores + queued >= FULL_CORES
     wanted = queued + (process.cores if is_alone else process.cores - _native(process, cpu))
     if wanted < FULL_CORES or not MIN_CORES <= process.cores <= ONE_CORE or cpu.cores_of_machine == 1:

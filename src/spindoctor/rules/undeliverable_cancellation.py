@@ -96,8 +96,10 @@ def _sleeps_between(loop: Loop, cancels: int) -> bool:
     """Whether the loop went to sleep between the cancellations: then each has a cause of its own, such as a timer.
 
     Waits for the GIL are sleeps as well, but not in the selector; and a spin that lasts for a part of the look has many
-    more cancellations than the rest of the look has sleeps.
+    more cancellations than the rest of the look has sleeps. Where nobody counted the sleeps, one that was met tells.
     """
+    if loop.sleeps_per_s is None:
+        return loop.idle.ratio > MAX_IDLE
     sleeps = loop.sleeps_per_s * loop.seconds
     return loop.idle.ratio > MAX_IDLE and cancels < CANCELS_A_SLEEP * sleeps
 
@@ -221,6 +223,13 @@ def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figur
 def _loop_figures(loop: Loop | None) -> tuple[Figure, ...]:
     if loop is None:
         return ()
+    sleeps = Figure(
+        "loop_sleeps",
+        "times a second the loop's thread went to sleep",
+        round(loop.sleeps_per_s or 0.0, 1),
+        "1/s",
+        "/proc/PID/task/TID/status",
+    )
     return (
         Figure(
             "loop_cores",
@@ -230,13 +239,7 @@ def _loop_figures(loop: Loop | None) -> tuple[Figure, ...]:
             "/proc/PID/task/TID/stat",
         ),
         Figure("loop_idle", "looks with the loop asleep in its selector", str(loop.idle), "", "stacks"),
-        Figure(
-            "loop_sleeps",
-            "times a second the loop's thread went to sleep",
-            round(loop.sleeps_per_s, 1),
-            "1/s",
-            "/proc/PID/task/TID/status",
-        ),
+        *((sleeps,) if loop.sleeps_per_s is not None else ()),
     )
 
 
