@@ -53,13 +53,12 @@ class Burst:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is awake for long, mostly at the loop's own work, while little comes in or goes out."""
-        loop, arrivals_per_s = self.loop, self.pursuit.arrivals_per_s
+        """Whether it is awake for long, mostly at the loop's own work, and hardly ever in a system call."""
+        loop = self.loop
         burns = loop.wanted_cores >= MIN_CORES and loop.cores >= MIN_USED_CORES and self.stretch_s >= MIN_STRETCH_S
         moves = loop.held.ratio < MAX_HELD and self.turning.low >= MIN_OTHER_TURNING
-        quiet = arrivals_per_s is None or is_quiet(arrivals_per_s, MAX_AWAKE_ARRIVALS_PER_S)
         alone = min(self.who.seen.low, self.who.running.low, self.pursuit.steps.low) >= MIN_PART
-        return burns and moves and quiet and alone and loop.system_s < MAX_SYSTEM_SHARE * loop.cpu_s
+        return burns and moves and alone and loop.system_s < MAX_SYSTEM_SHARE * loop.cpu_s
 
     @property
     def gets_on(self) -> bool:
@@ -68,8 +67,11 @@ class Burst:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it holds the same all the time, and all that might come in is counted."""
-        return self.pursuit.holds_the_same and self.pursuit.arrivals_per_s is not None
+        """Whether it holds the same all the time, and next to nothing comes in.
+
+        Connections are counted for all that share the network: many of them may be those of others.
+        """
+        return self.pursuit.holds_the_same and is_quiet(self.pursuit.arrivals_per_s, MAX_AWAKE_ARRIVALS_PER_S)
 
     @property
     def figures(self) -> tuple[Figure, ...]:

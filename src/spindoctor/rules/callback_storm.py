@@ -146,11 +146,13 @@ def _may_ask_in_vain(one: Pursuit) -> str:
 
 
 def _may_be_for_nothing(one: Burst) -> str:
-    loop, repeats = one.loop, one.pursuit.repeats
+    loop, repeats, arrivals = one.loop, one.pursuit.repeats, one.pursuit.arrivals_per_s
+    comes_in = "an unknown number of" if arrivals is None else f"{arrivals:.0f}"
     return (
         f"{one.who.name} steps again and again for {one.stretch_s:.2f} s of CPU between two sleeps of the loop of "
         f"{loop.thread} ({loop.cores:.2f} cores, {one.turning} at the loop's own work), and {repeats} showed it "
-        f"holding the same: too few to tell whether it gets anywhere: {LONGER}"
+        f"holding the same, while {comes_in} segments a second came in: whether it gets on cannot be "
+        f"told: {LONGER}"
     )
 
 
