@@ -183,7 +183,7 @@ class Recorder:
             number = ahead.number
             self._vantage.note(max(0, ahead.made - 1), ahead.late)
         if not ahead or ahead.is_unable:
-            time.sleep(max(0.0, moment(number) * pace.step_s - (time.monotonic() - self._start_s)))
+            self._vantage.sleep_until(self._start_s + moment(number) * pace.step_s)
             now_s = time.monotonic() - self._start_s
             return number if now_s < pace.until_s and self._look(now_s, number) else None
         return number if time.monotonic() - self._start_s < pace.until_s else None

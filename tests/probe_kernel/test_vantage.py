@@ -55,11 +55,46 @@ def test_after_it_has_run_anywhere_the_same_cpu_is_shared_again(moves: list[set[
     assert moves == [{1}, {0, 1, 2, 3}, {1}]
 
 
+@pytest.mark.parametrize(("stalls", "shares"), [([0.06], True), ([0.06, 0.06], False), ([0.03] * 9, True)])
+def test_a_cpu_that_we_wait_for_as_long_as_for_five_looks_twice_is_left(
+    moves: list[set[int]], monkeypatch: pytest.MonkeyPatch, stalls: list[float], *, shares: bool
+) -> None:
+    """Whether that was on the way to it or after a sleep; once may be the machine's hiccup."""
+    now_s = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    vantage = Vantage()
+    vantage.follow(1)
+    for late in stalls:
+
+        def sleep(seconds: float, late: float = late) -> None:
+            now_s[0] += seconds + late
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        vantage.sleep_until(now_s[0] + 0.01)
+    vantage.follow(2)
+
+    assert moves[1:] == ([{2}] if shares else [{0, 1, 2, 3}])
+
+
+def test_what_is_due_already_is_not_waited_for(moves: list[set[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """We are late by our own work, and not by others'."""
+    now_s = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(time, "sleep", now_s.append)
+    vantage = Vantage()
+    vantage.follow(1)
+    for _ in range(3):
+        vantage.sleep_until(99.0)
+    vantage.follow(2)
+
+    assert (moves, now_s[1:]) == ([{1}, {2}], [0.0, 0.0, 0.0])
+
+
 def test_who_looks_again_waits_a_moment_where_he_has_come_to(
     moves: list[set[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naps: list[float] = []
-    now_s = iter((0.0, 0.0, APART_S / 2, 1.0, 2.0))
+    now_s = iter((0.0, 0.0, 0.0, 0.0, APART_S / 2, 1.0, 2.0))
     monkeypatch.setattr(time, "sleep", naps.append)
     monkeypatch.setattr(time, "monotonic", lambda: next(now_s))
     vantage = Vantage()

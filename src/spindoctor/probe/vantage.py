@@ -27,6 +27,11 @@ JUDGED_AFTER = 20
 MOST_LATE = 0.25
 """When one look in four came too late, the CPU we share is too crowded."""
 
+STALL_S = 0.05
+MOST_STALLS = 1
+"""Who waits for a CPU as long as five looks take, and again, shares it with several that never rest: twenty looks
+would be seconds there."""
+
 GOLDEN = 0.6180339887498949
 """Its multiples fill a unit evenly, and two that follow each other are never near (Weyl's theorem)."""
 
@@ -49,6 +54,7 @@ class Vantage:
         self._looks = 0
         self._late = 0
         self._again_s = 0.0
+        self._stalls = 0
         self._is_crowded = False
         self._shared: int | None = None
         self.is_pinned = False
@@ -71,16 +77,29 @@ class Vantage:
             self._share(cpu)
 
     def _share(self, cpu: int) -> None:
+        since_s = time.monotonic()
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {cpu})
             self.is_pinned, self._shared = True, cpu
+        self._note_wait(time.monotonic() - since_s)
+
+    def sleep_until(self, at_s: float) -> None:
+        """Sleep until it is that late by `time.monotonic`, if it is not; how late we wake tells of the CPU's crowd."""
+        pause_s = at_s - time.monotonic()
+        time.sleep(max(0.0, pause_s))
+        if pause_s > 0:
+            self._note_wait(time.monotonic() - at_s)
+
+    def _note_wait(self, seconds: float) -> None:
+        self._stalls += self._shared is not None and seconds >= STALL_S
+        self._is_crowded = self._is_crowded or self._stalls > MOST_STALLS
 
     def approach(self, cpu: int | None) -> bool:
         """Share this CPU a moment later; False where that is impossible, was so already, or was tried just now."""
         if cpu is None or cpu == self._shared or time.monotonic() < self._again_s:
             return False
         self.follow(cpu)
-        if self._shared != cpu:
+        if self._shared != cpu or self._is_crowded:
             return False
         self._again_s = time.monotonic() + APART_S
         time.sleep(A_MOMENT_S)
