@@ -373,6 +373,47 @@ def test_a_pool_of_a_queue_bounds_a_batch_that_is_no_request() -> None:
     assert borrowed(BORROWS, *working(4, 5, route=None))[0].is_batch
 
 
+def stocked(*lines: str) -> tuple[PoolUse, ...]:
+    """Three tasks that wait at line 20 of `order` for something of an object's own, and two that have it."""
+    tasks = (*waiting(1, 2, 3, route=None), *working(4, 5, route=None))
+    seen = of(tasks, claims(1, 2, 3, kind="queue", size=None))
+    window = SourceWindow("/srv/app.py", 18, 18, lines)
+    return found(replace(seen, processes=(replace(seen.processes[0], functions=(window,)),)))
+
+
+TAKEN_OUT = ("        one = self.free.popleft()", "    await one.read()")
+PUT_BACK = "    self.free.append(one)"
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        ("    while not self.free:", "        await self.changed.wait()"),
+        ("    async with self.changed:", "        await self.changed.wait_for(lambda: self.free)"),
+    ],
+    ids=["a loop around the wait", "wait_for"],
+)
+def test_who_waits_until_an_object_has_something_that_he_puts_back_asks_a_pool(wait: tuple[str, ...]) -> None:
+    use = stocked("async def order(self):", *wait, *TAKEN_OUT, PUT_BACK)[0]
+
+    assert (use.pool.kind, use.pool.queued, use.holding) == ("pool", 3, 2)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ("    self.done.append(one)",),
+        ("    if one.failed:", "        self.free.append(one)"),
+        ("    return one",),
+    ],
+    ids=["handed on", "only what failed", "kept"],
+)
+def test_who_takes_out_what_he_does_not_put_back_is_a_consumer(rest: tuple[str, ...]) -> None:
+    wait = ("    while not self.free:", "        await self.changed.wait()")
+
+    assert stocked("async def order(self):", *wait, *TAKEN_OUT, *rest) == ()
+
+
 def test_members_that_never_come_back_to_their_queue_keep_callers_waiting() -> None:
     """Nobody is met who has one: an exception left the function between taking and putting back."""
     use = borrowed(BORROWS)[0]

@@ -220,6 +220,14 @@ def test_who_waits_at_a_condition_while_its_owner_has_nothing_left_claims_someth
     assert claim == Claim(Party(tid=7), POOL, "queue", "Printers", by=LABEL.frame)
 
 
+def test_who_waits_until_something_holds_is_found_beyond_the_conditions_own_function() -> None:
+    until = raw("Condition.wait_for", "/lib/threading.py", SEMAPHORE)
+
+    (claim,) = look(printers(0), WAIT, until, TAKE, LABEL)
+
+    assert (claim.target, claim.by) == (POOL, LABEL.frame)
+
+
 @pytest.mark.parametrize(
     ("reader", "frames"),
     [

@@ -97,8 +97,9 @@ class Anatomy:
     def puts_back(self, line: int) -> bool:
         """Whether what is awaited or called for on a line is always handed back to the same object by this function.
 
-        As in `one = await pool.get()` and later `pool.put_nowait(one)`. In a handler of an exception, or under a
-        condition, it is no member that is given back but a piece of work that failed or is not due.
+        As in `one = await pool.get()` and later `pool.put_nowait(one)`, or where a loop waits until `pool` has one. In
+        a handler of an exception, or under a condition, it is no member that is given back but a piece of work that
+        failed or is not due.
         """
         return _puts_back(self, line)
 
@@ -163,9 +164,21 @@ def _puts_back(anatomy: Anatomy, line: int) -> bool:
     failed = {id(inner) for one in apart for inner in ast.walk(one)}
     calls = [one for one in nodes if isinstance(one, ast.Call) and id(one) not in failed]
     giving = [one for one in calls if GIVES.match(last_name(one.func))]
-    taken = {(name, owner) for name, owner, statement in brought(nodes) if line in extent(statement)}
+    awaited = {ast.dump(part) for told in _waited_for(nodes, line) for part in ast.walk(told)}
+    taken = {
+        (name, owner) for name, owner, statement in brought(nodes) if line in extent(statement) or owner in awaited
+    }
     back = {(last_name(given), receiver(one)) for one in giving for given in one.args}
     return any(owner not in OWN for _, owner in taken & back)
+
+
+def _waited_for(nodes: Iterable[ast.AST], line: int) -> Iterator[ast.AST]:
+    """What ends the waiting on a line: the test of a loop around it, or what a condition's `wait_for` is given."""
+    for one in nodes:
+        if isinstance(one, ast.While) and line in extent(one):
+            yield one.test
+        if isinstance(one, ast.Call) and line in extent(one) and last_name(one.func) == "wait_for":
+            yield from (given.body for given in one.args if isinstance(given, ast.Lambda))
 
 
 def brought(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str, ast.AST]]:

@@ -32,6 +32,7 @@ LIMITER = "limiter"
 PERMITS = frozenset({"semaphore", LIMITER})
 """Kinds of which a batch may be made to wait on purpose."""
 
+QUEUE = "queue"
 MEMBERS = "members"
 """What comes out of a queue of the user's own is a member where whoever got it puts it back; else it may be news."""
 
@@ -117,7 +118,12 @@ def _roots(work: Work, parties: Iterable[Party]) -> frozenset[Party]:
 
 
 def _members(claim: Claim, work: Work, known: Known) -> list[Claim]:
-    """A claim as it counts: a queue of members is a pool where who asks puts back what he took, and nothing else."""
+    """A claim as it counts: a queue of members is a pool where who asks puts back what he took, and nothing else.
+
+    What is a queue by its shape alone is a pool where the source says so; leaving a `with` may be a consumer's way.
+    """
+    if claim.kind == QUEUE and _lending(_stack(work, claim.party), known) is not None:
+        return [replace(claim, kind="pool", is_lent=True)]
     if claim.kind != MEMBERS:
         return [claim]
     return [replace(claim, kind="pool", is_lent=True)] if _is_lent(work, claim.party, known) else []

@@ -102,7 +102,7 @@ class ClaimReader:
                     queue, asked = Claim(party, holder, "queue", self._objects.type_name(holder)), caller
                 continue
             if caller and called == "wait" and names.keys() >= CONDITION and not queue:
-                stock = self._stock(party, caller, frames)
+                stock = self._stock(party, _asker(caller, frames), frames)
             if queue and any(map(OVERFLOW.match, names)):
                 return self._owned(queue, holder, names)
             size = None if pool else self._number(names, [name for name in names if SIZE.match(name)])
@@ -236,3 +236,9 @@ class ClaimReader:
             if isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return value
         return None
+
+
+def _asker(caller: RawFrame, frames: Sequence[RawFrame]) -> RawFrame:
+    """Who waits at a condition: not the condition's own `wait_for`, which waits until something holds."""
+    further = frames[frames.index(caller) + 1 :]
+    return further[0] if further and caller.frame.function.rpartition(".")[2] == "wait_for" else caller

@@ -40,6 +40,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
+from spindoctor.model.tasks import Pool
 
 MIN_LOOKS = 4
 """Fewer slow looks cannot tell a full pool from a full moment."""
@@ -93,11 +94,12 @@ def check(pools: Pools) -> Outcome:
             f"{_name(often[0])} was full with callers queued in {often[0].full}: too few to tell "
             "a queue that stands from one that drains; look for longer (--seconds)"
         )
-    told = [
-        f"{_name(use)}: {use.pool.busy} of {use.pool.size} busy, at most {use.queued_most} queued"
-        for use in pools.pools
-    ]
+    told = [f"{_name(use)}: {_busy(use.pool)} busy, at most {use.queued_most} queued" for use in pools.pools]
     return Clear("; ".join(told) or f"{pools.looks} looks: no pool with a member was found")
+
+
+def _busy(pool: Pool) -> str:
+    return f"{pool.busy} of {pool.size}" if pool.size else f"{pool.busy} of an unknown number"
 
 
 def _name(use: PoolUse) -> str:
