@@ -381,37 +381,45 @@ def stocked(*lines: str) -> tuple[PoolUse, ...]:
     return found(replace(seen, processes=(replace(seen.processes[0], functions=(window,)),)))
 
 
-TAKEN_OUT = ("        one = self.free.popleft()", "    await one.read()")
-PUT_BACK = "    self.free.append(one)"
+ENDS = ("    await one.read()", "    self.free.append(one)")
+LOOP = ("    while not self.free:", "        await self.changed.wait()", "    one = self.free.popleft()")
 
 
 @pytest.mark.parametrize(
     "wait",
     [
-        ("    while not self.free:", "        await self.changed.wait()"),
-        ("    async with self.changed:", "        await self.changed.wait_for(lambda: self.free)"),
+        LOOP,
+        (
+            "    async with self.changed:",
+            "        await self.changed.wait_for(lambda: self.free)",
+            "        one = self.free.popleft()",
+        ),
     ],
     ids=["a loop around the wait", "wait_for"],
 )
 def test_who_waits_until_an_object_has_something_that_he_puts_back_asks_a_pool(wait: tuple[str, ...]) -> None:
-    use = stocked("async def order(self):", *wait, *TAKEN_OUT, PUT_BACK)[0]
+    use = stocked("async def order(self):", *wait, *ENDS)[0]
 
     assert (use.pool.kind, use.pool.queued, use.holding) == ("pool", 3, 2)
 
 
 @pytest.mark.parametrize(
-    "rest",
+    "lines",
     [
-        ("    self.done.append(one)",),
-        ("    if one.failed:", "        self.free.append(one)"),
-        ("    return one",),
+        (*LOOP, ENDS[0], "    self.done.append(one)"),
+        (*LOOP, ENDS[0], "    if one.failed:", "        self.free.append(one)"),
+        (*LOOP, "    return one"),
+        (
+            "    while self.free:",
+            "        await self.news.get()",
+            "        one = self.free.popleft()",
+            "        self.free.append(one)",
+        ),
     ],
-    ids=["handed on", "only what failed", "kept"],
+    ids=["handed on", "only what failed", "kept", "waits for something else in each turn"],
 )
-def test_who_takes_out_what_he_does_not_put_back_is_a_consumer(rest: tuple[str, ...]) -> None:
-    wait = ("    while not self.free:", "        await self.changed.wait()")
-
-    assert stocked("async def order(self):", *wait, *TAKEN_OUT, *rest) == ()
+def test_who_takes_out_what_he_does_not_put_back_is_a_consumer(lines: tuple[str, ...]) -> None:
+    assert stocked("async def order(self):", *lines) == ()
 
 
 def test_members_that_never_come_back_to_their_queue_keep_callers_waiting() -> None:

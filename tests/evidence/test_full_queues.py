@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from recordings import library, one_process, recording, task, task_looks, user
 
@@ -81,6 +83,9 @@ def test_one_who_only_made_the_workers_takes_nothing_out() -> None:
         ("async def main(q):", "    while True:", "        await store_one(q)"),
         ("async def main(q):", "    print([one for one in q])"),
         ("async def main(q):", "    q.get_nowait()"),
+        ("async def main(q):", "    await q.jobs.get()"),
+        ("async def main(q):", "    q.popleft()"),
+        ("async def main(q):", "    for number, one in enumerate(q): print(one)"),
     ],
 )
 def test_one_who_may_take_out_by_a_helper_or_later_is_left_out_of_account_by_nobody(lines: tuple[str, ...]) -> None:
@@ -89,6 +94,48 @@ def test_one_who_may_take_out_by_a_helper_or_later_is_left_out_of_account_by_nob
 
 def test_a_function_that_cannot_be_read_may_take_out() -> None:
     assert found(of(Handle(Party(task=3), user("hidden", 90), "q"))) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (
+            "async def crawl(links):",
+            "    while True:",
+            "        if links.empty(): log()",
+            "",
+            "        await links.put(1)",
+        ),
+        ("async def crawl(links):", "    if links.full(): links.get_nowait()", "", "", "    await links.put(1)"),
+    ],
+    ids=["asks whether it is empty", "drops the oldest"],
+)
+def test_a_producer_that_looks_into_the_queue_is_not_the_one_who_empties_it(lines: tuple[str, ...]) -> None:
+    assert found(of(lines=lines)) == []
+
+
+def test_producers_that_cannot_be_read_are_not_those_who_empty_a_queue() -> None:
+    seen = of()
+    process = replace(seen.processes[0], functions=())
+
+    assert found(replace(seen, processes=(process,))) == []
+
+
+def test_a_request_that_comes_to_wait_too_does_not_make_it_another_standoff() -> None:
+    """In each look another one; it takes nothing out."""
+    seen = of()
+    process = seen.processes[0]
+    looks = []
+    for number, look in enumerate(process.task_looks):
+        guest = Party(task=50 + number)
+        (queue,) = look.full_queues
+        more = replace(queue, putters=(*WORKERS, guest))
+        waits = (*look.waits, Wait(guest, PUT, 500 + number, "Queue"))
+        looks.append(replace(look, waits=waits, full_queues=(more,)))
+
+    (one,) = found(replace(seen, processes=(replace(process, task_looks=tuple(looks)),)))
+
+    assert (len(one.members), one.lasted_s) == (2, 1.0)
 
 
 def test_a_wait_for_room_with_a_limit_ends_by_itself() -> None:

@@ -164,21 +164,24 @@ def _puts_back(anatomy: Anatomy, line: int) -> bool:
     failed = {id(inner) for one in apart for inner in ast.walk(one)}
     calls = [one for one in nodes if isinstance(one, ast.Call) and id(one) not in failed]
     giving = [one for one in calls if GIVES.match(last_name(one.func))]
-    awaited = {ast.dump(part) for told in _waited_for(nodes, line) for part in ast.walk(told)}
-    taken = {
-        (name, owner) for name, owner, statement in brought(nodes) if line in extent(statement) or owner in awaited
-    }
+    taken = {(name, owner) for name, owner, statement in brought(nodes) if line in extent(statement)}
+    for wait, told in _waits(nodes, line):
+        after = [one for one in brought(nodes) if extent(one[2]).start > wait]
+        taken |= {(name, owner) for name, owner, _ in after if owner in {ast.dump(part) for part in ast.walk(told)}}
     back = {(last_name(given), receiver(one)) for one in giving for given in one.args}
     return any(owner not in OWN for _, owner in taken & back)
 
 
-def _waited_for(nodes: Iterable[ast.AST], line: int) -> Iterator[ast.AST]:
-    """What ends the waiting on a line: the test of a loop around it, or what a condition's `wait_for` is given."""
+def _waits(nodes: Iterable[ast.AST], line: int) -> Iterator[tuple[int, ast.AST]]:
+    """Where the waiting on a line is over, and what ends it.
+
+    That is the test of a loop that does nothing else, or what a condition's `wait_for` is given.
+    """
     for one in nodes:
-        if isinstance(one, ast.While) and line in extent(one):
-            yield one.test
+        if isinstance(one, ast.While) and len(one.body) == 1 and line in extent(one.body[0]):
+            yield one.end_lineno or 0, one.test
         if isinstance(one, ast.Call) and line in extent(one) and last_name(one.func) == "wait_for":
-            yield from (given.body for given in one.args if isinstance(given, ast.Lambda))
+            yield from ((one.end_lineno or 0, given.body) for given in one.args if isinstance(given, ast.Lambda))
 
 
 def brought(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str, ast.AST]]:

@@ -65,8 +65,10 @@ def _standoffs(process: ProcessRecording, look: TaskLook, past: Past, *, is_fork
 
 
 def _queues(process: ProcessRecording, look: TaskLook) -> list[Found]:
-    """All who wait for room that none but they could make."""
-    waits = tuple(wait for one in stuck_queues(process, look) for wait in one.waits)
+    """Those who could make room and wait for it; who else waits comes and goes, as requests do."""
+    found = stuck_queues(process, look)
+    readers = {party for one in found for party in one.readers}
+    waits = tuple(wait for one in found for wait in one.waits if wait.waiter in readers)
     return [("queue", frozenset(one.waiter for one in waits), waits)] if waits else []
 
 

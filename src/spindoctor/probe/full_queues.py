@@ -130,11 +130,11 @@ class FullQueueReader:
                     yield part
 
     def _all_handles(self, scene: Scene, wanted: frozenset[int]) -> list[tuple[int, Handle]]:
-        """Who has one of these queues at hand in a function of the user's."""
+        """Who has one of these queues at hand in a function of the user's; nobody where they are too many to ask."""
         parties = [(Party(tid=tid), frames) for tid, frames in scene.stacks.items()]
         parties += [(Party(task=task), frames) for task, frames in scene.chains.items()]
         known, self._handles = self._handles, {}
-        for party, frames in parties[:MOST_PARTIES]:
+        for party, frames in parties if len(parties) <= MOST_PARTIES else ():
             before = known.get(party)
             if before is None or before[0] is not frames or before[1] != wanted:
                 before = frames, wanted, tuple(self._at_hand(party, frames, wanted))

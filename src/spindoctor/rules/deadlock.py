@@ -27,12 +27,13 @@ limit ends by itself, which is said. A thread that waits for a sign (an event, a
 another thread or task has at hand, or an epoll watches, may still be read: it is left alone. So is a pipe of its own
 that a process reads while it handles signals: a handler may write into it. Of a full queue everybody is asked whose
 functions have it at hand; one of them whose source cannot be read may take something out, and it is left alone.
+Who knows it as a global variable beside them is not seen: this kind is told with medium confidence.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
-`multiprocessing`. A full queue is left out where those who take out of it do so by a helper, or know it as a global
-variable. Locks in databases, of files and in C libraries are not read. A limit that no open block shows (a timer of
-one's own that cancels a task) is not seen.
+`multiprocessing`. A full queue is left out where all who take out of it do so by a helper, or know it as a global
+variable, and where hundreds of threads and tasks would have to be asked. Locks in databases, of files and in C
+libraries are not read. A limit that no open block shows (a timer of one's own that cancels a task) is not seen.
 """
 
 from __future__ import annotations
@@ -150,11 +151,17 @@ def _ends(claim: str) -> str:
     return claim.replace(" for ever", "", 1) + "; one of these waits has a limit, which ends it"
 
 
+def _against(one: Standoff) -> tuple[str, ...]:
+    limit = ("one of the waits has a timeout, and ends by itself",) if one.has_limit else ()
+    unseen = ("somebody who knows the queue as a global variable, or a library's function, may take something out",)
+    return (*limit, *(unseen if one.kind == "queue" else ()))
+
+
 def _finding(one: Standoff) -> Finding:
     return Finding(
         claim=_ends(_claim(one)) if one.has_limit else _claim(one),
         severity="critical",
-        confidence="medium" if one.has_limit else "high",
+        confidence="medium" if one.has_limit or one.kind == "queue" else "high",
         cost=Cost(loop_share=1.0 if one.holds_loop else 0.0, waiting=len(one.members), delay_s=LONGEST_S),
         culprit=one.members[0].culprit,
         culprits=tuple(member.culprit for member in one.members[1:]),
@@ -167,7 +174,7 @@ def _finding(one: Standoff) -> Finding:
                 for number, member in enumerate(one.members[:4])
             ),
         ),
-        against=("one of the waits has a timeout, and ends by itself",) if one.has_limit else (),
+        against=_against(one),
         fix=FIXES[one.kind],
         now=(LIMITED if one.has_limit else ENDLESS,),
         explains="requests that never come back, without any CPU" if not one.has_limit else "requests that stand still",
