@@ -157,6 +157,18 @@ def test_of_a_thread_that_was_met_in_its_naps_nothing_is_known_of_the_gil() -> N
     assert cpu_of(seen).threads[0].native_cores == 0.0
 
 
+def test_the_gil_is_held_by_who_works_and_not_by_who_sleeps_with_it() -> None:
+    works, sleeps = replace(RUNS, has_gil=True), replace(SLEEPS, has_gil=True)
+
+    assert gil_of(hashing(*[works] * 8, *[sleeps] * 2, *[RUNS] * 2)).held == Share(8, 12)
+
+
+def test_looks_at_threads_that_a_quota_stops_do_not_say_that_the_gil_is_held() -> None:
+    seen = replace(hashing(*[replace(RUNS, has_gil=True)] * 9), machine=Machine(2, 2, throttled_s=0.4))
+
+    assert gil_of(seen).held == Share(0, 0)
+
+
 def test_another_futex_is_no_wait_for_the_gil() -> None:
     gil = gil_of(recording(one_process(samples=thread_samples([SLEEPS], [SLEEPS]))))
 

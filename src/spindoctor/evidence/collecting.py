@@ -68,6 +68,7 @@ def _of_thread(
         site=site,
         collections=process.collections,
         heap=process.heap,
+        looks=len(process.samples),
     )
 
 

@@ -9,8 +9,8 @@ from spindoctor.model.cpu import Gil, GilThread, GilUse
 from spindoctor.model.facts import Site
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Missing
-from spindoctor.model.sample import ThreadLook
-from spindoctor.model.share import Share
+from spindoctor.model.sample import Sample, ThreadLook
+from spindoctor.model.share import NO_LOOKS, Share
 
 
 def gil_use(recording: Recording) -> GilUse | Missing:
@@ -18,11 +18,14 @@ def gil_use(recording: Recording) -> GilUse | Missing:
     seen = [one for one in recording.processes if one.samples and one.has_gil]
     if not seen:
         return Missing("no look at the threads succeeded, or this build has no GIL")
-    found = tuple(_of_process(process, recording.seconds) for process in seen)
+    found = tuple(
+        _of_process(process, recording.seconds, stood=bool(recording.machine.throttled_s)) for process in seen
+    )
     return GilUse(tuple(sorted(found, key=lambda one: one.waiters, reverse=True)), sum(one.looks for one in found))
 
 
-def _of_process(process: ProcessRecording, seconds: float) -> Gil:
+def _of_process(process: ProcessRecording, seconds: float, *, stood: bool) -> Gil:
+    """`stood`: a quota stopped all threads at times; whoever had the GIL then kept it, and computed nothing."""
     of = len(process.samples)
     waits = [sum(1 for look in sample.threads if look.waits_for_gil) for sample in process.samples]
     switches = process.samples[-1].gil_switches - process.samples[0].gil_switches
@@ -35,8 +38,13 @@ def _of_process(process: ProcessRecording, seconds: float) -> Gil:
         contended=Share(sum(1 for count in waits if count), of),
         waiters=sum(waits) / of,
         threads=tuple(sorted(threads, key=lambda one: (one.cores, one.waits.count), reverse=True)),
-        held=Share(sum(any(look.has_gil for look in sample.threads) for sample in process.samples), of),
+        held=NO_LOOKS if stood else Share(sum(_is_held(sample) for sample in process.samples), of),
     )
+
+
+def _is_held(sample: Sample) -> bool:
+    """Whether a thread has the GIL that works, or would if it got a CPU: who sleeps with it does neither."""
+    return any(look.has_gil and look.call is None for look in sample.threads)
 
 
 def _thread(by_thread: ByThread, use: ThreadUse, seconds: float, namer: Namer) -> GilThread:

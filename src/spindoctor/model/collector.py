@@ -16,7 +16,7 @@ class Collector:
     `inside` is the share of the thread's looks on the CPU that fell into a collection, `pauses` how many separate ones
     they were and `longest_s` the longest as far as it was seen. `asked` are those of them at a line that asks for a
     collection itself. `collections` counts them by generation, youngest first (empty: not kept by this Python),
-    `heap` is what the collector itself keeps of its generations.
+    `heap` is what the collector itself keeps of its generations. `looks` are all looks at the process (0: not known).
     """
 
     pid: int
@@ -31,6 +31,7 @@ class Collector:
     site: Site
     collections: tuple[int, ...] = ()
     heap: Heap | None = None
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,9 @@ def _of_process(mine: list[Collector]) -> list[Finding]:
 
 
 def _cost(one: Collector) -> float:
-    return one.cores * one.inside.ratio
+    """Its part of the thread's CPU; no more than of the time, for most of that CPU may be native code's."""
+    share = one.inside.count / one.looks if one.looks else 1.0
+    return min(one.cores * one.inside.ratio, share)
 
 
 def _finding(one: Collector, inside: Share, cores: float, where: str, others: tuple[Culprit, ...]) -> Finding:
