@@ -99,10 +99,11 @@ def _never_sleeps(one: Spin) -> bool:
 
 
 def _keeps_awake(spin: Spin, one: Wakeup) -> bool:
-    """In every answer, and nothing is taken; or, where no answer shows, ready in what is asked all the time."""
+    """In every answer, and nothing is taken; or, where few answers show, ready in what is asked all the time."""
     is_told = one.seen.low >= MIN_SEEN and (_gives_time(spin) or _surely_wakes(spin, one))
     turns = spin.is_blind and spin.stays.ratio < MOST_STAYS
-    is_there = is_told or (not one.seen.of and one.is_ready and (turns or _gives_time(spin)))
+    is_ready = one.is_ready and one.seen.count == one.seen.of  # few answers were seen, or none: none without it
+    is_there = is_told or (is_ready and (turns or _gives_time(spin)))
     accepts = one.is_listening and spin.accepts.count > 0
     return is_there and one.unused is not None and not accepts and not _is_never_given_time(spin)
 
