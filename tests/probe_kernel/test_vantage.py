@@ -71,9 +71,29 @@ def test_a_cpu_that_we_wait_for_as_long_as_for_five_looks_twice_is_left(
 
         monkeypatch.setattr(time, "sleep", sleep)
         vantage.sleep_until(now_s[0] + 0.01)
+    left = len(moves)
     vantage.follow(2)
 
     assert moves[1:] == ([{2}] if shares else [{0, 1, 2, 3}])
+    assert left == (1 if shares else 2)  # at once, and not when it follows the next time
+
+
+def test_two_waits_long_apart_are_two_hiccups(moves: list[set[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    vantage = Vantage()
+    vantage.follow(1)
+    for late in (0.06, 0.0, 0.06):
+
+        def sleep(seconds: float, late: float = late) -> None:
+            now_s[0] += seconds + late
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        vantage.sleep_until(now_s[0] + 0.01)
+        vantage.note(20, 0)
+        vantage.follow(1)
+
+    assert moves == [{1}]
 
 
 def test_what_is_due_already_is_not_waited_for(moves: list[set[int]], monkeypatch: pytest.MonkeyPatch) -> None:

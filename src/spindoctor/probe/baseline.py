@@ -83,7 +83,7 @@ class Baseline:
             now = read_identity(self._pid, self._identity)
         except Gone:
             return self._ended()
-        if now == self._identity:
+        if now in {self._identity, (self._identity[0], 0)}:  # the latter where we lost the right to know more
             return None
         if now[0] != self._identity[0]:
             return endings.followed(self._pid)

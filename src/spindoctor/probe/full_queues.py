@@ -7,7 +7,6 @@ for room, by itself or in a part of its own. A channel with two ends has that pa
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,13 +28,10 @@ SELF = ("self",)
 INNER_FRAMES = 4
 """The wait itself, a helper, the method, and one that calls it."""
 
-MOST_FRAMES = 6
+MOST_FRAMES = 30
 MOST_PARTS = 32
 MOST_PARTIES = 300
 """Asked for what they have at hand in one look; who has not moved is asked once."""
-
-BARREN_AFTER = 8
-"""So many instances of a type that keep no such queue, and its others are not asked."""
 
 Frames = Sequence[RawFrame]
 
@@ -59,7 +55,8 @@ class FullQueueReader:
         self._is_user = is_user
         self._asked: dict[Party, tuple[Frames, int | None]] = {}
         self._handles: dict[Party, tuple[Frames, frozenset[int], tuple[tuple[int, Handle], ...]]] = {}
-        self._barren: Counter[int] = Counter()
+        self._plain: set[int] = set()
+        """Types whose instances have no attributes: numbers, texts, what a library keeps in C."""
 
     def look(
         self, sleepers: Collection[Sleeper], scene: Scene, waiters: Mapping[int, int]
@@ -165,11 +162,12 @@ class FullQueueReader:
             return
         with suppress(Misread):
             kind = self._objects.classes.of(value).address
-            if self._barren[kind] >= BARREN_AFTER:
+            if kind in self._plain:
                 return
-            parts = set(self._objects.attributes(value).values()) & wanted
-            self._barren[kind] += not parts
-            yield from parts
+            parts = set(self._objects.attributes(value).values())
+            if not parts:
+                self._plain.add(kind)
+            yield from parts & wanted
 
     def _type_name(self, address: int) -> str:
         try:

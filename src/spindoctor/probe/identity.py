@@ -16,7 +16,7 @@ MOST_BYTES = 1024
 def read_identity(pid: int, known: tuple[int, int] | None = None) -> tuple[int, int]:
     """What tells a process from its successors: start time (a pid can be used again) and start of its stack (exec(2)).
 
-    A process that is `known` to have had a stack and has none is ending: its memory is given back before it is gone.
+    A process that is `known` to have been looked at and has no memory is ending: it is given back before it is gone.
 
     Raises:
         Gone: there is no such process, it is ending, or only its exit status is left.
@@ -25,7 +25,7 @@ def read_identity(pid: int, known: tuple[int, int] | None = None) -> tuple[int, 
         stat = parse_stat(read_bytes(f"/proc/{pid}/stat"))
     except (OSError, ValueError) as error:
         raise gone(pid) from error
-    if stat.state == ZOMBIE or (known and known[1] and not stat.stack_start):
+    if stat.state == ZOMBIE or (known and not stat.memory_bytes):
         raise gone(pid)
     return stat.start_ticks, stat.stack_start
 

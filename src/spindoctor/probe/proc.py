@@ -16,7 +16,8 @@ class Stat:
 
     `state` is one letter ("R", "S", "D", "Z", ...). CPU time and start time are in clock ticks (`TICK_S`).
     For a process the CPU time includes all its threads, also ended ones. `stack_start` is where its stack begins in
-    memory, another place after each exec(2) (0 where we may not know it).
+    memory, another place after each exec(2) (0 where we may not know it), `memory_bytes` all that it has mapped (0 once
+    that was given back at its end).
     """
 
     pid: int
@@ -31,6 +32,7 @@ class Stat:
     rss_pages: int
     last_cpu: int
     stack_start: int = 0
+    memory_bytes: int = 0
 
     @property
     def cpu_ticks(self) -> int:
@@ -61,6 +63,7 @@ def parse_stat(data: bytes) -> Stat:
         rss_pages=int(fields[21]),
         last_cpu=int(fields[36]),
         stack_start=int(fields[25]),
+        memory_bytes=int(fields[20]),
     )
 
 

@@ -10,6 +10,7 @@ import math
 import socket
 import struct
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NamedTuple
 
 from spindoctor.probe.proc import read_link
@@ -46,14 +47,12 @@ def read_silences(pid: int, wanted: Collection[int]) -> dict[int, Silence]:
     if not wanted or read_link(f"/proc/{pid}/ns/net") != read_link("/proc/self/ns/net"):
         return {}
     found: dict[int, Silence] = {}
-    try:
-        for family in (socket.AF_INET, socket.AF_INET6):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):
             for message in list_tcp(family, 1 << (INET_DIAG_INFO - 1)):
                 if inode_of(message) in wanted:
                     inode, silence = parse_message(message)
                     found |= {inode: silence} if silence else {}
-    except OSError:
-        return found
     return found
 
 

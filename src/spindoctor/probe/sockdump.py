@@ -48,15 +48,16 @@ def list_tcp(family: int, extensions: int = 0) -> Iterator[bytes]:
         kernel.send(HEAD.pack(HEAD.size + len(body), SOCK_DIAG_BY_FAMILY, REQUEST_ALL, 1, 0) + body)
         while True:
             for kind, message in parse_messages(kernel.recv(_BYTES)):
-                if kind == NLMSG_DONE:
+                if kind in {NLMSG_DONE, NLMSG_ERROR}:
+                    if code := _error_of(message):
+                        raise OSError(code, "socket diagnosis was refused")
                     return
-                if kind == NLMSG_ERROR:
-                    raise OSError(_error_of(message), "socket diagnosis was refused")
-                yield message
+                if kind == SOCK_DIAG_BY_FAMILY and len(message) >= INET.size:
+                    yield message
 
 
 def _error_of(message: bytes) -> int:
-    """`struct nlmsgerr` begins with the error's number, negative."""
+    """An error begins with its number, negative, and so does the end of a list that the kernel did not finish."""
     return -int.from_bytes(message[:4], sys.byteorder, signed=True)
 
 

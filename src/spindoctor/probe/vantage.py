@@ -69,7 +69,7 @@ class Vantage:
         """Share this CPU, where it is one of ours and not too crowded; else run anywhere."""
         if self._looks >= JUDGED_AFTER:
             self._is_crowded = self._is_crowded or self._late > MOST_LATE * self._looks
-            self._looks = self._late = 0
+            self._looks = self._late = self._stalls = 0
         if cpu is None or cpu not in self._cpus or self._is_crowded:
             self.roam()
             return
@@ -92,7 +92,9 @@ class Vantage:
 
     def _note_wait(self, seconds: float) -> None:
         self._stalls += self._shared is not None and seconds >= STALL_S
-        self._is_crowded = self._is_crowded or self._stalls > MOST_STALLS
+        if self._stalls > MOST_STALLS:
+            self._is_crowded = True
+            self.roam()
 
     def approach(self, cpu: int | None) -> bool:
         """Share this CPU a moment later; False where that is impossible, was so already, or was tried just now."""
