@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -51,8 +51,8 @@ def stuck_queues(process: ProcessRecording, look: TaskLook) -> list[Stuck]:
     waits = {one.waiter: one for one in look.waits if one.kind == PUT and not one.has_limit}
     limited = {Party(task=task.address) for task in look.tasks if _may_give_up(task.chain, known)}
     waiting = waits.keys() - limited - _ran(process)
-    takers = {one.target: _takers(one, known) for one in look.full_queues}
-    left = [(one, takers[one.target]) for one in look.full_queues if takers[one.target]]
+    readers_of = {one.target: takers(one, known) for one in look.full_queues}
+    left = [(one, readers_of[one.target]) for one in look.full_queues if readers_of[one.target]]
     while True:
         stuck = {one for queue, readers in left if readers <= waiting for one in queue.putters}
         if stuck >= waiting:
@@ -83,7 +83,7 @@ def _ran(process: ProcessRecording) -> set[Party]:
     return {Party(tid=look.tid) for sample in later for look in sample.threads if look.ran_ns}
 
 
-def _takers(queue: FullQueue, known: Known) -> frozenset[Party]:
+def takers(queue: FullQueue, known: Known) -> frozenset[Party]:
     """All who may take out of it; nobody where none is known to."""
     places = [(one, find(known, one.frame.file, one.frame.line)) for one in queue.handles]
     if not any(anatomy and _takes(anatomy, one.name) for one, anatomy in places):
@@ -128,8 +128,3 @@ def _handed_on(node: ast.AST) -> Iterator[str]:
     call = node.value if isinstance(node, ast.Await) else None
     for one in call.args if isinstance(call, ast.Call) else ():
         yield ast.unparse(one)
-
-
-def by_party(stuck: list[Stuck]) -> Mapping[Party, Stuck]:
-    """For each who waits the queue that he waits for."""
-    return {wait.waiter: one for one in stuck for wait in one.waits}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from spindoctor.evidence.full_queues import by_party, stuck_queues
+from spindoctor.evidence.anatomy import anatomies
+from spindoctor.evidence.full_queues import stuck_queues, takers
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
 from spindoctor.evidence.pipes import pipe_standoffs
@@ -274,7 +275,9 @@ def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Nam
 
 
 def _waits_for_room(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:
-    stuck = by_party(stuck_queues(process, last)).get(wait.waiter)
-    makers = sorted(name_of(one, namer) for one in stuck.readers) if stuck else []
-    who = " or ".join(makers[:MOST_MAKERS]) if len(makers) <= MOST_MAKERS else f"one of {len(makers)} who wait like it"
+    queue = next((one for one in last.full_queues if wait.waiter in one.putters), None)
+    makers = takers(queue, anatomies(process.functions)) if queue else frozenset()
+    is_few = len(makers) <= MOST_MAKERS
+    names = sorted(name_of(one, namer) for one in makers) if is_few else []
+    who = " or ".join(names) if is_few else f"one of {len(makers)} who wait like it"
     return f"room in a full {wait.type_name}" + (f", which only {who} can make" if makers else "")

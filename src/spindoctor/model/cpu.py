@@ -74,7 +74,6 @@ class CpuUse:
 class GilThread:
     """One thread's part in the struggle for the GIL, counted in looks. `site` is where it ran most.
 
-    `sleeps_per_s` and `queue_wait_share` are None where they are not known (threads that ended within the look).
     `has_gil` are the looks in which it had the GIL (no looks: nothing is known of that).
     """
 

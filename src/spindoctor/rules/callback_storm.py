@@ -113,7 +113,8 @@ def check(reschedulers: Reschedulers, loops: Loops, cancellations: Cancellations
     naps = [loop for loop in loops.loops if loop not in awake and (loop.pid, loop.tid) not in taken]
     asking = [(loop, one) for loop in naps if (one := reschedulers.pursuit_of(loop)) and _asks(one, loop)]
     findings += [_in_rounds(loop, one) for loop, one in asking if one.holds_the_same]
-    spells = [one for loop in naps if loop in free and _sleeps_between(loop) for one in bursts(loop, reschedulers)]
+    others_left = [loop for loop in naps if loop in free and loop not in [one for one, _ in asking]]
+    spells = [one for loop in others_left if _sleeps_between(loop) for one in bursts(loop, reschedulers)]
     findings += [_in_bursts(one) for one in spells if one.is_certain]
     if findings:
         return Found(tuple(findings))
