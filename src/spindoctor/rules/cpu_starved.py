@@ -28,8 +28,8 @@ from spindoctor.model.surroundings import Queuer, Starvation
 WORTH_TELLING = 0.2
 """A fifth of the time in the queue makes everything a quarter slower."""
 
-SEVERE = 0.75
-"""Three of four: what three others that burn on the same core cost; one of them costs half."""
+SEVERE = 2 / 3
+"""What two others that burn on the same core cost; one of them costs half, as at any shared machine."""
 
 MIN_WANTED_CORES = 0.3
 """Who wants less than a third of a core is hardly slower for having waited."""
