@@ -75,7 +75,7 @@ def diagnose(recording: Recording) -> Report:
         look=_look_facts(recording),
         outcomes=outcomes,
         ranking=rank(outcomes, ALL_RULES),
-        cleared=suspects(recording, evidence),
+        cleared=() if recording.stands_still else suspects(recording, evidence),
         processes=tuple(_line(recording, one) for one in recording.processes),
         sources=tuple(window for one in recording.processes for window in one.sources),
         notes=recording.notes,

@@ -16,6 +16,7 @@ import pytest
 from kernel_victims import AsNobody, Start, until
 
 from spindoctor.errors import DoctorError, ExitCode, Forbidden, Gone
+from spindoctor.probe import processes
 from spindoctor.probe.proc import parse_stat
 from spindoctor.probe.processes import (
     ProcessCounters,
@@ -129,6 +130,14 @@ def test_what_is_no_python_is_refused_unless_it_is_only_a_relative() -> None:
                 read_process(sleep.pid)
         finally:
             sleep.kill()
+
+
+def test_a_thread_of_the_kernels_own_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b"15 (rcu_preempt) I 2 0 0 0 -1 2129984 0 0 0 0 0 9 0 0 20 0 1 0 10 0 0" + b" 0" * 28
+    monkeypatch.setattr(processes, "read_stat", lambda _: parse_stat(line))
+
+    with pytest.raises(DoctorError, match=r"15 \(rcu_preempt\) is a thread of the kernel's own"):
+        read_process(15)
 
 
 @pytest.mark.live

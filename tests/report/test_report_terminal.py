@@ -202,6 +202,22 @@ def test_nothing_never_stands_alone(report: Report, said: str, render: Callable[
     assert said in words(render(report))
 
 
+@pytest.mark.parametrize(
+    ("missed", "said"),
+    [(20, "no fault found by 2 checks\n"), (400, "no fault found by 2 checks; only 40 of 440 looks succeeded\n")],
+)
+def test_the_headline_says_where_most_looks_failed(missed: int, said: str) -> None:
+    look = replace(LOOK, looks=40, missed=(("late", missed),))
+
+    assert said.strip() == words(terminal.render(replace(HEALTHY, look=look)).split("\n\n")[0]).partition(": ")[2]
+
+
+def test_a_target_that_stood_still_all_the_time_has_passed_no_check() -> None:
+    report = replace(BLIND, look=replace(LOOK, ended="process 7 is stopped."))
+
+    assert "Until then nothing could be ruled out" in words(terminal.render(report))
+
+
 def test_no_fault_found_says_how_many_checks_could_not_be_made() -> None:
     report = replace(HEALTHY, outcomes={"a": Clear("x"), "b": Unsure("y"), "c": Unsure("z")})
 

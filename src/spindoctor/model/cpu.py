@@ -115,3 +115,8 @@ class GilUse:
 
     processes: tuple[Gil, ...]
     looks: int
+
+    @property
+    def most(self) -> int:
+        """The looks at the GIL that was met most often."""
+        return max((one.looks for one in self.processes), default=0)

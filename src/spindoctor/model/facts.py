@@ -110,6 +110,11 @@ class Loops:
     looks: int
     workers: tuple[int, ...] = ()
 
+    @property
+    def most(self) -> int:
+        """The looks at the loop that was met most often."""
+        return max((one.looks for one in self.loops), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class HeldTask:

@@ -17,7 +17,7 @@ class Stat:
     `state` is one letter ("R", "S", "D", "Z", ...). CPU time and start time are in clock ticks (`TICK_S`).
     For a process the CPU time includes all its threads, also ended ones. `stack_start` is where its stack begins in
     memory, another place after each exec(2) (0 where we may not know it), `memory_bytes` all that it has mapped (0 once
-    that was given back at its end).
+    that was given back at its end). `flags` are the kernel's (`PF_...`).
     """
 
     pid: int
@@ -33,6 +33,7 @@ class Stat:
     last_cpu: int
     stack_start: int = 0
     memory_bytes: int = 0
+    flags: int = 0
 
     @property
     def cpu_ticks(self) -> int:
@@ -64,6 +65,7 @@ def parse_stat(data: bytes) -> Stat:
         last_cpu=int(fields[36]),
         stack_start=int(fields[25]),
         memory_bytes=int(fields[20]),
+        flags=int(fields[6]),
     )
 
 

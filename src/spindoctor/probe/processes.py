@@ -31,6 +31,9 @@ PYTHON_NAME = re.compile(r"(^|/)python(\d(\.\d+)?t?d?)?$")
 _PYTHON_MAPPING = re.compile(rb"libpython3|/lib-dynload/|\.cpython-3\d+-|\.abi3\.so")
 """The interpreter's own library, or an extension module: what a program that embeds Python has mapped."""
 
+PF_KTHREAD = 0x00200000
+"""The flag of the kernel's own threads (include/linux/sched.h)."""
+
 _DELETED = " (deleted)"
 _MOST_COMMAND_STRINGS = 1000
 """A command line can be megabytes long (arguments expanded by a shell); nobody reads more."""
@@ -99,11 +102,12 @@ def read_process(pid: int, *, is_target: bool = True) -> Process:
     Raises:
         Gone: there is no such process, or it has ended.
         Forbidden: the process belongs to somebody else.
-        DoctorError: it is a zombie, a thread, or no Python process.
+        DoctorError: it is a zombie, a thread, one of the kernel's own, or no Python process.
     """
     stat = _stat(pid)
     if is_target:
         _require_alive(stat)
+        _require_program(stat)
         _require_access(stat)
         _require_python(stat)
     process = _describe(stat)
@@ -175,6 +179,15 @@ def _require_access(stat: Stat) -> None:
         raise forbidden(pid, "the memory") from error
     except OSError as error:
         raise gone(pid) from error
+
+
+def _require_program(stat: Stat) -> None:
+    if stat.flags & PF_KTHREAD:
+        raise DoctorError(
+            f"Process {stat.pid} ({stat.name}) is a thread of the kernel's own: it runs no Python.",
+            "Run `spindoctor` to list the Python processes that run now.",
+            commands={stat.name: (stat.name,)},
+        )
 
 
 def _require_python(stat: Stat) -> None:

@@ -94,13 +94,21 @@ def _silence(report: Report) -> str:
     if not passed:
         return f"nothing could be checked, {count(lacking, 'check')} lacked evidence"
     words = f"no fault found by {count(passed, 'check')}"
-    return f"{words}, {lacking} could not be made" if lacking else words
+    return (f"{words}, {lacking} could not be made" if lacking else words) + _few_looks(report.look)
+
+
+def _few_looks(look: Look) -> str:
+    """Says so where most looks failed: that nothing was found means little then; "" elsewhere."""
+    failed = sum(many for _, many in look.missed)
+    return f"; only {look.looks:,} of {look.looks + failed:,} looks succeeded" if failed > look.looks else ""
 
 
 def nothing_found(report: Report) -> str:
     """Stands where findings would: never "nothing" alone, but by how many checks, and how many could not be made."""
     passed, lacking = len(cleared_rules(report)), len(unchecked(report))
     if report.look.ended:
+        if not passed:
+            return f"{sentence(report.look.ended)} Until then nothing could be ruled out, see below."
         rest = f", {lacking} could not be made" if lacking else ""
         return f"{sentence(report.look.ended)} Until then {count(passed, 'check')} found no sign of a fault{rest}."
     if not passed:

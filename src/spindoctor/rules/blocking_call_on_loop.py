@@ -64,7 +64,7 @@ def check(loops: Loops) -> Outcome:
     """Found for each place at which a loop's thread waits inside a callback."""
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
-        return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
+        return Unsure(f"{loops.most} looks at a loop's thread; {MIN_LOOKS} are needed: look for longer (--seconds)")
     judged = [loop for loop in enough if not loop.runs_script]
     findings = [finding for loop in judged for finding in (_at_places(loop) or _scattered(loop))]
     if findings:

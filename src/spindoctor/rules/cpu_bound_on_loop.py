@@ -57,7 +57,7 @@ def check(loops: Loops) -> Outcome:
     """Found for each function in which long callbacks spend their CPU."""
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
-        return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
+        return Unsure(f"{loops.most} looks at a loop's thread; {MIN_LOOKS} are needed: look for longer (--seconds)")
     ending = [loop for loop in enough if not _never_ended(loop) and not loop.runs_script]
     findings = [finding for loop in ending if (finding := _finding(loop) or _filled(loop))]
     if findings:

@@ -61,7 +61,7 @@ def check(gils: GilUse) -> Outcome:
     """Found for each process in which an event loop, or threads in general, wait for the GIL."""
     enough = [gil for gil in gils.processes if gil.looks >= MIN_LOOKS]
     if not enough:
-        return Unsure(f"{gils.looks} looks at the GIL; {MIN_LOOKS} are needed: look for longer (--seconds)")
+        return Unsure(f"{gils.most} looks at a GIL; {MIN_LOOKS} are needed: look for longer (--seconds)")
     findings = [finding for gil in enough if (finding := _finding(gil))]
     if findings:
         return Found(tuple(findings))

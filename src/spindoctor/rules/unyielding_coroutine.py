@@ -46,7 +46,7 @@ def check(loops: Loops) -> Outcome:
     """Found for each loop that was inside one run of one callback nearly all the time, to the last look."""
     enough = [loop for loop in loops.loops if loop.looks >= MIN_LOOKS]
     if not enough:
-        return Unsure(f"{loops.looks} looks at the loops' threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
+        return Unsure(f"{loops.most} looks at a loop's thread; {MIN_LOOKS} are needed: look for longer (--seconds)")
     findings = [_finding(loop) for loop in enough if _never_ends(loop) and not loop.runs_script]
     if findings:
         return Found(tuple(findings))
