@@ -42,6 +42,20 @@ def test_collections_are_counted_by_looks_and_by_pauses() -> None:
     assert one.cores == pytest.approx(0.5)
 
 
+def test_collections_at_once_after_each_other_are_not_one_long_one() -> None:
+    """Six looks in a row, of 1.5 s of CPU, in which ten full collections were counted: 0.15 s each at most."""
+    look = ThreadLook(TID, (ORDER,), ran_ns=TEN_MS, has_gil=True)
+    samples = tuple(Sample(n / 10, (look,), is_collecting=True) for n in range(6))
+    uses = (ThreadUse(TID, "worker", "python", user_s=1.5),)
+    process = one_process(samples=samples, threads=uses, collections=(30, 10, 10))
+
+    found = collecting(recording(process))
+
+    assert isinstance(found, Collectors)
+    assert found.collectors[0].are_joined
+    assert found.collectors[0].longest_s == pytest.approx(0.15)
+
+
 def test_a_collection_in_which_another_thread_had_the_gil_is_two_pauses() -> None:
     """A hook of the collector's that waits lets others run; nobody stands still for all that time."""
     look = ThreadLook(TID, (ORDER,), ran_ns=TEN_MS, has_gil=True)

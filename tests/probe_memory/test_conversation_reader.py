@@ -24,8 +24,8 @@ class Objects:
     def attributes(self, address: int) -> dict[str, int]:
         return ATTRIBUTES.get(address, {})
 
-    def type_name(self, _address: int) -> str:
-        return "object"
+    def type_name(self, address: int) -> str:
+        return "asyncio.streams.StreamWriter" if address == STREAM else "object"
 
     def type_names(self, _address: int) -> tuple[str, ...]:
         return ("object",)
@@ -72,6 +72,16 @@ def test_a_variable_leads_where_it_is_what_is_awaited() -> None:
 def test_a_variable_left_from_a_wait_before_leads_nowhere() -> None:
     """The pool had a connection for this request, lost it, and waits for the next to come free."""
     assert waits_at({"self": EVENT}, {"self": REQUEST}, {"self": POOL, "connection": CONNECTION}) is None
+
+
+def test_a_client_is_known_by_the_type_of_a_variable_whatever_its_name() -> None:
+    """As `r` and `w`; what is called like a connection comes first, and one that leads nowhere is passed over."""
+    reader = ConversationReader(cast("Interpreter", Memory({"n": POOL, "w": STREAM}, {"x": EVENT})), lambda _: False)
+    frames = tuple(RawFrame(Frame("f", LIBRARY, 1), number, 0, 0, 0) for number in range(2))
+
+    (found,) = reader.look((), {0x9000: frames}, {})
+
+    assert (found.serves, found.waits_at) == (7, None)
 
 
 def test_an_epoll_made_for_one_wait_leads_to_the_descriptor_that_it_watches() -> None:

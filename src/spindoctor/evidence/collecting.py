@@ -63,13 +63,23 @@ def _of_thread(
         cores=use.cpu_s / seconds,
         inside=Share(len(inside), len(seen)),
         pauses=len(spans),
-        longest_s=max(span[-1].at_s - span[0].at_s for span in spans),
+        longest_s=_longest_s(process, spans, use.cpu_s * len(inside) / len(seen)),
         asked=Share(_asked(process, inside), len(inside)),
         site=site,
         collections=process.collections,
         heap=process.heap,
         looks=len(process.samples),
     )
+
+
+def _longest_s(process: ProcessRecording, spans: Sequence[Sequence[Moment]], collecting_s: float) -> float:
+    """The longest that was seen, at most what one takes on average where looks in several look like one.
+
+    A thread that asks for the next at once is hardly ever met in between.
+    """
+    longest_s = max(span[-1].at_s - span[0].at_s for span in spans)
+    full = process.collections[-1] if process.collections else 0
+    return min(longest_s, collecting_s / full) if full > len(spans) else longest_s
 
 
 def _on_cpu(looks: Iterable[tuple[Sample, ThreadLook]]) -> list[tuple[Moment, int | None]]:

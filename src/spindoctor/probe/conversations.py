@@ -153,11 +153,25 @@ class ConversationReader:
         return None
 
     def _served(self, frames: Sequence[RawFrame]) -> int | None:
-        for raw in reversed(frames[-OUTER_FRAMES:]):
-            found = self._from_locals(raw, CLIENTS, [])
-            if found is not None:
-                return found
-        return None
+        outer = tuple(reversed(frames[-OUTER_FRAMES:]))
+        named = (self._from_locals(raw, CLIENTS, []) for raw in outer)
+        found = next((one for one in named if one is not None), None)
+        typed = (self._follow(self._typed(raw), CLIENTS, []) for raw in outer) if found is None else ()
+        return next((one for one in typed if one is not None), found)
+
+    def _typed(self, raw: RawFrame) -> list[int]:
+        """The variables of a frame whose types are called like connections: `r` and `w` may be reader and writer."""
+        try:
+            variables = self._interpreter.locals(raw)
+        except Misread:
+            return []
+        return [one for one in list(variables.values())[:MOST_OBJECTS] if LEADS.search(self._type_name(one))]
+
+    def _type_name(self, address: int) -> str:
+        try:
+            return self._objects.type_name(address).rpartition(".")[2].lower()
+        except Misread:
+            return ""
 
     def _self(self, raw: RawFrame) -> int | None:
         """The object whose method this is; None for a function, and where it cannot be read."""

@@ -103,10 +103,12 @@ def _finding(one: Collector, inside: Share, cores: float, where: str, others: tu
 
 
 def _evidence(one: Collector, inside: Share) -> tuple[Figure, ...]:
+    met = "unbroken runs of looks inside collections" if one.are_joined else "separate collections that were met"
+    longest = "a full collection took about, on average" if one.are_joined else "longest collection that was seen"
     figures = [
         Figure("inside", "looks on the CPU inside a collection", str(inside), "", "interpreter and stacks"),
-        Figure("pauses", "separate collections that were met", one.pauses, "collections", "interpreter"),
-        Figure("longest", "longest collection that was seen", round(one.longest_s, 3), "s", "interpreter"),
+        Figure("pauses", met, one.pauses, "collections", "interpreter"),
+        Figure("longest", longest, round(one.longest_s, 3), "s", "interpreter"),
         Figure("asked", "of these looks, at a line that asks for it", str(one.asked), "", "stacks and source"),
         Figure("thread_cores", f"CPU of thread {one.name}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
     ]

@@ -124,7 +124,8 @@ def check(retries: Retries, others: Others) -> Outcome:
     known |= {(one.pid, one.thread) for one in refused}
     futile = [one for one in retries.futile if _is_futile(one) and (one.pid, one.thread) not in known]
     if storms or refused or futile:
-        return Found((*map(_finding, storms), *map(_refused, refused), *map(_in_vain, futile)))
+        findings = (*map(_finding, storms), *map(_refused, refused), *map(_in_vain, futile))
+        return Found(tuple(sorted(findings, key=lambda one: one.cost.cores, reverse=True)))
     unknown = [one for one in retries.futile if _is_unknown(one) and (one.pid, one.thread) not in known]
     if unknown:
         return Unsure("; ".join(map(_unknown, unknown)))
