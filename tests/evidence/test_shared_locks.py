@@ -109,3 +109,51 @@ def test_a_lock_that_is_no_file_s_is_judged_by_its_queue_alone() -> None:
     (use,) = shared_lock_uses(seen(lock(ONE, TWO, holder=THREE)))
 
     assert not use.stays
+
+
+ASKS = (user("put", 8),)
+FURTHER = (user("put", 9),)
+
+
+def asked(*waiters: Member, holder: Member | None = None, name: str = "asked 77") -> SharedLock:
+    return SharedLock(name, "file lock /srv/shop.db", waiters, holder)
+
+
+def asking(*locked: int, inner: tuple[object, ...] = ASKS, **more: object) -> Recording:
+    """ONE sleeps in native code in all four slow looks; the lock of the file is taken in these of them.
+
+    It runs for a moment before each look, to ask.
+    """
+    look = ThreadLook(ONE.tid, inner, call=SystemCall("clock_nanosleep", (0, 0)), ran_ns=50_000)
+    samples = tuple(Sample(number / 4, (look,)) for number in range(4))
+    askers = replace(process(ONE, *inner, **more), samples=samples)
+    looks = tuple(SharedLook(number / 4 + A_MOMENT_S, (asked(ONE, holder=THREE),)) for number in locked)
+    return replace(recording(askers, process(THREE, *FURTHER, call="clock_nanosleep")), shared_looks=looks)
+
+
+def test_who_asks_again_and_again_waits_for_as_long_as_it_stands_there_though_it_runs() -> None:
+    (use,) = shared_lock_uses(asking(0, 1, 2, 3))
+
+    assert (use.queued, use.longest_s, use.is_proven, use.stays) == (Share(4, 4), 0.75, True, False)
+    assert use.holder is not None
+    assert (use.holder.function, use.holder.line) == ("put", 9)
+
+
+def test_who_sleeps_so_without_the_lock_being_taken_does_not_ask_for_it() -> None:
+    assert shared_lock_uses(asking(0, 1, 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("holder", "is_proven"),
+    [(THREE, True), (Member(103, 0), False), (None, False)],
+    ids=["thread", "process", "nobody"],
+)
+def test_sleepers_of_no_request_are_tied_to_a_lock_by_a_thread_that_has_got_past_them(
+    holder: Member | None,
+    is_proven: bool,  # noqa: FBT001 - expected
+) -> None:
+    looks = tuple(SharedLook(number / 4 + A_MOMENT_S, (asked(ONE, holder=holder),)) for number in range(4))
+
+    (use,) = shared_lock_uses(replace(asking(0), shared_looks=looks))
+
+    assert use.is_proven is is_proven

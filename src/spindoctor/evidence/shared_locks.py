@@ -18,8 +18,15 @@ from spindoctor.model.share import Share
 from spindoctor.model.waiting import LockUse, Standoff, Waiter
 
 MOST_SITES = 4
+SLEEPS = frozenset({"nanosleep", "clock_nanosleep"})
 READS = frozenset({"read", "readv", "recvfrom", "recvmsg"})
 MOSTLY = 0.5
+WAITING = ("futex", "flock", "fcntl")
+ASKED = "asked "
+"""How the name of a lock begins that is asked for again and again."""
+
+WHILE_LOCKED = 0.9
+"""Who asks sleeps while the lock is taken and, but for the moment of its release, never else."""
 
 Edge = tuple[Member, SharedLock]
 
@@ -93,10 +100,13 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
     if any(scene.takes_turns(holder, _times(found, holder)) for holder, _ in holders.most_common(1)):
         return
     waiters = [(at_s, member) for at_s, lock in found for member in lock.waiters]
+    is_asked = name.startswith(ASKED)
+    if is_asked and not _are_askers(scene, found):
+        return
     sites = Counter(scene.culprit(member, at_s) for at_s, member in waiters)
     held = [(at_s, lock.holder) for at_s, lock in found if lock.holder]
     calls = sum((scene.calls(one, times) for one in holders), Counter[str]())
-    for waiting in ("futex", "flock", "fcntl"):
+    for waiting in WAITING:
         calls.pop(waiting, None)
     yield LockUse(
         pid=Counter(member.pid for _, member in waiters).most_common(1)[0][0],
@@ -105,11 +115,15 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
         queued=Share(len(found), _looks(scene.recording)),
         waiters=len(waiters) / len(found),
         waiters_most=max(len(lock.waiters) for _, lock in found),
-        longest_s=max(_longest(scene, member, at_s) for member, at_s in {one: at_s for at_s, one in waiters}.items()),
+        longest_s=max(
+            _longest(scene, member, at_s, is_asked=is_asked)
+            for member, at_s in {one: at_s for at_s, one in waiters}.items()
+        ),
         sites=tuple({(site.file, site.line): site for site, _ in sites.most_common()}.values())[:MOST_SITES],
         holder=Counter(scene.culprit(one, at_s) for at_s, one in held).most_common(1)[0][0] if held else None,
         holder_calls=tuple(call for call, _ in calls.most_common(3)),
         processes=tuple(sorted({member.pid for _, member in waiters})),
+        is_proven=not is_asked or _is_proven(found, sites),
         stays=name.startswith("file ") and not _moves([lock for _, lock in found]),
     )
 
@@ -129,9 +143,33 @@ def _looks(recording: Recording) -> int:
     return max((len(one.task_looks) for one in recording.processes), default=0)
 
 
-def _longest(scene: _Scene, member: Member, at_s: float) -> float:
-    """The longest time for which a thread was seen where it waited at this moment, without having run."""
+def _are_askers(scene: _Scene, found: Sequence[tuple[float, SharedLock]]) -> bool:
+    """Whether these threads sleep so for hardly anything else."""
+    waiters = [(at_s, member) for at_s, lock in found for member in lock.waiters]
+    pids = {member.pid for _, member in waiters}
+    times = {pid: [look.at_s for look in one.task_looks] for pid in pids if (one := scene.recording.process(pid))}
+    asleep = sum(
+        look.call is not None and look.call.name in SLEEPS and look.stack[:1] == scene.stack(member, at_s)[:1]
+        for member, at_s in {one: at_s for at_s, one in waiters}.items()
+        for look in scene.at(member, times.get(member.pid, ()))
+    )
+    return len(waiters) >= WHILE_LOCKED * asleep
+
+
+def _is_proven(found: Sequence[tuple[float, SharedLock]], sites: Iterable[Culprit]) -> bool:
+    """Whether those who sleep are tied to the lock: a request stands there, or somebody has got past them with it."""
+    return any(site.route for site in sites) or any(lock.holder and lock.holder.tid for _, lock in found)
+
+
+def _longest(scene: _Scene, member: Member, at_s: float, *, is_asked: bool = False) -> float:
+    """The longest time for which a thread was seen where it waited at this moment, without having run.
+
+    Who asks again and again does run, if for a moment only.
+    """
     inner = scene.stack(member, at_s)[:1]
+    if is_asked:
+        asks = [Moment(when_s, look, look.stack, stay=look.stack[:1] == inner) for when_s, look in scene.looks(member)]
+        return max((end.at_s - begin.at_s for begin, end, _ in stays(asks) if begin.stay), default=0.0)
     moments = [
         Moment(when_s, look, look.stack, stay=(look.stack[:1] == inner and look.call, look.ran_ns > 0 and when_s))
         for when_s, look in scene.looks(member)

@@ -73,6 +73,7 @@ class LockUse:
     holder_calls: tuple[str, ...] = ()
     processes: tuple[int, ...] = ()
     stays: bool = False
+    is_proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from spindoctor.errors import Gone
 from spindoctor.model.locks import SharedLook
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.recording import QueueLook
+from spindoctor.probe.asked_locks import asked_locks
 from spindoctor.probe.copies import CopiedLocks
 from spindoctor.probe.descriptors import DescriptorTable
 from spindoctor.probe.file_locks import FileLockReader
@@ -40,7 +41,7 @@ class AmongProcesses:
         with contextlib.suppress(Gone):  # the next look tells which one
             pipes = self._pipes.look(at_s, watched)
             self.pipe_looks += [pipes] if pipes else []
-            locks = (*self._locks.look(at_s, watched), *self._file_locks.look(watched))
+            locks = (*self._locks.look(at_s, watched), *self._file_locks.look(watched), *asked_locks(watched))
             self.shared_looks += [SharedLook(at_s, locks)] if locks else []
             self._copies.mark(watched)
         self._queues.look(at_s)

@@ -36,22 +36,33 @@ FIELDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the list: a lock, or somebody who waits for it."""
+    """One line of the list: a lock, or somebody who waits for it; `writes`: nobody else may have it meanwhile."""
 
     pid: int
     inode: int
     waits: bool
+    writes: bool = True
 
 
 def parse_locks(text: str) -> list[tuple[Row, ...]]:
     """Each lock that is waited for: who has it first, then those who wait."""
     groups: dict[str, list[Row]] = {}
+    for number, row in _numbered(text):
+        groups.setdefault(number, []).append(row)
+    return [tuple(rows) for rows in groups.values() if len(rows) > 1 and not rows[0].waits]
+
+
+def parse_rows(text: str) -> list[Row]:
+    """Every lock, and everybody who waits for one."""
+    return [row for _, row in _numbered(text)]
+
+
+def _numbered(text: str) -> Iterator[tuple[str, Row]]:
     for line in text.splitlines():
         told = [one for one in line.split() if one != ARROW]
         inode = told[FIELDS - 1].rpartition(":")[2] if len(told) >= FIELDS else ""
         if inode.isdecimal() and told[4].lstrip("-").isdecimal():
-            groups.setdefault(told[0], []).append(Row(int(told[4]), int(inode), waits=ARROW in line))
-    return [tuple(rows) for rows in groups.values() if len(rows) > 1 and not rows[0].waits]
+            yield told[0], Row(int(told[4]), int(inode), waits=ARROW in line, writes=told[3] == "WRITE")
 
 
 def waits_for_file(call: SystemCall | None) -> bool:
@@ -125,7 +136,7 @@ def _waiting(process: Watched) -> Iterator[_Waiting]:
     for tid, look in process.looks.items():
         if look.call and waits_for_file(look.call):
             fd = look.call.arguments[0]
-            inode = _inode(process.pid, fd)
+            inode = inode_of(process.pid, fd)
             if inode:
                 yield _Waiting(Member(process.pid, tid), fd, inode)
 
@@ -136,10 +147,10 @@ def _descriptors_of(pid: int, inode: int) -> Iterator[int]:
         numbers = find_descriptors(pid)[:MOST_DESCRIPTORS]
     except DoctorError:
         return
-    yield from (fd for fd in numbers if _inode(pid, fd) == inode)
+    yield from (fd for fd in numbers if inode_of(pid, fd) == inode)
 
 
-def _inode(pid: int, fd: int) -> int:
+def inode_of(pid: int, fd: int) -> int:
     """The inode of an open file; 0 where it is closed by now."""
     try:
         return os.stat(f"/proc/{pid}/fd/{fd}").st_ino

@@ -19,8 +19,12 @@ of several is chosen to lead.
 Threads that wait for a sign (an event, a queue, a condition) are not counted, nor is a lock that is held by whoever
 waits for the next connection, or for what comes through a pipe: such are the idle workers of a process pool.
 
+An embedded database does not wait for the lock of its file: it asks again and again and sleeps in between. That counts
+where a request sleeps so, or where a thread stands behind the line at which the others ask; else the answer is that it
+is not known.
+
 ## Missed alarms
-Locks of C libraries and of databases. The holder is known where it holds the lock in a `with` block, or
+Locks of C libraries and of servers of databases. The holder is known where it holds the lock in a `with` block, or
 where the lock is an `RLock` or one of `multiprocessing`.
 """
 
@@ -59,13 +63,23 @@ def check(uses: LockUses) -> Outcome:
     """Found for each lock that threads or tasks queue for."""
     if uses.looks < MIN_LOOKS:
         return Unsure(f"{uses.looks} looks at the locks; {MIN_LOOKS} are needed: look for longer (--seconds)")
-    findings = [_finding(use) for use in uses.locks if _is_queue(use)]
-    if findings:
+    queues = [use for use in uses.locks if _is_queue(use)]
+    if findings := [_finding(use) for use in queues if use.is_proven]:
         return Found(tuple(findings))
+    if queues:
+        return Unsure(_unproven(queues[0]))
     told = [
         f"a {one.type_name} was waited for in {one.queued}, at most {one.longest_s:.2f} s" for one in uses.locks[:3]
     ]
     return Clear("; ".join(told) or f"nobody waited for a lock in {uses.looks} looks")
+
+
+def _unproven(use: LockUse) -> str:
+    where = f" at {use.sites[0].function}" if use.sites else ""
+    return (
+        f"{use.waiters:.1f} threads of {_processes(use)} sleep in native code{where} while {_holder(use)} "
+        f"({use.type_name}): whether they ask for it again and again, or sleep for a reason of their own, does not show"
+    )
 
 
 def _is_queue(use: LockUse) -> bool:
@@ -83,7 +97,7 @@ def _finding(use: LockUse) -> Finding:
         severity=_severity(use),
         confidence="high" if use.holder else "medium",
         cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
-        culprit=use.holder or (use.sites[0] if use.sites else Culprit(pid=use.pid)),
+        culprit=_culprit(use),
         culprits=use.sites,
         evidence=(
             Figure("queued", "slow looks with somebody waiting for it", str(use.queued), "", "lock object and stacks"),
@@ -92,7 +106,7 @@ def _finding(use: LockUse) -> Finding:
             Figure("longest", "longest wait that was seen", round(use.longest_s, 2), "s", "stacks"),
             Figure("holder", "what has it", _holder(use), "", "lock object and stacks"),
         ),
-        against=() if use.holder else ("who has the lock could not be read",),
+        against=_against(use),
         fix=(
             *(() if use.holder else ("Take locks by `with`, and start threads that take them after the fork.",)),
             "Do less while the lock is held: call servers, databases and files before or after.",
@@ -102,6 +116,20 @@ def _finding(use: LockUse) -> Finding:
         explains="requests that wait for each other while CPU and event loop look healthy",
         would_change="a look in which nobody waits for this lock",
     )
+
+
+def _culprit(use: LockUse) -> Culprit:
+    """Where it is held; where only the process is known, and is the waiters' own, where they wait."""
+    if use.holder and (use.holder.function or use.holder.pid not in use.processes):
+        return use.holder
+    return use.sites[0] if use.sites else use.holder or Culprit(pid=use.pid)
+
+
+def _against(use: LockUse) -> tuple[str, ...]:
+    if use.holder is None:
+        return ("who has the lock could not be read",)
+    is_known = use.holder.function or use.holder.pid not in use.processes
+    return () if is_known else ("which of the process's threads has the lock could not be read",)
 
 
 def _severity(use: LockUse) -> Severity:
