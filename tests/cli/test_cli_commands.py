@@ -180,6 +180,7 @@ def test_debug_shows_the_traceback(spin: Spin, session: FakeSession) -> None:
     ("arguments", "words"),
     [
         (["diagnose", "42", "--port", "80"], "PID, --port and --name exclude each other"),
+        (["diagnose", "--name", ""], "an empty --name fits every process"),
         (["diagnose", "42", "--json", "--markdown"], "--json and --markdown exclude each other"),
         (["diagnose", "--sekonds", "3"], "No such option: --sekonds"),
         (["diagnose", "0"], "'PID'"),

@@ -206,6 +206,8 @@ class Delivery:
 
 
 def one_target(*choices: object) -> None:
-    """Raises a usage error where a target is named in more than one way."""
+    """Raises a usage error where a target is named in more than one way, or by a name that is everybody's."""
+    if "" in choices:
+        raise typer.BadParameter("an empty --name fits every process")
     if sum(choice is not None for choice in choices) > 1:
         raise typer.BadParameter("PID, --port and --name exclude each other")
