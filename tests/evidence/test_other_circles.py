@@ -8,11 +8,13 @@ import pytest
 from recordings import PID, TEN_MS, library, one_process, recording, thread_samples, user
 
 from spindoctor.evidence.arrivals import arrivals_per_s
+from spindoctor.evidence.circles import circles
 from spindoctor.evidence.other_circles import called_most, other_circles
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
 from spindoctor.model.recording import ProcessRecording, Recording, SourceWindow, ThreadUse
-from spindoctor.model.sample import ThreadLook
+from spindoctor.model.sample import LoopLook, Sample, ThreadLook
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import KEPT
 
 START, GOES_ROUND = user("<module>", 9), library("main_loop")
 SOURCE = SourceWindow("/srv/app.py", 10, 10, ("def watch():", "    while not done():", "        yield pause()"))
@@ -61,6 +63,21 @@ def test_the_function_that_goes_round_is_blamed_and_not_what_it_calls() -> None:
 
     assert [(one.function, one.line) for one in circle.members] == [("watch", 12)]
     assert (circle.share, circle.is_other, circle.arrivals_per_s) == (Share(12, 12), True, 34.0)
+
+
+def test_of_a_loop_whose_tasks_are_read_the_looks_themselves_say_what_it_calls() -> None:
+    """Nothing of an epoll is known; two of the frames of `PAUSES` are the loop's own."""
+    step, turns = LoopLook(PID, 7, task=70, turn=1.0, callback=70, depth=3), LoopLook(PID, 7)
+    looks = [(PAUSES, step), (PAUSES, step), (TURNS, turns), (ANSWERS, replace(step, task=71, depth=1))]
+    samples = tuple(Sample(number / 100, (look,), (loop,)) for number, (look, loop) in enumerate(looks))
+    use = ThreadUse(PID, "MainThread", "python", loop=7, loop_type=KEPT)
+    process = one_process(samples=samples, threads=(use,), functions=(SOURCE,))
+
+    (circle,) = other_circles(recording(process), process)
+
+    assert [one.function for one in circle.members] == ["watch", "answer"]
+    assert (circle.share, circle.is_other) == (Share(3, 3), True)
+    assert circles(process) == []
 
 
 def test_what_a_loop_calls_nearly_always_is_told_and_only_that() -> None:

@@ -19,6 +19,7 @@ from spindoctor.model.origin import SHIM
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import KEPT
 
 LOOP_FILE = "asyncio/base_events.py"
 """Where the methods of the standard loop are; a task's step, written in C, calls `call_soon` there."""
@@ -54,7 +55,7 @@ class _Step:
 
 def circles(process: ProcessRecording) -> list[Circle]:
     """For each loop of a process the coroutines that it was found stepping most, and how much of its steps they are."""
-    threads = [one for one in process.threads if one.loop]
+    threads = [one for one in process.threads if one.loop and one.loop_type != KEPT]
     found = [_circle(process, thread, list(_steps(process, thread.tid))) for thread in threads]
     return [one for one in found if one]
 

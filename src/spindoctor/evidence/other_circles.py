@@ -27,7 +27,7 @@ MOSTLY = 0.6
 
 def other_circles(recording: Recording, process: ProcessRecording) -> list[Circle]:
     """For each such loop the functions that it was found calling most, and how much comes in from outside."""
-    found = [_circle(recording, process, use) for use in process.threads if use.loop_epoll is not None]
+    found = [_circle(recording, process, use) for use in process.threads if use.loop_epoll is not None or use.loop]
     return [one for one in found if one]
 
 

@@ -14,6 +14,7 @@ from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.sample import EPOLL_WAITS, LoopLook, ThreadLook
+from spindoctor.model.tasks import KEPT
 
 MIN_CONNECTIONS = 4
 """A client of a broker keeps up to three, and may well wait for each message in turn; a server listens."""
@@ -33,6 +34,8 @@ Look = tuple[float, LoopLook, ThreadLook]
 
 def looks(process: ProcessRecording, use: ThreadUse) -> list[Look]:
     """Each look at a thread, as one at an event loop; none where it runs no loop, or asyncio's."""
+    if use.loop_type == KEPT:
+        return list(_told(process, use))
     if not _is_its_own(process, use) or not _serves_many(process, use.loop_epoll):
         return []
     every = [(sample.at_s, look) for sample in process.samples for look in sample.threads if look.tid == use.tid]
@@ -43,6 +46,13 @@ def looks(process: ProcessRecording, use: ThreadUse) -> list[Look]:
     clocks = {look.beneath.clock for _, look in seen if look.beneath and look.beneath.clock is not None}
     turns = len(clocks) >= MIN_TURNS
     return [(at_s, _look(look, goes_round, number, turns=turns), look) for number, (at_s, look) in enumerate(seen, 1)]
+
+
+def _told(process: ProcessRecording, use: ThreadUse) -> Iterator[Look]:
+    """The looks at a loop whose tasks could be read: where it stood shows by them."""
+    for sample in process.samples:
+        look = next((one for one in sample.threads if one.tid == use.tid), None)
+        yield from ((sample.at_s, loop, look) for loop in sample.loops if look and loop.tid == use.tid)
 
 
 def _rooted(seen: list[tuple[float, ThreadLook]]) -> list[tuple[float, ThreadLook]]:

@@ -41,7 +41,12 @@ def is_awake_for_itself(circle: Circle, loop: Loop, pursuit: Pursuit | None) -> 
         most = MAX_SAME_ARRIVALS_PER_S
     quiet = is_quiet(circle.arrivals_per_s, most * loop.cores)
     is_empty = loop.held.ratio < MAX_HELD and loop.spinning.ratio >= MIN_OTHER_TURNING
-    return circle.is_other and quiet and is_empty and _turns_fast(circle, loop)
+    return circle.is_other and quiet and is_empty and _turns_fast(circle, loop) and not _hands_on(circle, pursuit)
+
+
+def _hands_on(circle: Circle, pursuit: Pursuit | None) -> bool:
+    """Whether several take part, and the one met most has something else in hand each time: work in memory."""
+    return len(circle.members) > 1 and pursuit is not None and pursuit.changes
 
 
 def is_quiet(arrivals_per_s: float | None, most: float) -> bool:

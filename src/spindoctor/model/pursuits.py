@@ -66,10 +66,14 @@ class Pursuit:
     losses_per_s: float = 0.0
 
     @property
+    def changes(self) -> bool:
+        """Whether it has something else in hand in each look."""
+        return self.repeats.of >= MIN_HELD and self.repeats.ratio <= MAX_SAME
+
+    @property
     def gets_on(self) -> bool:
         """Whether what fills the loop works, and has something else in hand in each look."""
-        changes = self.repeats.of >= MIN_HELD and self.repeats.ratio <= MAX_SAME
-        return changes and self.steps.low >= MIN_PART and self.works.low >= MIN_WORKS
+        return self.changes and self.steps.low >= MIN_PART and self.works.low >= MIN_WORKS
 
     @property
     def holds_the_same(self) -> bool:

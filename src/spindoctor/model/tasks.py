@@ -14,6 +14,9 @@ BARE_YIELD = "bare yield"
 HUB = "greenlet hub"
 """What a suspended greenlet waits on: the hub of its thread, which switches to it when there is a reason to."""
 
+KEPT = "loop that keeps its tasks"
+"""The type of an event loop of no kind that asyncio knows, whose tasks are in an object of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -29,7 +32,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One asyncio task at one moment, or a suspended greenlet, which has its stack for an await chain.
+    """One task of an event loop at one moment, or a suspended greenlet, which has its stack for an await chain.
 
     `state` is "pending", "finished" or "cancelled". `chain` is the await chain, innermost first; empty once the task is
     done. `coroutine` is the qualified name, `defined` the first line of its code (None where it is gone).

@@ -84,7 +84,7 @@ class Interpreter:
         self._stacks = Stacks(reader, self._frames)
         self._modules = Modules(reader, self._runtime, objects.dicts, objects.texts, objects.attribute_reader)
         self._exceptions = Exceptions(reader, objects.classes, objects.texts, objects.codes, objects.holdings)
-        self._coroutines = Coroutines(reader, objects.classes, objects.texts, objects.codes, self._frames)
+        self.coroutines = Coroutines(reader, objects.classes, objects.texts, objects.codes, self._frames)
         self._tasks = Tasks(
             reader,
             self._runtime,
@@ -94,7 +94,7 @@ class Interpreter:
             objects.dicts,
             objects.holdings,
             self._modules,
-            self._coroutines,
+            self.coroutines,
             self._own_pid,
         )
         self._awaiters = Awaiters(
@@ -328,7 +328,7 @@ class Interpreter:
 
     def coroutine_chain(self, address: int) -> Chain:
         """Return where a coroutine, generator or async generator stands and what it awaits in turn, outermost first."""
-        return self._coroutines.chain(address)
+        return self.coroutines.chain(address)
 
     # modules, asyncio
 

@@ -120,13 +120,12 @@ class TaskBook:
     def _enter(self, address: int) -> _Entry | None:
         self._read_at[address] = self._looks
         try:
-            raw = self._interpreter.task(address)
+            raw = self._raw(address)
             chain = self._interpreter.coroutine_chain(raw.coroutine) if raw.coroutine else None
             frames = self._greenlets.joined(chain.frames[::-1]) if chain else ()
-            size = self._interpreter.layout["task_object.size"]
             links = chain.compiled if chain else ()
             ranges = (
-                (address, size),
+                self._own(address),
                 *((one.address, self._frame_bytes) for one in frames),
                 *((link, 8) for link in links),
             )
@@ -139,12 +138,12 @@ class TaskBook:
     def _without_chain(self, address: int) -> _Entry | None:
         """A task whose coroutine went away while it was read: at least what the task says of itself."""
         try:
-            return _Entry(self._task(self._interpreter.task(address), None, ()), (), (), ())
+            return _Entry(self._task(self._raw(address), None, ()), (), (), ())
         except Misread:
             return None
 
     def _task(self, raw: RawTask, chain: Chain | None, frames: tuple[RawFrame, ...]) -> Task:
-        is_yielding = chain is not None and chain.end is End.YIELDED
+        waits_on, awaits = self._waits(raw, chain, frames)
         return Task(
             address=raw.address,
             name=raw.name,
@@ -153,13 +152,30 @@ class TaskBook:
             loop=raw.loop,
             defined=raw.definition,
             chain=tuple(one.frame for one in frames),
-            waits_on=BARE_YIELD if is_yielding else self._awaited_type(raw.waiter),
-            awaits=raw.waiter,
+            waits_on=waits_on,
+            awaits=awaits,
             must_cancel=raw.must_cancel or self._is_cancelled(raw.waiter),
             cancel_requests=raw.cancel_requests,
             awaited_by=self._awaited_by(raw.address),
             route=self._routes.find(frames),
         )
+
+    def _raw(self, address: int) -> RawTask:
+        """What a task says of itself.
+
+        Raises:
+            Misread: there is none, or it cannot be read.
+        """
+        return self._interpreter.task(address)
+
+    def _own(self, address: int) -> Range:
+        """The task's own bytes that tell whether it has moved."""
+        return (address, self._interpreter.layout["task_object.size"])
+
+    def _waits(self, raw: RawTask, chain: Chain | None, _frames: Sequence[RawFrame]) -> tuple[str | None, int | None]:
+        """The type of what it waits on, and which that is."""
+        is_yielding = chain is not None and chain.end is End.YIELDED
+        return BARE_YIELD if is_yielding else self._awaited_type(raw.waiter), raw.waiter
 
     def _awaited_type(self, waiter: int | None) -> str | None:
         try:

@@ -16,6 +16,8 @@ from spindoctor.probe.errands import Errands
 from spindoctor.probe.hubs import Hub
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.job_pools import JobPoolReader
+from spindoctor.probe.keepers import Keeper
+from spindoctor.probe.kept_tasks import KeptTasks
 from spindoctor.probe.loops import LoopWatch
 from spindoctor.probe.pools import PoolReader, Worker
 from spindoctor.probe.process_pools import ProcessPoolReader
@@ -51,6 +53,9 @@ class TaskReader:
         self._greenlets = SuspendedGreenlets(interpreter, self._routes)
         self.hub: Hub | None = None
         """The hub of greenlets that was seen: those that are suspended are tasks of it."""
+        self._kept = KeptTasks(interpreter, self._routes)
+        self.keepers: tuple[Keeper, ...] = ()
+        """The loops that keep their tasks themselves."""
         self._scopes = ScopeReader(interpreter, self._book.describe)
         self._pools = PoolReader(interpreter)
         self._crews = CrewReader(interpreter)
@@ -76,11 +81,13 @@ class TaskReader:
         """
         look = self.look_at_chains(at_s, looks)
         greenlets = self._greenlets.look(self.hub)
-        callbacks = [*self._running(stacks, looks), *(one for loop in loops for one in self._callbacks.queued(loop))]
+        kept, count = self._kept.look(self.keepers, most=MOST_TASKS, first_s=FIRST_S, later_s=self._later_s)
+        queued = (*(one for loop in loops for one in self._callbacks.queued(loop)), *self._kept.queued(self.keepers))
+        callbacks = [*self._running(stacks, looks), *queued]
         return replace(
             look,
-            tasks=(*look.tasks, *greenlets),
-            task_count=look.task_count + len(greenlets),
+            tasks=(*look.tasks, *greenlets, *kept),
+            task_count=look.task_count + len(greenlets) + count,
             callbacks=tuple(callbacks),
             scopes=tuple(self._read_scopes(callbacks, holders)),
             pools=tuple(self._read_pools(stacks, loops)),
@@ -112,7 +119,13 @@ class TaskReader:
     @property
     def chains(self) -> Mapping[int, tuple[RawFrame, ...]]:
         """The await chains of the last look's tasks by address, innermost frame first."""
-        return {**self._book.chains, **self._greenlets.chains} if self._greenlets.chains else self._book.chains
+        further = {**self._greenlets.chains, **self._kept.chains}
+        return {**self._book.chains, **further} if further else self._book.chains
+
+    @property
+    def steps(self) -> Mapping[tuple[int, int], int]:
+        """Of loops that keep their tasks themselves: the task by where its outermost frame lies, and its code."""
+        return self._kept.steps
 
     @property
     def greenlets(self) -> Collection[int]:

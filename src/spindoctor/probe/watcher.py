@@ -26,13 +26,13 @@ from spindoctor.probe.baseline import Baseline, attach
 from spindoctor.probe.batches import Ahead, Batches, Pace, Parts
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
-from spindoctor.probe.hubs import HubWatch
 from spindoctor.probe.identity import LastCpu, is_stopped
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil
 from spindoctor.probe.last_look import LastLook
 from spindoctor.probe.locks import Scene
 from spindoctor.probe.loops import LoopWatch, with_overdue
+from spindoctor.probe.other_loops import OtherLoops
 from spindoctor.probe.pipes import Watched
 from spindoctor.probe.processes import ProcessCounters
 from spindoctor.probe.reactors import epoll_of, may_wait
@@ -76,7 +76,7 @@ class ProcessWatch:
         self._last = LastLook()
         self._roster = Roster(self.interpreter)
         self._loops: dict[int, LoopWatch] = {}
-        self._hub = HubWatch(self.interpreter)
+        self._others = OtherLoops(self.interpreter)
         self._rounds = RoundWatch(self.interpreter, is_user)
         self._tasks = TaskReader(self.interpreter, reads_all=extras.ends_close)
         self._hot = HotWatch(self.interpreter)
@@ -114,7 +114,7 @@ class ProcessWatch:
 
     def look_ahead(self, pace: Pace, number: int, most: int) -> Ahead | None:
         """Make the next looks in one go, where that can be done; None where Python must make the next one."""
-        return None if self._hub.may_be else self._batches.run(self, self._loops, pace, number, most)
+        return None if self._others.may_be else self._batches.run(self, self._loops, pace, number, most)
 
     def _look(self, at_s: float) -> Sample:
         ran = self._runners.look(at_s)
@@ -151,7 +151,7 @@ class ProcessWatch:
         return Sample(
             at_s=at_s,
             threads=tuple(self._last.looks.values()),
-            loops=(*(one for one in loops if one), *self._hub.looks(self._last.stacks, self._last.looks)),
+            loops=(*(one for one in loops if one), *self._others.looks(self._last.stacks, self._last.looks)),
             is_collecting=is_collecting,
             gil_switches=gil.switch_number,
         )
@@ -174,7 +174,7 @@ class ProcessWatch:
         running = self.interpreter.running_loops()
         loops = {tid: running[state] for tid, state in self._roster.states.items() if state in running}
         self._loops = {tid: self._watch(tid, loop, self._roster.states[tid]) for tid, loop in loops.items()}
-        self._hub.follow(is_free=self.pid in self._roster.states and self.pid not in self._loops)
+        self._others.follow(self._roster.states.keys() - self._loops.keys())
 
     def _watch(self, tid: int, loop: int, thread: int) -> LoopWatch:
         known = self._loops.get(tid)
@@ -240,7 +240,7 @@ class ProcessWatch:
 
     def look_at_tasks(self, at_s: float) -> None:
         """Make one slow look: tasks, queued callbacks, scopes, pools, and the requests that threads work for."""
-        self._tasks.hub = self._hub.hub
+        self._others.tell(self._tasks)
         if self.task_looks and self._runners.moves == self._tasks_seen_at and not self._tasks.is_searching:
             self.task_looks.append(replace(self.task_looks[-1], at_s=at_s))  # nobody ran, so nothing has changed
             return
@@ -383,8 +383,8 @@ class ProcessWatch:
 
     def _with_loop(self, use: ThreadUse, *, is_worth_asking: bool) -> ThreadUse:
         watch = self._loops.get(use.tid)
-        if watch is None and (hub := self._hub.with_hub(use)):
-            return hub
+        if watch is None and (other := self._others.with_loop(use)):
+            return other
         if watch is None:
             stacks = self._last.whole.get(use.tid, {}).values() if is_worth_asking else ()
             held = (self._epoll(functools.partial(epoll_of, self.interpreter, one.frames)) for one in stacks)

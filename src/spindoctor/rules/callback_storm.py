@@ -25,8 +25,9 @@ only reported where nothing at all comes in and it holds the same each time.
 ## Missed alarms
 On a loop written in C that is not libuv's the queue cannot be read: a storm of plain callbacks shows only through the
 one that runs.
-On a loop that is none of asyncio's (Trio's, Twisted's) a storm is told by how little comes in from outside while the
-same few functions of the user's run: beside a hundred requests a second (three hundred, where these functions hold the
+On a loop that is none of asyncio's and tells nothing of its tasks (Twisted's) a storm is told by how little comes in
+from outside while the same few functions of the user's run, as one of several tasks of Trio's that wake each other:
+beside a hundred requests a second (three hundred, where these functions hold the
 same in each look), or what comes through pipes, UDP or Unix sockets, it is left alone.
 Tasks that wake each other are told by how little else the loop does: beside traffic that takes a tenth of its steps
 they look like honest work. A storm in bursts, on a loop that sleeps between them, is told by one that holds the same in
