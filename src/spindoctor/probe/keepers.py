@@ -7,6 +7,7 @@ what it called is a method of that object again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,8 +29,9 @@ COROUTINE = "coro"
 MOST_FRAMES, MOST_OBJECTS = 12, 100
 """The function that goes round is near the bottom of the stack, and has few variables; some milliseconds, once."""
 
-MOST_TRIES = 5
-"""Looks at one thread that found none, after which it is not asked again: a loop begins with its thread's work."""
+MOST_TRIES, MOST_TRIES_OF_ALL = 5, 20
+"""Looks at one thread, and at all of a process, that found none, after which nobody is asked again: a loop begins with
+its thread's work, and of many threads hardly any runs one. Each may take a few milliseconds."""
 
 MASK = (1 << 52) - 1
 """What a float holds exactly."""
@@ -91,8 +93,8 @@ class KeeperWatch:
     def __init__(self, interpreter: Interpreter) -> None:
         """Nothing is known of them yet."""
         self._interpreter = interpreter
-        self._free: frozenset[int] = frozenset()
-        self._tries: dict[int, int] = {}
+        self._free: tuple[int, ...] = ()
+        self._tries: Counter[int] = Counter()
         self._keepers: dict[int, Keeper] = {}
         self._last: dict[int, tuple[RawStack, SystemCall | None, LoopLook | None]] = {}
         self.steps: Mapping[tuple[int, int], int] = {}
@@ -103,7 +105,7 @@ class KeeperWatch:
             is_there = self._interpreter.module(MODULE) is not None
         except Misread:
             is_there = False
-        self._free = frozenset(free) if is_there else frozenset()
+        self._free = tuple(sorted(free)) if is_there else ()
 
     @property
     def keepers(self) -> tuple[Keeper, ...]:
@@ -130,11 +132,14 @@ class KeeperWatch:
         return found
 
     def _keeper(self, tid: int, frames: Sequence[RawFrame]) -> Keeper | None:
-        if tid not in self._keepers and frames and self._tries.get(tid, 0) < MOST_TRIES:
-            self._tries[tid] = self._tries.get(tid, 0) + 1
+        if tid not in self._keepers and frames and self._may_try(tid):
+            self._tries[tid] += 1
             found = keeper_of(self._interpreter, tid, frames)
             self._keepers |= {tid: found} if found else {}
         return self._keepers.get(tid)
+
+    def _may_try(self, tid: int) -> bool:
+        return self._tries[tid] < MOST_TRIES and self._tries.total() < MOST_TRIES_OF_ALL
 
     def _place(self, keeper: Keeper, frames: Sequence[RawFrame], call: SystemCall | None) -> LoopLook | None:
         """In its selector, at its own work, or in a task's step."""
