@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
+from textual.widgets._footer import FooterKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 from example_dashboards import BOARD, GAUGES, TASKS
@@ -150,11 +152,36 @@ def test_rows_are_filtered_while_the_filter_is_typed() -> None:
 
 def test_letters_typed_into_the_filter_are_no_commands() -> None:
     async def scene(app: TopApp, pilot: Pilot[None]) -> None:
-        await pilot.press("slash", *"swdq2?")
+        await pilot.press("slash", *"swdq2?", "slash")
         assert len(app.screen_stack) == 1
         assert app.view.name == "threads"
         await pilot.press("enter")
-        assert app.view.filter == "swdq2?"
+        assert app.view.filter == "swdq2?/"
+
+    assert set(play(scene).asked) == {"step"}
+
+
+def footer(app: TopApp) -> dict[str, str]:
+    """What the footer offers: the names of the keys, and what they do."""
+    return {one.key_display: one.description for one in app.query(FooterKey)}
+
+
+def test_the_footer_says_how_to_leave_a_filter_while_it_is_typed() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: footer(app).get("/") == "filter")
+        await pilot.press("slash", *"an")
+        await until(pilot, lambda: set(footer(app).values()) == {"keep", "drop"})
+        await pilot.press("enter")
+        await until(pilot, lambda: footer(app).get("/") == "filter")
+
+    play(scene)
+
+
+def test_what_is_typed_in_one_breath_with_the_slash_is_the_filters() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        for key in "/dan":  # at once, as a terminal hands over what was pasted
+            app.post_message(events.Key("slash" if key == "/" else key, key))
+        await until(pilot, lambda: app.view.filter == "dan")
 
     assert set(play(scene).asked) == {"step"}
 

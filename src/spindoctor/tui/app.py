@@ -19,7 +19,7 @@ from textual.worker import WorkerFailed
 from spindoctor.errors import DoctorError
 from spindoctor.model.live import Dashboard, Row, Sheet
 from spindoctor.report.live import View, header, headings, laid_out, stack_lines, visible
-from spindoctor.tui.screens import HelpScreen, TextScreen
+from spindoctor.tui.screens import FilterBox, HelpScreen, TextScreen
 
 MOST_ROWS = 200
 """Rows in the table: filling more takes longer than a tenth of a second."""
@@ -52,8 +52,7 @@ class TopApp(App[None]):
     CSS = """
     #gauges { height: auto; padding: 0 1; background: $panel; }
     #names { height: 1; padding: 0 1; }
-    #filter { display: none; height: 3; }
-    #filter.asked { display: block; }
+    #filter { height: 3; }
     #message { height: auto; padding: 0 1; color: $warning; }
     DataTable { height: 1fr; }
     """
@@ -65,7 +64,7 @@ class TopApp(App[None]):
         Binding("s", "sort(1)", "sort"),
         Binding("S", "sort(-1)", show=False),
         Binding("r", "turn", "reverse"),
-        Binding("slash", "filter", "filter", key_display="/"),
+        Binding("slash", "filter", "filter", key_display="/", priority=True),
         Binding("space", "freeze", "freeze"),
         Binding("enter", "drill", "stack", priority=True),
         Binding("d", "diagnose", "diagnose"),
@@ -99,13 +98,14 @@ class TopApp(App[None]):
         """Gauges, the tables' names, the filter, the table."""
         yield Static("looking ...", id="gauges", markup=False)
         yield Static("", id="names", markup=False)
-        yield Input(placeholder="text that rows must have; Enter keeps it, Escape drops it", id="filter")
+        yield FilterBox(placeholder="text that rows must have; Enter keeps it, Escape drops it", id="filter")
         yield DataTable[Text](cursor_type="row", zebra_stripes=True)
         yield Static("", id="message", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to look."""
+        self._box.display = False
         self.query_one(DataTable).focus()
         self._watch()
 
@@ -218,11 +218,14 @@ class TopApp(App[None]):
         self._wish(replace(self.view, is_frozen=not self.view.is_frozen))
 
     def action_filter(self) -> None:
-        """Ask for a text."""
-        box = self.query_one("#filter", Input)
-        box.value = self.view.filter
-        box.add_class("asked")
-        box.focus()
+        """Ask for a text. The focus moves at once: what is typed in the same breath is no command."""
+        self._box.value = self.view.filter
+        self._box.display = True
+        self.screen.set_focus(self._box)
+
+    @property
+    def _box(self) -> FilterBox:
+        return self.screen_stack[0].query_one(FilterBox)
 
     def action_leave(self) -> None:
         """Drop the filter."""
@@ -230,7 +233,7 @@ class TopApp(App[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show at once what is left of the rows."""
-        if self.query_one("#filter", Input).has_class("asked"):
+        if self._box.display:
             self._wish(replace(self.view, filter=event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -238,7 +241,7 @@ class TopApp(App[None]):
         self._close_filter(event.value)
 
     def _close_filter(self, text: str) -> None:
-        self.query_one("#filter", Input).remove_class("asked")
+        self._box.display = False
         self.query_one(DataTable).focus()
         self._wish(replace(self.view, filter=text))
 

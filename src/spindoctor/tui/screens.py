@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, Input, Static
 
 KEYS = """\
 1 to 6, Tab     processes, threads, functions, lines, tasks, routes
@@ -29,6 +29,15 @@ it called. A thread that sleeps in its selector, or a pool's thread
 without work, is idle and counts for neither.
 
 Nothing is loaded into the service, and it is never stopped."""
+
+
+class FilterBox(Input):
+    """Where a filter is typed; the footer lists its two keys while it has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "keep"),
+        Binding("escape", "app.leave", "drop", key_display="Esc"),
+    ]
 
 
 class TextScreen(ModalScreen[None]):
