@@ -12,9 +12,10 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.outcome import Clear, Found, Unsure
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Machine, Process, Socket, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook, Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import BARE_YIELD, Callback, Pool, Route, Scope, Task, TaskLook
+from spindoctor.model.tasks import BARE_YIELD, Callback, Pool, Scope, Task, TaskLook
 from spindoctor.rules import ALL_RULES
 
 FEW = st.integers(0, 3)

@@ -7,8 +7,8 @@ from recordings import Seen, inside, library, loop_samples, main_thread, one_pro
 from spindoctor.evidence.circles import circles
 from spindoctor.model.facts import Circle
 from spindoctor.model.frames import Frame
+from spindoctor.model.routes import Route
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route
 
 READ_READY = Frame("_SelectorSocketTransport._read_ready", "/usr/lib/python3.12/asyncio/selector_events.py", 960)
 CALL_SOON = Frame("BaseEventLoop.call_soon", "/usr/lib/python3.12/asyncio/base_events.py", 790)

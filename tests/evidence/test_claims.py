@@ -14,9 +14,10 @@ from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, SourceWindow
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import HUB, Pool, Route, Task
+from spindoctor.model.tasks import HUB, Pool, Task
 
 ASK, USE = user("order", 20), user("order", 21)
 GET = Route("GET", "/order")

@@ -26,10 +26,10 @@ from spindoctor.model.cpu import CpuUse, Gil, GilUse
 from spindoctor.model.facts import Load
 from spindoctor.model.process import Descriptor, Machine, Socket
 from spindoctor.model.recording import ProcessRecording, QueueLook, Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route
 
 CRUNCH = user("crunch", 5)
 RUNS = ThreadLook(101, (CRUNCH,), ran_ns=10_000_000)

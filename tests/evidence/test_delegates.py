@@ -9,8 +9,9 @@ from spindoctor.evidence.members import member_moments
 from spindoctor.evidence.origin import user_frame
 from spindoctor.model.frames import Frame
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook, Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Route, Task
+from spindoctor.model.tasks import Task
 
 VIEW = user("view", 32)
 CHAIN = (library("sleep", 665), VIEW, library("main_wrap", 416))

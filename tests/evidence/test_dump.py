@@ -29,8 +29,9 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.process import Descriptor, Socket
 from spindoctor.model.recording import ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Pool, Route
+from spindoctor.model.tasks import Pool
 
 FETCH, WORK, HOLD = user("fetch", 5), user("work", 7), user("hold", 9)
 WORKER = Frame("_worker", "/usr/lib/python3.12/concurrent/futures/thread.py", 81)

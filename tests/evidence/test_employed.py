@@ -8,8 +8,9 @@ from recordings import PID, library, one_process, recording, thread_samples, use
 from spindoctor.evidence.employed import employed
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import SystemCall, ThreadLook
-from spindoctor.model.tasks import Pool, Route, TaskLook
+from spindoctor.model.tasks import Pool, TaskLook
 
 SLEEP = SystemCall("clock_nanosleep")
 FORK = Frame("Popen._launch", "/srv/venv/lib/python3.12/site-packages/queue/popen_fork.py", 77)

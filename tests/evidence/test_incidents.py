@@ -29,8 +29,9 @@ from spindoctor.judging import judge, rank
 from spindoctor.model.outcome import Finding, Found, Outcome
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Socket
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook, Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import BARE_YIELD, Pool, Route, Scope
+from spindoctor.model.tasks import BARE_YIELD, Pool, Scope
 from spindoctor.rules import ALL_RULES
 
 LOOKS = 300

@@ -10,8 +10,9 @@ from recordings import PID, at_loop, idle, inside, one_process, recording, spinn
 from spindoctor.evidence.live import dashboard
 from spindoctor.model.live import Cell, Dashboard, Gauges
 from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Route, Task, TaskLook
+from spindoctor.model.tasks import Task, TaskLook
 from spindoctor.report import live_json
 
 FETCH = user("fetch", 7)

@@ -14,10 +14,10 @@ from spindoctor.model.conversations import Conversation
 from spindoctor.model.locks import Party
 from spindoctor.model.process import Descriptor, Socket
 from spindoctor.model.recording import Recording
+from spindoctor.model.routes import Route
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route
 from spindoctor.model.waiting import PeerWaits
 
 ASK = user("parcel", 20)

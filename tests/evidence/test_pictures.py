@@ -11,8 +11,9 @@ from spindoctor.evidence.waiting import waits
 from spindoctor.model.locks import Party, Wait
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Pool, Route, Task, TaskLook
+from spindoctor.model.tasks import Pool, Task, TaskLook
 
 FETCH = user("fetch", 7)
 CULPRIT = Culprit(pid=PID, thread="MainThread", function="fetch", file="/srv/app.py", line=7)

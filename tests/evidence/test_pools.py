@@ -13,10 +13,11 @@ from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import Pool, Route
+from spindoctor.model.tasks import Pool
 
 ASK = user("ask_sdk", 50)
 FULL = Pool(1, "executor", "asyncio", size=2, busy=2, queued=3, tids=(101, 102), is_default=True)

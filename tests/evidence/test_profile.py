@@ -27,8 +27,9 @@ from spindoctor.evidence.profile import profile
 from spindoctor.model.frames import Frame
 from spindoctor.model.profile import Profile, Spot
 from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook, SystemCall, ThreadLook
-from spindoctor.model.tasks import Route, Task
+from spindoctor.model.tasks import Task
 
 WORKER = Frame("_worker", "/usr/lib/python3.12/concurrent/futures/thread.py", 81)
 

@@ -6,8 +6,8 @@ from recordings import library, one_process, task, task_looks, thread_samples, u
 
 from spindoctor.evidence.sites import Moment, Namer, group
 from spindoctor.model.frames import Frame
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import ThreadLook
-from spindoctor.model.tasks import Route
 
 RUN = Frame("Thread.run", "/usr/lib/python3.12/threading.py", 1010)
 ITEM = Route("GET", "/items/5")
@@ -23,7 +23,7 @@ def test_a_thread_that_serves_nobody_shares_how_threads_begin_and_no_request() -
 
     namer = Namer(process)
 
-    assert (namer.route(SERVES), namer.route((user("other", 3), *SERVES[1:]))) == ("GET /items/5", "GET /items/5")
+    assert (namer.route(SERVES), namer.route((user("other", 3), *SERVES[1:]))) == ("GET /items/{}", "GET /items/{}")
     assert (namer.route(COMPUTES), namer.route(IDLE)) == (None, None)
 
 
@@ -32,7 +32,7 @@ def test_threads_that_serve_one_request_all_along_keep_it() -> None:
     looks = [[ThreadLook(101, SERVES), ThreadLook(102, SERVES)]] * 6
     process = one_process(samples=thread_samples(*looks), routes=tuple((frame, ITEM) for frame in SERVES))
 
-    assert Namer(process).route(SERVES) == "GET /items/5"
+    assert Namer(process).route(SERVES) == "GET /items/{}"
 
 
 def test_a_function_that_requests_call_is_no_request_where_another_thread_calls_it() -> None:
@@ -43,13 +43,13 @@ def test_a_function_that_requests_call_is_no_request_where_another_thread_calls_
 
     namer = Namer(process)
 
-    assert (namer.route(serving), namer.route(computing)) == ("GET /items/5", None)
+    assert (namer.route(serving), namer.route(computing)) == ("GET /items/{}", None)
 
 
 def test_a_request_that_only_the_innermost_function_knows_is_found() -> None:
     process = one_process(samples=thread_samples([ThreadLook(101, SERVES)]), routes=((SERVES[0], ITEM),))
 
-    assert Namer(process).route(SERVES) == "GET /items/5"
+    assert Namer(process).route(SERVES) == "GET /items/{}"
 
 
 def test_the_request_that_was_read_with_the_stacks_is_named_first() -> None:
@@ -58,7 +58,7 @@ def test_the_request_that_was_read_with_the_stacks_is_named_first() -> None:
 
     (site,) = group([Moment(0.0, look, SERVES, 1)], Namer(process), 101, 1)
 
-    assert site.culprit.route == "GET /orders/7"
+    assert site.culprit.route == "GET /orders/{}"
 
 
 def test_who_calls_a_helper_most_often_is_told() -> None:
@@ -87,4 +87,4 @@ def test_a_librarys_function_that_other_requests_go_through_too_tells_no_request
 
     assert namer.route((waits, handles)) is None
     assert namer.route((waits, handles), 9) == "GET /slow"
-    assert namer.route((SERVES[0], handles)) == "GET /items/5"
+    assert namer.route((SERVES[0], handles)) == "GET /items/{}"

@@ -6,8 +6,8 @@ from recordings import library, one_process, recording, user
 
 from spindoctor.evidence.standing import standing
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Route
 
 SERVE = library("serve", 9)
 PUT = user("log", 16)

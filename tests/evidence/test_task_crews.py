@@ -6,8 +6,9 @@ from recordings import LOOP, library, main_thread, one_process, recording, task_
 
 from spindoctor.evidence.pools import pools
 from spindoctor.model.facts import Pools, PoolUse
+from spindoctor.model.routes import Route
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Pool, Route, Task
+from spindoctor.model.tasks import Pool, Task
 
 QUEUE, WORKER = 0x1000, 8
 WORKS = Task(WORKER, "Task-8", "pending", "worker", LOOP, chain=(library("sleep", 665), user("worker", 81)))

@@ -11,9 +11,9 @@ from spindoctor.evidence.workers import worker_pools
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Descriptor, Socket
 from spindoctor.model.recording import ProcessRecording, QueueLook, Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route
 
 MASTER, ONE, TWO = 100, 101, 102
 SHOP = 9

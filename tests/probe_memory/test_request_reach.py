@@ -8,7 +8,7 @@ import pytest
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.model.frames import Frame
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route
 from spindoctor.probe.requests import MOST_FRAMES, OBJECTS, OUTERMOST, RouteFinder
 
 ITEM = Route("GET", "/items/5")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from spindoctor.model.frames import Frame
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route
 from spindoctor.probe.requests import RouteFinder
 
 

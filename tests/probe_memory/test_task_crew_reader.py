@@ -8,7 +8,8 @@ from typing import Any, cast
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Unreadable
 from spindoctor.model.frames import Frame
-from spindoctor.model.tasks import Pool, Route, Task, TaskLook
+from spindoctor.model.routes import Route
+from spindoctor.model.tasks import Pool, Task, TaskLook
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.task_crews import TaskCrewReader
 

@@ -8,6 +8,7 @@ import pytest
 from test_requests import Memory, Request
 
 from spindoctor.model.frames import Frame
+from spindoctor.model.routes import Route
 from spindoctor.probe.requests import RouteFinder
 
 ENVIRON = {"PATH_INFO": "/jobs/7", "REQUEST_METHOD": "GET"}
@@ -30,11 +31,17 @@ class OneAddress(Memory):
         return SimpleNamespace(address=self.put(type(self._held[address])))
 
 
-def shown(*frames: dict[str, object]) -> str:
-    """The request that frames with these local variables work for, innermost first."""
+def raw(*frames: dict[str, object]) -> list[SimpleNamespace]:
+    """Frames with these local variables, innermost first."""
     where = Frame("f", "/srv/app.py", 1)
-    raw = [SimpleNamespace(frame=where, code=0, held=held) for held in frames]
-    return str(RouteFinder(OneAddress()).find(raw))  # type: ignore[arg-type]
+    return [SimpleNamespace(frame=where, code=0, held=held) for held in frames]
+
+
+def shown(*frames: dict[str, object]) -> str:
+    """The request that such frames work for, by its pattern or, where that is not known, its path."""
+    found = RouteFinder(OneAddress()).find(raw(*frames))  # type: ignore[arg-type]
+    assert found
+    return f"{found.method} {found.template or found.path}"
 
 
 @pytest.mark.parametrize(
@@ -108,3 +115,29 @@ def test_a_route_in_a_scope_is_a_part_where_its_application_is_mounted(root_path
     scope = {**SCOPE, "route": Request(path="/jobs/{n}"), "root_path": root_path, "app_root_path": "/proxy"}
 
     assert shown({"scope": scope}, {}, {}) == f"GET {pattern}"
+
+
+def test_a_request_that_is_not_matched_yet_has_the_pattern_of_those_that_differ_in_a_key_alone() -> None:
+    finder = RouteFinder(OneAddress())  # type: ignore[arg-type]
+    matched = Request(method="GET", path="/jobs/7", url_rule=Request(rule="/jobs/<int:n>"))
+
+    def template(path: str) -> str | None:
+        found = finder.find(raw({"request": Request(method="GET", path=path)}, {}, {}))  # type: ignore[arg-type]
+        return found and found.template
+
+    assert template("/jobs/8") is None
+    finder.find(raw({"request": matched}, {}, {}))  # type: ignore[arg-type]
+    assert template("/jobs/9") == "/jobs/<int:n>"
+    assert template("/jobs/new") is None
+    assert template("/carts/9") is None
+
+
+def test_where_two_patterns_fit_a_request_that_is_not_matched_yet_has_none() -> None:
+    finder = RouteFinder(OneAddress())  # type: ignore[arg-type]
+    for number, rule in enumerate(("/jobs/<int:n>", "/jobs/<uuid:n>")):
+        request = Request(method="GET", path=f"/jobs/{number}", url_rule=Request(rule=rule))
+        finder.find(raw({"request": request}, {}, {}))  # type: ignore[arg-type]
+
+    found = finder.find(raw({"request": Request(method="GET", path="/jobs/9")}, {}, {}))  # type: ignore[arg-type]
+
+    assert found == Route("GET", "/jobs/9")

@@ -7,8 +7,9 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.hot import HotLook, Match
 from spindoctor.model.process import Descriptor, Epoll, EpollEntry, Machine, Neighbour, Process, Socket, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording, SourceWindow, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Callback, Pool, Route, Scope, Task, TaskLook
+from spindoctor.model.tasks import Callback, Pool, Scope, Task, TaskLook
 
 SECRETS = (
     "jdoe", "hunter2", "megacorp", "s3cr3t", "k8snode", "10.20.30.40", "fd12:3456", "alice", "4711471147", "AKIA",

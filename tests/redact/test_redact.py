@@ -23,9 +23,9 @@ from spindoctor.model.live import Dashboard
 from spindoctor.model.outcome import Found, Report
 from spindoctor.model.process import Neighbour
 from spindoctor.model.recording import Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
-from spindoctor.model.tasks import Route
 from spindoctor.redact import TREATMENTS, Redactor, redact
 from spindoctor.redact.hosts import SURVEY_TREATMENTS, redact_survey
 from spindoctor.redact.walk import text_fields

@@ -11,8 +11,9 @@ from example_reports import PROCESS, STREAM
 from spindoctor.model.dump import Dump, ProcessDump, Tasks, ThreadDump, Threads
 from spindoctor.model.frames import Frame
 from spindoctor.model.recording import SourceWindow
+from spindoctor.model.routes import Route
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route, Task
+from spindoctor.model.tasks import Task
 from spindoctor.report import dump, dump_json
 
 SITE = "/srv/venv/lib/python3.12/site-packages"

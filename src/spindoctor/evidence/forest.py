@@ -101,7 +101,7 @@ def _shape(tree: Tasks) -> object:
         task.chain,
         task.waits_on,
         tree.waits_for,
-        task.route.template or task.route.path if task.route else None,
+        task.route.pattern if task.route else None,
         task.must_cancel,
         tree.is_running,
         tree.is_again,

@@ -15,9 +15,10 @@ from spindoctor.evidence.sites import Moment
 from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Route, Task, TaskLook
+from spindoctor.model.tasks import Task, TaskLook
 
 Met = tuple[float, ThreadLook, int]
 """A look at a thread: when, and how often it had run by then."""

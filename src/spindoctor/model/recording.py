@@ -14,9 +14,10 @@ from spindoctor.model.hot import Failure, HotLook
 from spindoctor.model.locks import SharedLook
 from spindoctor.model.pipes import PipeLook
 from spindoctor.model.process import Descriptor, Epoll, Machine, Target
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Missed, Sample
 from spindoctor.model.switches import Switch, WatchedFiles
-from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.model.tasks import TaskLook
 from spindoctor.model.watching import PollLook, Pulse, Registration
 
 FORMAT = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.model.frames import Stack
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route
 
 EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 """The system calls in which a thread waits for what an epoll watches (epoll_wait(2))."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import FullQueue, Wait
+from spindoctor.model.routes import Route
 
 BARE_YIELD = "bare yield"
 """What a task waits on that only gives way: it is run again on the next turn of its loop, whatever happens."""
@@ -16,18 +17,6 @@ HUB = "greenlet hub"
 
 KEPT = "loop that keeps its tasks"
 """The type of an event loop of no kind that asyncio knows, whose tasks are in an object of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The request that a frame or task works for. `template` is the route's pattern where the framework keeps one."""
-
-    method: str
-    path: str
-    template: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.template or self.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route
 from spindoctor.probe.futures import FutureReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.requests import RouteFinder

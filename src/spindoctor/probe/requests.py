@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.templates import TemplateFinder
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.model.frames import Frame
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook
-from spindoctor.model.tasks import Callback, Pool, Route, Scope, Task, TaskLook
+from spindoctor.model.tasks import Callback, Pool, Scope, Task, TaskLook
 from spindoctor.probe.callbacks import CallbackReader
 from spindoctor.probe.crews import CrewReader
 from spindoctor.probe.errands import Errands

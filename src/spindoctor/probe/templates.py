@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route, shape, shape_of_template
 from spindoctor.probe.interpreter import Interpreter
 
 REQUESTS = ("request", "req", "self")
@@ -41,6 +41,7 @@ class TemplateFinder:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._known: dict[Route, str] = {}
+        self._shapes: dict[tuple[str, str], set[str]] = {}
         self._of_class: dict[int, str | None] = {}
 
     def find(self, frames: Iterable[RawFrame], route: Route) -> str | None:
@@ -58,7 +59,7 @@ class TemplateFinder:
             if found:
                 return self._keep(route, found)
         if not is_whole or not passed or passed[-1].endswith(REST):
-            return None
+            return self._of_alike(route)
         return self._keep(route, "".join(part.removesuffix(REST) for part in passed))
 
     def _keep(self, route: Route, found: str) -> str:
@@ -67,7 +68,13 @@ class TemplateFinder:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[route] = pattern
+        self._shapes.setdefault((route.method, shape_of_template(pattern)), set()).add(pattern)
         return pattern
+
+    def _of_alike(self, route: Route) -> str | None:
+        """The pattern of earlier requests whose paths differ from this one's in nothing but keys; None where two do."""
+        found = self._shapes.get((route.method, shape(route.path)), set())
+        return next(iter(found)) if len(found) == 1 else None
 
     def _in_frame(self, held: Mapping[str, int], passed: list[str]) -> str | None:
         """The pattern that a frame's variables know; one that is only a part of it is added before those `passed`."""

@@ -19,8 +19,9 @@ from spindoctor.model.closeup import ORDINARY, Extras
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
-from spindoctor.model.tasks import Route, TaskLook
+from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.applications import OwnCode
 from spindoctor.probe.baseline import Baseline, attach
 from spindoctor.probe.batches import Ahead, Batches, Pace, Parts
@@ -45,7 +46,6 @@ from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
 
 MOST_ROUTES = 500
-
 
 TORN = "a stack changed while it was read"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from spindoctor.model.process import Process
 from spindoctor.model.recording import Recording, SourceWindow
-from spindoctor.model.tasks import Route
+from spindoctor.model.routes import Route
 from spindoctor.redact.commands import redact_command
 from spindoctor.redact.names import Names
 from spindoctor.redact.paths import Paths
