@@ -1,6 +1,7 @@
 """A program with an event loop that keeps its tasks in an object of its own. Runs on Python 3.8.
 
-One task waits, one has given way, one has got what it asked a library's object for, and one holds the loop.
+One task waits, one queues for a lock, one has given way, one has got what it asked a library's object for, and one
+holds the loop.
 """
 
 import signal
@@ -20,7 +21,7 @@ class Wait:
 
 class Task:
     def __init__(self, coro, name):
-        self.coro, self.name = coro, name
+        self.coro, self.name, self.custom_sleep_data = coro, name, None
 
 class Runner:
     def __init__(self):
@@ -36,6 +37,19 @@ async def give_way():
 async def wait():
     await _yield(Wait(print))
 
+class Row:
+    async def park(self, task):
+        task.custom_sleep_data = self
+        await wait()
+
+class Lock:
+    def __init__(self):
+        self._lot = Row()
+        self._owner = None
+
+    async def acquire(self, task):
+        await self._lot.park(task)
+
 class Channel:
     async def receive(self):
         await give_way()
@@ -46,12 +60,14 @@ def turns(runner):
         batch = list(runner.queue)
         runner.queue.clear()
         for task in batch:
+            runner.current = task
             if task.coro.send(None) is GiveWay:
                 runner.queue.append(task)
         yield
 
+runner = Runner()
+
 def run(*coros):
-    runner = Runner()
     for coro in coros:
         task = Task(coro, coro.__name__)
         runner.tasks.add(task)
@@ -76,6 +92,10 @@ async def receives() -> None:
     await trio.Channel().receive()
 
 
+async def queues() -> None:
+    await trio.Lock().acquire(trio.runner.current)
+
+
 async def holds() -> None:
     sys.stdout.write("{}\n")
     sys.stdout.flush()
@@ -83,4 +103,4 @@ async def holds() -> None:
 
 
 signal.alarm(LIFE_S)
-trio.run(waits(), polls(), receives(), holds())
+trio.run(waits(), polls(), receives(), queues(), holds())

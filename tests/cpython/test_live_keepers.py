@@ -42,15 +42,18 @@ def test_its_tasks_are_told_by_what_they_wait_for_and_a_step_by_its_task(version
         )
 
     told = {one.coroutine: one for one in tasks}
-    assert count == len(tasks) == 4
+    assert count == len(tasks) == 5
     assert {name: one.waits_on for name, one in told.items()} == {
         "waits": "Wait",
         "polls": BARE_YIELD,
         "receives": "Channel",
+        "queues": "Lock",
         "holds": None,
     }
-    assert {one.name for one in tasks} == {"waits", "polls", "receives", "holds"}
+    assert {one.name for one in tasks} == set(told)
     assert [one.function for one in told["polls"].chain][-1] == "polls"
+    asks = {one.coroutine: book.asking[one.address][0].frame.function.rpartition(".")[2] for one in tasks}
+    assert (asks["queues"], asks["waits"], asks["polls"]) == ("acquire", "_yield", "_yield")
     assert {one.task for one in queued} == {told["polls"].address, told["receives"].address}
     assert {one.loop for one in (*tasks, *queued)} == {seen.loop}
     assert (seen.task, seen.depth, seen.turn is not None, seen.ready) == (told["holds"].address, 1, True, 2)

@@ -82,8 +82,9 @@ def asked(
 
 
 @pytest.mark.parametrize(("value", "is_lent"), [(0, True), (1, False)])
-def test_who_enters_a_semaphore_by_with_asks_for_a_permit(value: int, is_lent: bool) -> None:  # noqa: FBT001
-    names = {"_value": value, "_cond": PLAIN, "_initial_value": 2}
+@pytest.mark.parametrize("row", ["_cond", "_lot"])
+def test_who_enters_a_semaphore_by_with_asks_for_a_permit(row: str, value: int, is_lent: bool) -> None:  # noqa: FBT001
+    names = {"_value": value, row: PLAIN, "_initial_value": 2}
     reader, _ = target({SEMAPHORE: ("BoundedSemaphore", names)})
     frames = (raw("acquire", "/lib/threading.py", SEMAPHORE), raw("__enter__", "/lib/threading.py", SEMAPHORE), VIEW)
 

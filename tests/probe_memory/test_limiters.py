@@ -11,12 +11,13 @@ from spindoctor.model.frames import Frame
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.pools import MOST_ASKED, MOST_MISSES, PoolReader, Worker
 
-LIMITER, OTHER, EVENT = 0x1000, 0x2000, 0x3000
+LIMITER, OTHER, EVENT, PARKS = 0x1000, 0x2000, 0x3000, 0x4000
 TOKENS = {"_total_tokens": 3, "_borrowers": 0x10, "_wait_queue": 0x11}
 KNOWN: dict[int, tuple[str, dict[str, int]]] = {
     LIMITER: ("CapacityLimiter", TOKENS),
     OTHER: ("CapacityLimiter", {**TOKENS, "_total_tokens": 5}),
     EVENT: ("Event", {"_waiters": 0x12}),
+    PARKS: ("Limiter", {"_borrowers": 0x10, "_pending_borrowers": 0x11, "_total_tokens": 3}),
 }
 LENGTHS = {0x10: 3, 0x11: 2, 0x12: 1}
 
@@ -69,6 +70,14 @@ def test_each_task_waits_for_the_limiter_that_it_is_in() -> None:
         LIMITER: (3, 3, 2, (7, 9), ()),
         OTHER: (5, 3, 2, (8,), ()),
     }
+
+
+def test_who_waits_may_be_kept_as_a_borrower_to_be() -> None:
+    pools, _ = reader()
+
+    (found,) = pools.limiters({7: (raw("acquire", "/lib/limits.py", PARKS), raw("view", "/srv/app.py"))}, ())
+
+    assert (found.size, found.busy, found.queued, found.waiters) == (3, 3, 2, (7,))
 
 
 def test_threads_that_the_limiter_s_library_made_work_for_it() -> None:

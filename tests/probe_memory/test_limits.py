@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from types import SimpleNamespace
 from typing import cast
 
@@ -18,9 +19,9 @@ from spindoctor.probe import limits
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.limits import LimitReader, with_limits, worth_asking
 
-TIMEOUT, MANAGER, SCOPE, LOCK, TIMER, OTHER = 0x10, 0x20, 0x30, 0x40, 0x50, 0x60
+TIMEOUT, MANAGER, SCOPE, LOCK, TIMER, OTHER, NUMBER = 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x80
 GENERATORS = (0x70, 0x71, 0x72, 0x73)
-TYPES = {TIMER: "TimerHandle", OTHER: "str"} | dict.fromkeys(GENERATORS, "generator")
+TYPES = {TIMER: "TimerHandle", OTHER: "str", NUMBER: "float"} | dict.fromkeys(GENERATORS, "generator")
 NOBODY = Party(task=99)
 
 
@@ -54,6 +55,17 @@ def reader(
         coroutine_chain=lambda one: SimpleNamespace(frames=(raw("fail", one),)),
     )
     return LimitReader(cast("Interpreter", fake)), asked
+
+
+@pytest.mark.parametrize(("deadline_s", "is_limited"), [(12.5, True), (math.inf, False)])
+def test_a_block_with_a_deadline_limits_the_wait_unless_it_is_infinite(
+    monkeypatch: pytest.MonkeyPatch, deadline_s: float, *, is_limited: bool
+) -> None:
+    found, _ = reader(monkeypatch, {2: SCOPE}, {SCOPE: {"_registered_deadline": NUMBER}})
+    objects = found._interpreter.objects
+    monkeypatch.setattr(objects, "numbers", SimpleNamespace(real=lambda _: deadline_s), raising=False)
+
+    assert bool(found.limited({7}, {7: FRAMES})) == is_limited
 
 
 def test_a_block_of_what_has_a_timer_limits_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:

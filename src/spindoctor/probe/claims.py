@@ -95,7 +95,7 @@ class ClaimReader:
         stock: Claim | None = None
         for caller, raw, holder, names in self._holders(frames):
             called = raw.frame.function.rpartition(".")[2]
-            if "_value" in names and names.keys() & {"_waiters", "_cond"} and "acquire" in called:
+            if "_value" in names and names.keys() & {"_waiters", "_cond", "_lot"} and "acquire" in called:
                 return self._permit(party, holder, names, caller)
             if names.keys() & {"_getters", "not_empty"}:
                 if called.endswith("get") and queue is None:

@@ -20,8 +20,14 @@ from spindoctor.probe.keepers import COROUTINE, Keeper
 from spindoctor.probe.requests import RouteFinder
 from spindoctor.probe.taskbook import Range, TaskBook
 
+MOST_INNER = 6
+"""Frames of the loop's own between what parks a task and the yield."""
+
 MOST_QUEUED = 100
 """Who keeps a loop awake is among the first in its queue."""
+
+PLACE = "custom_sleep_data"
+"""The attribute in which a task that is parked has what it is parked in: a row of tasks that a lock or limiter has."""
 
 HEAD_BYTES = 16
 """Reference count and type: whose task it is shows in its coroutine's frames."""
@@ -35,9 +41,11 @@ class KeptTasks(TaskBook):
         super().__init__(interpreter, routes)
         self._objects = interpreter.objects
         self._keeper: dict[int, int] = {}
+        self._parked: dict[int, tuple[Sequence[RawFrame], tuple[RawFrame, ...]]] = {}
 
     def look(self, keepers: Iterable[Keeper], *, most: int, first_s: float, later_s: float) -> tuple[list[Task], int]:
         """As many as can be read in this time, of `most` at the most, and how many there are."""
+        self._parked = {task: one for task, one in self._parked.items() if task in self._entries}
         self._keeper = {task: keeper.address for keeper in keepers for task in self._items(keeper.tasks)}
         addresses = tuple(self._keeper)[:most]
         self.open(addresses)
@@ -57,6 +65,12 @@ class KeptTasks(TaskBook):
     def steps(self) -> Mapping[tuple[int, int], int]:
         """The tasks by the place and the code of their outermost coroutine's frame."""
         return {(frames[-1].address, frames[-1].code): task for task, frames in self.chains.items() if frames}
+
+    @property
+    def asking(self) -> Mapping[int, tuple[RawFrame, ...]]:
+        """The await chains of `chains`, of those that are parked from the method on that has parked them."""
+        cut = {task: known[1] for task, known in self._parked.items() if known[0] is self.chains.get(task)}
+        return {**self.chains, **cut}
 
     def _items(self, container: int) -> tuple[int, ...]:
         try:
@@ -95,14 +109,23 @@ class KeptTasks(TaskBook):
         """Nobody awaits such a task itself: who opened the nursery waits for all of them."""
         return ()
 
-    def _waits(self, _raw: RawTask, chain: Chain | None, frames: Sequence[RawFrame]) -> tuple[str | None, int | None]:
+    def _waits(self, raw: RawTask, chain: Chain | None, frames: tuple[RawFrame, ...]) -> tuple[str | None, int | None]:
         if chain is None or chain.end is not End.YIELDED or not frames:
             return None, None
         message = next(iter(self._held(frames[0]).values()), 0)
         asked = self._asked(frames)
         if not self._undoes(message):
             return asked or BARE_YIELD, None
+        self._note_place(raw.address, frames)
         return asked or self._objects.type_name(message), message
+
+    def _note_place(self, task: int, frames: tuple[RawFrame, ...]) -> None:
+        """Take note of whose method has parked a task: it stands where those of the row itself are cut off."""
+        place = self._objects.attributes(task).get(PLACE)
+        rows = [number for number, raw in enumerate(frames[:MOST_INNER]) if self._held(raw).get("self") == place]
+        self._parked.pop(task, None)
+        if place and rows and rows[-1] + 1 < len(frames):
+            self._parked[task] = frames, frames[rows[-1] + 1 :]
 
     def _undoes(self, message: int) -> bool:
         """Whether what a task yields tells how to undo its wait."""

@@ -1,11 +1,12 @@
-"""Which tasks wait within a limit: a block around the wait whose object has a timer armed on the loop.
+"""Which tasks wait within a limit: a block around the wait whose object has a timer armed on the loop, or a deadline.
 
 `asyncio.timeout`, `wait_for` from 3.12 on, anyio's `fail_after` and scopes with a deadline, `async_timeout`: each keeps
-the handle of its timer as an attribute, and a block of it is open in one of the task's frames.
+the handle of its timer, or its deadline, as an attribute, and a block of it is open in one of the task's frames.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
@@ -19,6 +20,10 @@ from spindoctor.probe.interpreter import Interpreter
 
 TIMER: Final = "TimerHandle"
 """What `call_later` and `call_at` give back, on asyncio's own loop and on uvloop."""
+
+DEADLINE: Final = "deadline"
+"""In the name of an attribute: when the block ends at the latest, and infinite where it need not. Loops that keep their
+deadlines in a row of their own (Trio's) make no object for each of them."""
 
 MOST_ATTRIBUTES = 64
 """An object with a block and a timer has about ten."""
@@ -54,15 +59,18 @@ class LimitReader:
     def _has_timer(self, frames: tuple[RawFrame, ...], deep: int = 0) -> bool:
         """Whether a block is open of what has a timer, or of a `contextmanager` whose generator is inside of one."""
         for _, held in of_frames(self._contexts, frames):
-            for value in list(self._interpreter.objects.attributes(held).values())[:MOST_ATTRIBUTES]:
+            for name, value in list(self._interpreter.objects.attributes(held).items())[:MOST_ATTRIBUTES]:
                 kind = self._interpreter.objects.type_name(value).rpartition(".")[2]
-                if kind == TIMER:
+                if kind == TIMER or (DEADLINE in name and kind == "float" and self._is_finite(value)):
                     return True
                 if kind in {"generator", "async_generator"} and deep < MOST_DEEP:
                     inner = tuple(self._interpreter.coroutine_chain(value).frames)
                     if self._has_timer(inner, deep + 1):
                         return True
         return False
+
+    def _is_finite(self, number: int) -> bool:
+        return math.isfinite(self._interpreter.objects.numbers.real(number))
 
 
 def worth_asking(look: TaskLook) -> set[int]:

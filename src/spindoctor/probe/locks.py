@@ -62,7 +62,7 @@ class Scene:
     """What one look gives to find holders in: all stacks and await chains, loops, pools, pthread ids to kernel ids.
 
     `owners` are the pthread ids of all threads that can run Python code, also of those whose kernel id is not known,
-    `greenlets` those of the chains that are no task's but a suspended greenlet's.
+    `greenlets` those of the chains that are no asyncio task's but a suspended greenlet's, or a task's that is parked.
     """
 
     stacks: Mapping[int, tuple[RawFrame, ...]]

@@ -32,7 +32,7 @@ SELF = ("self",)
 
 TOTAL = ("total", "max", "limit", "size")
 IN_USE = ("borrow", "in_use", "checked_out", "used")
-WAITERS = ("wait", "queue")
+WAITERS, PENDING = ("wait", "queue"), ("pending",)
 """Words that an attribute's name contains where it keeps the size, the members in use and the callers that wait."""
 
 
@@ -177,6 +177,7 @@ class PoolReader:
             kind = self._objects.type_name(address)
             attributes = self._objects.attributes(address) if kind not in self._no_limiters else {}
             size, busy, queued = (self._count(attributes, words) for words in (TOTAL, IN_USE, WAITERS))
+            queued = self._count(attributes, PENDING) if queued is None else queued
         except Misread:
             return None
         if not size or busy is None or queued is None:

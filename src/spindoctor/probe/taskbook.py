@@ -172,7 +172,7 @@ class TaskBook:
         """The task's own bytes that tell whether it has moved."""
         return (address, self._interpreter.layout["task_object.size"])
 
-    def _waits(self, raw: RawTask, chain: Chain | None, _frames: Sequence[RawFrame]) -> tuple[str | None, int | None]:
+    def _waits(self, raw: RawTask, chain: Chain | None, _frames: tuple[RawFrame, ...]) -> tuple[str | None, int | None]:
         """The type of what it waits on, and which that is."""
         is_yielding = chain is not None and chain.end is End.YIELDED
         return BARE_YIELD if is_yielding else self._awaited_type(raw.waiter), raw.waiter

@@ -120,7 +120,7 @@ class TaskReader:
     @property
     def chains(self) -> Mapping[int, tuple[RawFrame, ...]]:
         """The await chains of the last look's tasks by address, innermost frame first."""
-        further = {**self._greenlets.chains, **self._kept.chains}
+        further = {**self._greenlets.chains, **self._kept.asking}
         return {**self._book.chains, **further} if further else self._book.chains
 
     @property
@@ -130,8 +130,8 @@ class TaskReader:
 
     @property
     def greenlets(self) -> Collection[int]:
-        """Those of `chains` that belong to suspended greenlets."""
-        return self._greenlets.chains.keys()
+        """Those of `chains` of suspended greenlets, or of tasks that wait as these do: parked for one thing."""
+        return self._greenlets.chains.keys() | self._kept.chains.keys()
 
     @property
     def waiters(self) -> Mapping[int, int]:
