@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from recordings import library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.growths import growths
 from spindoctor.model.conversations import Conversation
-from spindoctor.model.frames import Frame
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party
 from spindoctor.model.process import Descriptor, Socket
 from spindoctor.model.recording import Recording
@@ -19,7 +20,8 @@ from spindoctor.model.tasks import HUB, Task
 from spindoctor.model.waiting import Growth
 
 WAIT = user("confirmed", 18)
-RUN = Frame("Thread.run", "/usr/lib/python3.12/threading.py", 1000)
+THREADING = "/usr/lib/python3.12/threading.py"
+RUN = Frame("Thread.run", THREADING, 1000)
 SUPERVISE = user("supervise", 9)
 NO_THREADS = (Sample(0.0, ()),)
 
@@ -97,6 +99,50 @@ def test_threads_are_counted_by_what_they_were_begun_for() -> None:
 
     assert (kind.are_tasks, kind.name, kind.first, kind.last, kind.begun) == (False, "supervise", 1, 3, 2)
     assert (kind.are_members, kind.site.line) == (False, 9)
+
+
+TIMER = (Frame("Event.wait", THREADING, 655), Frame("Timer.run", THREADING, 1429), RUN)
+START = Frame("Thread.start", THREADING, 990)
+
+
+def timers(*starting: Stack, others: int = 0) -> Growth:
+    """One timer's thread at first, eleven in the end; thread 1 begins threads at these lines, one of them a look.
+
+    `others` are threads that came and went between the slow looks, at 0 s and at the end.
+    """
+    at_first = [ThreadLook(1, (SUPERVISE,)), ThreadLook(2, TIMER)]
+    between = [
+        [ThreadLook(1, (library("wait"), START, *stack)), *(ThreadLook(100 + tid, ()) for tid in range(others))]
+        for stack in starting
+    ]
+    at_last = [ThreadLook(1, (SUPERVISE,)), *(ThreadLook(tid, TIMER) for tid in range(2, 13))]
+    samples = [
+        Sample(0.25 * number / (len(between) + 1), tuple(look))
+        for number, look in enumerate([at_first, *between, at_last])
+    ]
+    return only(recording(one_process(samples=tuple(samples), task_looks=task_looks({}, {}))))
+
+
+def test_threads_that_are_at_nobodys_work_yet_are_told_with_who_is_met_beginning_them() -> None:
+    kind = timers((user("expire_later", 7), SUPERVISE))
+
+    assert (kind.name, kind.begun) == ("Timer.run", 10)
+    assert [(one.function, one.line) for one in kind.makers] == [("expire_later", 7)]
+
+
+@pytest.mark.parametrize(
+    ("starting", "others"),
+    [
+        ((), 0),
+        (((library("serve"),),), 0),
+        (((user("expire_later", 7),), (user("report", 30),)), 0),
+        (((user("expire_later", 7),),), 2),
+    ],
+    ids=["nobody is met", "a library begins them", "two lines", "two of twelve are others"],
+)
+def test_who_began_them_is_not_known_where_it_may_have_been_others(starting: tuple[Stack, ...], others: int) -> None:
+    """Ten of twelve are less than nine of ten."""
+    assert timers(*starting, others=others).makers == ()
 
 
 def test_threads_of_an_executor_are_members_of_a_pool() -> None:

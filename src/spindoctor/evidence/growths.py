@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from spindoctor.evidence.origin import user_frame
 from spindoctor.evidence.sites import Namer
+from spindoctor.evidence.starters import starters
 from spindoctor.evidence.work import Moment, Work
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party
@@ -20,6 +22,9 @@ from spindoctor.model.waiting import Growth, Growths
 MOST_KINDS = 8
 THREADING_FILE = "/threading.py"
 POOL_FILE = "concurrent/futures/thread.py"
+NEARLY_ALL = 0.9
+"""Of the threads that began nine of ten are of one kind: who is met beginning threads began these."""
+
 MOST_OF_THEM = 0.9
 """Where the tasks that were read are fewer than this part of those that there are, they are a sample and no count."""
 
@@ -135,9 +140,12 @@ def _makers(tasks: Iterable[Task], process: ProcessRecording) -> list[Culprit]:
 def _threads(process: ProcessRecording) -> list[Growth]:
     looks = [_at(process, look) for look in process.task_looks]
     seen = [{tid: _thread_kind(stack) for tid, stack in look.items() if stack} for look in looks]
-    return [
+    there = [{one.tid for one in sample.threads} for sample in process.samples]
+    all_begun = len(set().union(*there[1:]) - there[0])
+    found = [
         _of_threads(process, counts, {tid: looks[-1][tid] for tid in members}) for _, counts, members in _grown(seen)
     ]
+    return [replace(one, makers=starters(process)) if one.begun >= NEARLY_ALL * all_begun else one for one in found]
 
 
 def _at(process: ProcessRecording, look: TaskLook) -> dict[int, Stack]:
@@ -146,8 +154,10 @@ def _at(process: ProcessRecording, look: TaskLook) -> dict[int, Stack]:
 
 
 def _thread_kind(stack: Stack) -> tuple[str, str]:
-    """What a thread was begun for: the outermost function that is not `threading`'s own."""
-    begun = next((frame for frame in reversed(stack) if not frame.file.endswith(THREADING_FILE)), stack[-1])
+    """What a thread was begun for: the outermost function that is not `threading`'s own, else its innermost `run`."""
+    others = (frame for frame in reversed(stack) if not frame.file.endswith(THREADING_FILE))
+    runs = (frame for frame in stack if frame.function.rpartition(".")[2] == "run")
+    begun = next(others, None) or next(runs, stack[-1])
     return begun.function, begun.file
 
 

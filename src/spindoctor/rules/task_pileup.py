@@ -18,6 +18,9 @@ A high number that stays is no pile-up, nor are tasks that wait for their client
 that have begun to answer: they are as many as there are clients. A burst drains: what grows during a short look is
 only called a pile-up where as many were there before and none of them ended. Threads of a pool grow to its size.
 
+Who begins threads is told only where nearly all threads that began are of this kind and looks met them begin at one
+line.
+
 ## Missed alarms
 A leak of less than some ten in the time of the look: look longer (`--seconds 60`). One that is as old as the service
 and has stopped growing.
@@ -28,6 +31,8 @@ from __future__ import annotations
 import math
 
 from spindoctor.model.counting import count
+from spindoctor.model.frames import Frame
+from spindoctor.model.origin import is_user
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.waiting import Growth, Growths
@@ -107,6 +112,15 @@ def _what(one: Growth) -> str:
     return "tasks" if one.are_tasks else "threads"
 
 
+def _culprit(one: Growth) -> Culprit:
+    """Where they stand; where that is a library's line, as of threads that wait for their work, who begins them."""
+    site = one.site
+    is_own = site.file is not None and is_user(Frame(site.function or "", site.file, site.line or 0))
+    if one.makers and not one.are_tasks and not is_own:
+        return one.makers[0]
+    return site if site.file else Culprit(pid=one.pid)
+
+
 def _finding(one: Growth, seconds: float) -> Finding:
     rate = (one.last - one.first) / seconds if seconds else 0.0
     what = _what(one)
@@ -118,7 +132,7 @@ def _finding(one: Growth, seconds: float) -> Finding:
         severity="warning",
         confidence="high" if one.kept.of else "medium",
         cost=Cost(waiting=one.last - one.first),
-        culprit=site if site.file else Culprit(pid=one.pid),
+        culprit=_culprit(one),
         culprits=one.makers,
         evidence=(
             Figure("first", f"{what} in the first look", one.first, what, "registry of tasks, stacks"),

@@ -1,0 +1,45 @@
+"""Who begins threads: looks met him in `threading`'s own `start`, where he waits until the new thread runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.sites import Namer
+from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.outcome import Culprit
+from spindoctor.model.recording import ProcessRecording
+
+STARTS = frozenset({"start", "Thread.start"})
+"""The function's name as 3.8 to 3.10 keep it, and as later ones do (Lib/threading.py)."""
+
+THREADING_FILE = "/threading.py"
+MOSTLY = 0.8
+"""Where so many of the starts that looks met are at one line, the others are hardly more."""
+
+
+def starters(process: ProcessRecording) -> tuple[Culprit, ...]:
+    """The line of the user's at which nearly all threads that looks saw begin were begun; empty where there is none."""
+    met = list(_starts(process))
+    lines = Counter(user_frame(stack) for _, stack in met)
+    if not lines:
+        return ()
+    line, count = lines.most_common(1)[0]
+    if line is None or count < MOSTLY * len(met):
+        return ()
+    tid, stack = next(one for one in met if user_frame(one[1]) == line)
+    return (Namer(process).culprit(stack, tid),)
+
+
+def _starts(process: ProcessRecording) -> Iterator[tuple[int, Stack]]:
+    """Each look that met a thread in `start`: its stack from there on outwards."""
+    for sample in process.samples:
+        for look in sample.threads:
+            depth = next((at for at, frame in enumerate(look.stack) if _is_start(frame)), None)
+            if depth is not None:
+                yield look.tid, look.stack[depth:]
+
+
+def _is_start(frame: Frame) -> bool:
+    return frame.function in STARTS and frame.file.endswith(THREADING_FILE)
