@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from planted import HOME, PROCESS, SECRETS, a_recording
+from planted import APP, HOME, PROCESS, SECRETS, a_recording
 from typer.testing import CliRunner
 
 from spindoctor import session, store
@@ -179,6 +179,33 @@ def test_a_thread_has_the_same_pseudonym_in_every_command_whichever_is_busiest()
 
     assert before == after
     assert len(set(before.values())) == 2
+
+
+def test_a_name_that_was_hidden_once_stays_so_though_the_code_uses_its_word_later() -> None:
+    treat = Redactor()
+    seen = a_recording()
+    (process,) = seen.processes
+    called = replace(process.samples[0].threads[0], stack=(Frame("orange_box", APP, 3),))
+    later = replace(process, samples=(replace(process.samples[0], threads=(called,)),))
+
+    first, second = (treat(replace(seen, processes=(one,))).processes[0].threads for one in (process, later))
+
+    assert [use.kernel_name for use in first] == [use.kernel_name for use in second]
+
+
+def test_a_process_that_joins_the_service_changes_nobodys_pseudonym() -> None:
+    """One of another account, from another folder, is met in the second look."""
+    treat = Redactor()
+    seen = a_recording()
+    first = treat(seen)
+    known = seen.target.processes[0]
+    joined = replace(known, pid=99, user="zoe", cwd="/srv/other", sys_path=("/srv/other",))
+
+    second = treat(replace(seen, target=replace(seen.target, processes=(joined, known))))
+
+    assert second.processes == first.processes
+    assert second.target.processes[1] == first.target.processes[0]
+    assert second.target.processes[0].cwd != first.target.processes[0].cwd
 
 
 def test_another_account_in_the_service_is_nobodys_name_either() -> None:

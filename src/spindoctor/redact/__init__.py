@@ -113,7 +113,7 @@ class Redactor:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._known: tuple[object, Names, Paths] | None = None
+        self._known: tuple[Names, Paths] | None = None
 
     def __call__(self, recording: Recording) -> Recording:
         """What `redact` gives."""
@@ -125,12 +125,14 @@ class Redactor:
         return _redacted(recording, names, paths)
 
     def _of(self, processes: Sequence[Process]) -> tuple[Names, Paths]:
-        """Those of earlier recordings, unless other accounts or other folders belong to the service by now."""
+        """Those of earlier recordings, who meet other accounts and other folders that belong to the service by now."""
         users = frozenset(process.user for process in processes)
-        sign = users, frozenset((process.cwd, process.sys_path) for process in processes)
-        if self._known is None or self._known[0] != sign:
-            self._known = sign, Names(users), Paths(processes, users)
-        return self._known[1], self._known[2]
+        if self._known is None:
+            self._known = Names(users), Paths(processes, users)
+        names, paths = self._known
+        names.meet(users)
+        paths.meet(processes, users)
+        return names, paths
 
 
 def _number(recording: Recording, names: Names) -> None:

@@ -41,16 +41,24 @@ class Names:
 
     def __init__(self, users: Iterable[str]) -> None:
         """`users` are accounts; they are never taken for words of the code."""
-        own = [user for user in users if user not in EVERYBODY and not re.fullmatch(r"user-\d+", user)]
-        self._people = {word.lower() for user in own for word in _WORD.findall(user) if len(word) > SHORT}
-        self._known: set[str] = set(PLAIN) - self._people
+        self._people: set[str] = set()
+        self._known: set[str] = set(PLAIN)
         self._given: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
 
+        self.meet(users)
+
+    def meet(self, users: Iterable[str]) -> None:
+        """Hide these accounts, too, from now on."""
+        own = [user for user in users if user not in EVERYBODY and not re.fullmatch(r"user-\d+", user)]
+        self._people |= {word.lower() for user in own for word in _WORD.findall(user) if len(word) > SHORT}
+        self._known -= self._people
+
     def learn(self, names: Iterable[str]) -> None:
-        """Take the words of names in the code for words that may be shown."""
+        """Take the words of names in the code for words that may be shown, unless they have a pseudonym by now."""
         for name in names:
-            self._known.update({part.lower() for part in _CAMEL.findall(name)} - self._people)
+            words = {part.lower() for part in _CAMEL.findall(name)} - self._people
+            self._known.update(word for word in words if ("name", word) not in self._given)
 
     def pseudonym(self, kind: str, name: str) -> str:
         """`kind-1`, `kind-2`, ... in the order of asking; one that is a pseudonym already stays."""

@@ -30,10 +30,17 @@ class Paths:
 
     def __init__(self, processes: Sequence[Process], users: Iterable[str]) -> None:
         """The folders of the service are where its processes stand and where they import their own modules from."""
-        self._people = frozenset(users) - EVERYBODY
-        roots = [one.cwd for one in processes] + [path for one in processes for path in one.sys_path]
-        self._roots = _outermost(path.rstrip("/") for path in roots if _is_own(path))
+        self._people: frozenset[str] = frozenset()
+        self._roots: list[str] = []
         self._numbers: dict[tuple[str, str], int] = {}
+        self.meet(processes, users)
+
+    def meet(self, processes: Sequence[Process], users: Iterable[str]) -> None:
+        """Take these for the service's, too; the folders that are known keep their places."""
+        self._people |= frozenset(users) - EVERYBODY
+        roots = [one.cwd for one in processes] + [path for one in processes for path in one.sys_path]
+        found = _outermost(path.rstrip("/") for path in roots if _is_own(path))
+        self._roots += [one for one in found if self._root(one) is None]
 
     def code(self, path: str) -> str:
         """A source file or folder: installed code by its package, the service's own from its folder, others by name."""
