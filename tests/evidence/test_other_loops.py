@@ -84,6 +84,16 @@ def test_a_loop_that_a_fork_has_left_to_a_child_is_run_by_nobody_there() -> None
     assert only_loop(replace(service(polls, BLOCKED), epolls=shared)).waiting == Share(1, 2)
 
 
+def test_a_child_forked_inside_a_callback_runs_no_loop_though_it_has_the_clients_connection() -> None:
+    """As the worker of a process pool that was started by the first request: it waits for its next piece of work."""
+    launch = Frame("Popen._launch", "/usr/lib/python3.12/multiprocessing/popen_fork.py", 71)
+    idle = replace(BLOCKED, stack=(library("get_job"), launch, user("submit", 7), DISPATCH, GOES_ROUND, START))
+    child = service(idle, idle, sockets=("LISTEN", "CLOSE_WAIT"))
+    shared = tuple(replace(one, shared_with=((PID + 1, EPOLL_FD),)) for one in child.epolls)
+
+    assert isinstance(loops(recording(replace(child, epolls=shared))), Absent)
+
+
 def test_many_connections_make_a_loop_too_and_one_to_a_broker_does_not() -> None:
     crawler = service(POLLING, BLOCKED, sockets=("ESTABLISHED",) * 4)
     consumer = service(POLLING, BLOCKED, sockets=("ESTABLISHED",))

@@ -46,6 +46,14 @@ def test_a_function_that_requests_call_is_no_request_where_another_thread_calls_
     assert (namer.route(serving), namer.route(computing)) == ("GET /items/{}", None)
 
 
+def test_a_worker_that_a_request_forked_works_for_none() -> None:
+    launch = Frame("Popen._launch", "/usr/lib/python3.12/multiprocessing/popen_fork.py", 71)
+    waits = (library("get_job"), launch, *SERVES)
+    process = one_process(samples=thread_samples([ThreadLook(101, waits)]), routes=((SERVES[0], ITEM),))
+
+    assert Namer(process).route(waits) is None
+
+
 def test_a_request_that_only_the_innermost_function_knows_is_found() -> None:
     process = one_process(samples=thread_samples([ThreadLook(101, SERVES)]), routes=((SERVES[0], ITEM),))
 

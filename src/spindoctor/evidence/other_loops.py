@@ -10,6 +10,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from spindoctor.evidence.origin import once_each, since_fork
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, ThreadUse
@@ -68,14 +69,20 @@ def _is_its_own(process: ProcessRecording, use: ThreadUse) -> bool:
     """Whether the epoll that a thread can reach is the one that it works with.
 
     A worker of the loop reaches it too, through the future that it works for. Who is seen waiting in it has it; where
-    nobody is, the main thread; but not of a child that a fork has left it to and that has no connection to serve.
+    nobody is, the main thread; but not of a child that a fork has left it to and that has no connection to serve, or
+    that was forked inside of one of its callbacks and works elsewhere.
     """
     reach = [one for one in process.threads if one.loop_epoll is not None and one.loop_epoll == use.loop_epoll]
     if use not in reach or any(one.loop is not None for one in reach):
         return False
     is_shared = any(one.shared_with for one in process.epolls if one.fd == use.loop_epoll)
-    is_left = is_shared and not _has_accepted(process)
+    is_left = is_shared and (_is_forked_within(process, use.tid) or not _has_accepted(process))
     return use.tid in (_waiting_in(process, use.loop_epoll) or (set() if is_left else {process.pid}))
+
+
+def _is_forked_within(process: ProcessRecording, tid: int) -> bool:
+    stacks = [look.stack for sample in process.samples for look in sample.threads if look.tid == tid]
+    return any(once_each(stacks, lambda stack: len(since_fork(stack)) < len(stack)))
 
 
 def _has_accepted(process: ProcessRecording) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise, zip_longest
 
-from spindoctor.evidence.origin import library_frame, once_each, place, user_caller, user_frame
+from spindoctor.evidence.origin import library_frame, once_each, place, since_fork, user_caller, user_frame
 from spindoctor.model.facts import Site
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
@@ -71,8 +71,9 @@ class Namer:
         )
 
     def route(self, stack: Stack, task: int | None = None) -> str | None:
-        """The request that a stack or task works for."""
-        for frame, caller in zip_longest(stack, stack[1:]):
+        """The request that a stack or task works for; what lies below a fork is the parent's."""
+        mine = since_fork(stack)
+        for frame, caller in zip_longest(mine, mine[1:]):
             knows = frame in self.routes and frame not in self._beginnings and frame not in self._shared
             if knows and (caller in self.routes or frame not in self._called_by_requests):
                 return str(self.routes[frame])
