@@ -76,6 +76,22 @@ def test_equal_stacks_of_the_graph_are_one_row() -> None:
     ]
 
 
+def test_a_thread_of_a_restarted_service_is_compared_with_the_one_before() -> None:
+    moved = replace(
+        PROFILE,
+        lanes=tuple(
+            replace(lane, pid=lane.pid + 7000, process=lane.process.replace(f"{lane.pid}", f"{lane.pid + 7000}", 1))
+            for lane in PROFILE.lanes
+        ),
+    )
+
+    same, restarted = content(PROFILE, PROFILE), content(PROFILE, moved)
+
+    assert restarted["rows"] == same["rows"]
+    assert [name for _, name in restarted["lanes"]] == [name for _, name in same["lanes"]]
+    assert not [process for process, _ in restarted["lanes"] if "pid" in process]
+
+
 def test_a_comparison_counts_by_the_second_of_looking() -> None:
     twice = content(PROFILE, PROFILE)["rows"]
 

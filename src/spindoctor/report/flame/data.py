@@ -37,7 +37,7 @@ def content(after: Profile, before: Profile | None = None) -> Json:
     for column, profile in enumerate([after, before] if before else [after]):
         scale = MS / profile.seconds if before and profile.seconds else MS
         for lane, spot in _spots(profile):
-            place = lanes.place((lane.process, lane.title if not before else lane.name))
+            place = lanes.place(_who(lane, after, before))
             kind = (place, spot.route, spot.coroutine, spot.state, spot.detail, spot.stack)
             totals.setdefault(kind, [0.0, 0.0])[column] += spot.weight_s * scale
     rows = _rows(totals, names, tree)
@@ -52,6 +52,15 @@ def content(after: Profile, before: Profile | None = None) -> Json:
         "names": [safe(name) for name in names],
         "rows": [[*key, *_rounded(total, compares=before is not None)] for key, total in rows.items()],
     }
+
+
+def _who(lane: Lane, after: Profile, before: Profile | None) -> tuple[str, str]:
+    """Process and thread by what they share with those compared to: no thread id; after a restart by role, no pid."""
+    if before is None:
+        return lane.process, lane.title
+    is_restarted = {one.pid for one in after.lanes}.isdisjoint(one.pid for one in before.lanes)
+    process = lane.process.replace(f"pid {lane.pid}", "process", 1) if is_restarted else lane.process
+    return process, lane.name
 
 
 def _spots(profile: Profile) -> Iterator[tuple[Lane, Spot]]:
