@@ -176,3 +176,10 @@ def test_a_printed_table_cuts_no_name() -> None:
     assert [line[2].strip() for line in lines if line[2].strip()] == ["in /srv/", "shop/", "app.py:41"]
     assert [line[1] for line in titles] == ["cores", *["     "] * (len(titles) - 1)]
     assert [line[1].strip() for line in lines] == ["0.50", *[""] * (len(lines) - 1)]
+
+
+def test_of_when_the_figures_are_is_said_below_them() -> None:
+    words = " ".join(render_once(BOARD).split())
+
+    assert "requests in progress: at its end" in words
+    assert words.index("functions, lines and routes: of the last") < words.index("requests in progress: at its end")

@@ -229,7 +229,8 @@ def render_once(board: Dashboard, *, width: int = 80, color: bool = False, names
         if not names or sheet.name in names:
             _show(page, sheet)
     page.blank()
-    page.say(f"functions, lines and routes: of the last {seconds(board.window_s)}", style="dim", hang=2)
+    window = f"functions, lines and routes: of the last {seconds(board.window_s)}, requests in progress: at its end"
+    page.say(window, style="dim", hang=2)
     return page.text
 
 
