@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from recordings import (
@@ -25,7 +26,7 @@ from spindoctor.model.facts import Rescheduler, Reschedulers
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook, Sample
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import BARE_YIELD
+from spindoctor.model.tasks import BARE_YIELD, HUB
 
 POLL = user("Jobs.wait", 18)
 
@@ -49,6 +50,16 @@ def test_the_task_that_is_queued_in_every_look_comes_first() -> None:
     assert first.name == "task Task-7 (work)"
     assert (first.culprit.function, first.culprit.line, first.culprit.thread) == ("Jobs.wait", 18, "MainThread")
     assert (second.seen, second.is_task, second.name) == (Share(1, 3), False, "accept")
+
+
+def test_a_greenlet_that_runs_is_counted_though_it_is_a_task_while_it_is_suspended() -> None:
+    """No step of a task leads to it, so its own function is all that shows: nine looks of nine."""
+    waiting = replace(task(7, library("sleep"), POLL, waits_on=HUB), coroutine="Jobs.wait")
+    samples = loop_samples([inside(library("sleep"), POLL)] * 9)
+
+    first, *_ = entries({"tasks": (waiting,)}, samples=samples)
+
+    assert (first.seen, first.culprit.function, first.is_task) == (Share(9, 9), "Jobs.wait", False)
 
 
 def test_a_task_that_waits_for_something_does_not_step_at_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from recordings import LOOP, PID, RUN_ONCE, TEN_MS, at_loop, idle, library, main_thread, one_process, recording, user
 
 from spindoctor.evidence.backlogs import backlog
@@ -85,6 +86,22 @@ def test_what_is_closed_here_and_open_elsewhere_names_who_keeps_it() -> None:
 
     assert wakeup.owners == (101,)
     assert wakeup.unused == "this process has closed it, and pid 101 keeps it open"
+
+
+@pytest.mark.parametrize("owners", [(), (PID,)])
+def test_a_number_that_was_given_to_a_new_connection_is_not_closed(owners: tuple[int, ...]) -> None:
+    """The epoll is read at the end: what it watches under this number by then the process has open there."""
+    epolls = (Epoll(PID, 4, (EpollEntry(9, 1, 4711),)),)
+    before = 4711 if owners else 4000
+    closed = tuple(Pulse(n / 2, PID, 9, "closed", before, owners=owners) for n in range(4))
+    looked = spinning_loop(epolls=epolls)
+    descriptors = (Descriptor(9, "socket", 4711, "socket:[4711]"),)
+    served = replace(looked, pulses=closed, descriptors=descriptors)
+
+    wakeup = only(recording(served)).wakeups[0]
+
+    assert wakeup.owners == ()
+    assert wakeup.unused != f"this process has closed it, and pid {PID} keeps it open"
 
 
 def test_a_loop_of_which_no_call_shows_is_blind() -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from spindoctor.probe.hubs import EXITS, PYTHON
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.stacks import RawStack
+from spindoctor.model.frames import Frame
+from spindoctor.model.sample import ThreadLook
+from spindoctor.probe.hubs import EXITS, KIND, PYTHON, HubWatch
+from spindoctor.probe.interpreter import Interpreter
 
 
 @pytest.mark.parametrize(
@@ -29,3 +37,51 @@ def test_only_a_program_of_python_itself_begins_in_a_module() -> None:
     assert PYTHON.search("/usr/bin/python3.12")
     assert PYTHON.search("/srv/venv/bin/python (deleted)")
     assert not PYTHON.search("/usr/bin/uwsgi-core")
+
+
+PID, HUB, GREENLET = 100, 0x10, 0x20
+
+
+def raw(function: str, place: int) -> RawFrame:
+    return RawFrame(Frame(function, "/srv/lib.py", place), place, place, 0, 0)
+
+
+RUN, WATCH, SLEEP = raw("Hub.run", 1), raw("watch", 2), raw("sleep", 3)
+
+
+def watch() -> HubWatch:
+    """Of a process whose hub's `run` has the hub for a `self`."""
+    kinds = {HUB: ("Hub", KIND)}
+    held = {RUN.address: {"self": HUB}, WATCH.address: {}, SLEEP.address: {}}
+    interpreter = SimpleNamespace(
+        pid=PID,
+        objects=SimpleNamespace(type_names=lambda one: kinds.get(one, ("str",)), attributes=lambda _: {}),
+        locals=lambda frame: held[frame.address],
+    )
+    found = HubWatch(cast("Interpreter", interpreter))
+    found.may_be = True
+    return found
+
+
+def depths(*stacks: RawStack) -> list[int]:
+    """How deep inside a callback each of these looks met the hub, one after the other; -1 where it says nothing."""
+    hub = watch()
+    looks = [hub.looks({PID: one}, {PID: ThreadLook(PID, (), ran_ns=1)}) for one in stacks]
+    return [look[0].depth if look else -1 for look in looks]
+
+
+def test_a_stack_that_begins_where_the_hub_does_is_whole_whatever_began_the_one_before() -> None:
+    """Up to 3.11 that is not told: hub and greenlet take turns, and each begins elsewhere than the other."""
+    assert depths(RawStack((RUN,), is_complete=False)) == [0]
+
+
+def test_a_greenlets_stack_is_whole_once_one_that_began_there_was() -> None:
+    whole, unsure = RawStack((SLEEP, WATCH), is_complete=True), RawStack((WATCH,), is_complete=False)
+
+    assert depths(unsure, whole, unsure) == [-1, 2, 1]
+
+
+def test_a_stack_cut_in_the_middle_says_nothing() -> None:
+    whole, cut = RawStack((SLEEP, WATCH), is_complete=True), RawStack((SLEEP,), is_complete=False)
+
+    assert depths(whole, cut) == [2, -1]

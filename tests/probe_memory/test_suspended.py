@@ -117,3 +117,26 @@ def test_who_has_not_moved_is_not_read_again(follower: tuple[SuspendedGreenlets,
     assert moved[0].address != first[0].address
     assert unmoved == reads
     assert asked.count(WAITING) == reads + 1
+
+
+@pytest.mark.parametrize(("torn", "is_found"), [(2, True), (3, False)])
+def test_one_that_goes_on_while_it_is_read_is_tried_again(
+    follower: tuple[SuspendedGreenlets, Target, list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    torn: int,
+    *,
+    is_found: bool,
+) -> None:
+    """Three times, no more."""
+    greenlets, target, asked = follower
+    left = iter([True] * torn)
+
+    def read(ranges: list[tuple[int, int]]) -> list[bytes]:
+        if next(left, False):
+            raise Unreadable(1, 8)
+        return [b"x"] * len(ranges)
+
+    monkeypatch.setattr(target, "read_many", read)
+
+    assert bool(greenlets.look(LOOP)) is is_found
+    assert asked.count(WAITING) == 3

@@ -19,7 +19,7 @@ from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import LoopLook
 from spindoctor.model.share import NO_LOOKS, Share
-from spindoctor.model.tasks import BARE_YIELD, Callback, Task
+from spindoctor.model.tasks import BARE_YIELD, HUB, Callback, Task
 
 MOST = 5
 """Beyond the five most frequent nobody keeps a loop awake alone."""
@@ -82,7 +82,8 @@ def _slow(process: ProcessRecording) -> list[Sequence[Callback]]:
 
 def _quick(process: ProcessRecording) -> Iterable[Sequence[Callback]]:
     """What each quick look found running, as one callback; looks that cannot say for which task are left out."""
-    coroutines = {_last_name(task.coroutine) for look in process.task_looks for task in look.tasks}
+    tasks = [task for look in process.task_looks for task in look.tasks]
+    coroutines = {_last_name(task.coroutine) for task in tasks if task.waits_on != HUB}  # no step leads to a greenlet
     for sample in process.samples:
         stacks = {look.tid: look.stack for look in sample.threads}
         for loop in sample.loops:

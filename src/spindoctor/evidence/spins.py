@@ -159,7 +159,7 @@ def _wakeups(recording: Recording, busy: BusyOne) -> Iterable[Wakeup]:
         seen = Share(told[fd], len(answers)) if answers else NO_LOOKS
         mask = _mask(process, use.tid, fd, [mask for events in (*answers, asked) for one, mask in events if one == fd])
         found = pulses.get(fd, [Pulse(0.0, use.tid, fd, "unknown")])
-        yield _wakeup(busy, seen, mask, found, found[-1].owners or _owners(recording, process, found[-1]))
+        yield _wakeup(busy, seen, mask, found, _kept_by(recording, process, found[-1]))
 
 
 def _together(asked: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
@@ -223,11 +223,22 @@ def _words(mask: int) -> str:
     return " and ".join(names) or ("in error" if mask & FAILED else "unknown")
 
 
+def _kept_by(recording: Recording, process: ProcessRecording, pulse: Pulse) -> tuple[int, ...]:
+    told = () if _is_open(process, pulse.fd, pulse.inode) else pulse.owners
+    return told or _owners(recording, process, pulse)
+
+
+def _is_open(process: ProcessRecording, fd: int, inode: int) -> bool:
+    """Whether at the end the process has this open under this number: then it was given anew, not closed."""
+    return any((one.fd, one.inode) == (fd, inode) for one in process.descriptors)
+
+
 def _owners(recording: Recording, process: ProcessRecording, pulse: Pulse) -> tuple[int, ...]:
     """Who has what this process has closed under this number: its epoll still watches it."""
     entry = _entry(process, pulse.fd)
     if (
         entry is None
+        or _is_open(process, pulse.fd, entry.inode)
         or (pulse.inode == entry.inode and pulse.kind != "closed")
         or pulse.kind not in {"closed", "socket", "pipe"}
     ):

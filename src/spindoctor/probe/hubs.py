@@ -63,6 +63,7 @@ class HubWatch:
         self.may_be = False
         self._is_seen = False
         self._greenlet = 0
+        self._beginnings: set[int] = set()
         self._last: tuple[RawStack | None, SystemCall | None, LoopLook | None] = (None, None, None)
 
     def follow(self, *, is_free: bool) -> None:
@@ -73,16 +74,21 @@ class HubWatch:
         """Where the hub stands in this look; nothing where there is none.
 
         Up to 3.11 a stack that begins in a new place does not count as complete; that of a thread that slept all the
-        while it was read is.
+        while it was read is, and one that begins where the hub does, or where a complete one has begun.
         """
         stack, look = stacks.get(self._tid), looks.get(self._tid)
         if not self.may_be or stack is None or look is None or not stack.frames:
             return []
-        if not stack.is_complete and look.call is None:
+        if stack.is_complete:
+            self._beginnings.add(stack.frames[-1].code)
+        if not stack.is_complete and look.call is None and not self._begins(stack.frames[-1]):
             return []
         if self._last[:2] != (stack, look.call):
             self._last = (stack, look.call, self._look(stack.frames, look.call))
         return [self._last[2]] if self._last[2] else []
+
+    def _begins(self, bottom: RawFrame) -> bool:
+        return bottom.code in self._beginnings or hub_of(self._interpreter, bottom) is not None
 
     @property
     def hub(self) -> Hub | None:

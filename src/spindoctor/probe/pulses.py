@@ -132,10 +132,14 @@ class PulseWatch:
         )
 
     def _closed_inode(self, fd: int) -> int:
-        """What an epoll still watches under a number that is closed here; 0 where none does."""
+        """What an epoll still watches under a number that is closed here; 0 where none does.
+
+        Who has a new connection under this number by now has closed nothing that is still watched.
+        """
         if fd not in self._closed:
             entries = [entry for epoll in read_epolls(self._pid, _epolls(self._pid)) for entry in epoll.entries]
-            self._closed[fd] = next((entry.inode for entry in entries if entry.fd == fd), 0)
+            watched = next((entry.inode for entry in entries if entry.fd == fd), 0)
+            self._closed[fd] = 0 if read_link(f"/proc/{self._pid}/fd/{fd}") else watched
         return self._closed[fd]
 
     def _socket(self, inode: int, at_s: float) -> tuple[Socket | None, SocketState | None]:

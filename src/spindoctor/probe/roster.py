@@ -60,6 +60,8 @@ class Roster:
         self.names |= {
             tids[one.native_id]: one.python_name for one in threads if one.native_id in tids and one.python_name
         }
+        if self._interpreter.pid in self.states:  # greenlets may have taken the place of its ident in `threading`
+            self.names.setdefault(self._interpreter.pid, MAIN_THREAD)
         self._adopt_forked(threads, there)
         self.tids = {address: tid for tid, address in self.states.items()}
         self.idents = {one.pthread_id: self.tids[one.address] for one in threads if one.address in self.tids}

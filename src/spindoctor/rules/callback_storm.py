@@ -24,7 +24,7 @@ only reported where nothing at all comes in and it holds the same each time.
 
 ## Missed alarms
 On a loop written in C that is not libuv's the queue cannot be read: a storm of plain callbacks shows only through the
-one that runs.
+one that runs. The same with greenlets: one that gives way is told by what it asks and holds, several functions are not.
 On a loop that is none of asyncio's and tells nothing of its tasks (Twisted's) a storm is told by how little comes in
 from outside while the same few functions of the user's run, as one of several tasks of Trio's that wake each other:
 beside a hundred requests a second (three hundred, where these functions hold the
@@ -94,6 +94,9 @@ MIN_CIRCLE = 0.75
 
 MAX_INCOMING = 0.05
 """A loop that serves its sockets is met in their callbacks in a tenth of the looks."""
+
+GREENLETS = "greenlet hub"
+"""The kind of loop where a function by itself says nothing: each request is a greenlet of the same one."""
 
 LONGER = "look for longer (--seconds)"
 """What helps where there were too few looks."""
@@ -240,7 +243,7 @@ def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
         one
         for one in back
         if _steps(one, loop)
-        or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one))
+        or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one) and loop.loop_type != GREENLETS)
         or (not one.is_task and not loop.ready.of and _queues_itself(one))
     ]
 
