@@ -141,11 +141,11 @@ def _threads(process: ProcessRecording) -> list[Growth]:
     looks = [_at(process, look) for look in process.task_looks]
     seen = [{tid: _thread_kind(stack) for tid, stack in look.items() if stack} for look in looks]
     there = [{one.tid for one in sample.threads} for sample in process.samples]
-    all_begun = len(set().union(*there[1:]) - there[0])
+    most = max(1, NEARLY_ALL * len(set().union(*there[1:]) - there[0]))
     found = [
         _of_threads(process, counts, {tid: looks[-1][tid] for tid in members}) for _, counts, members in _grown(seen)
     ]
-    return [replace(one, makers=starters(process)) if one.begun >= NEARLY_ALL * all_begun else one for one in found]
+    return [replace(one, makers=starters(process)) if one.begun >= most else one for one in found]
 
 
 def _at(process: ProcessRecording, look: TaskLook) -> dict[int, Stack]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.origin import once_each, user_frame
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.outcome import Culprit
@@ -34,11 +34,13 @@ def starters(process: ProcessRecording) -> tuple[Culprit, ...]:
 
 def _starts(process: ProcessRecording) -> Iterator[tuple[int, Stack]]:
     """Each look that met a thread in `start`: its stack from there on outwards."""
-    for sample in process.samples:
-        for look in sample.threads:
-            depth = next((at for at, frame in enumerate(look.stack) if _is_start(frame)), None)
-            if depth is not None:
-                yield look.tid, look.stack[depth:]
+    looks = [look for sample in process.samples for look in sample.threads]
+    outwards = once_each((look.stack for look in looks), _from_start)
+    return ((look.tid, stack) for look, stack in zip(looks, outwards, strict=True) if stack)
+
+
+def _from_start(stack: Stack) -> Stack:
+    return stack[next((at for at, frame in enumerate(stack) if _is_start(frame)), len(stack)) :]
 
 
 def _is_start(frame: Frame) -> bool:
