@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -110,6 +111,42 @@ def test_who_sleeps_by_pythons_own_call_asks_for_nothing(monkeypatch: pytest.Mon
     monkeypatch.delattr(asked, "try_text")
 
     assert look(call=SystemCall("clock_nanosleep", (1, 1, 0x7F00)), t7=8) == ()
+
+
+def test_a_lock_by_flock_is_asked_for_by_nobody(tmp_path: Path) -> None:
+    """As of a file with the pid of a server, which its workers inherit: any of their threads may sleep."""
+    with (tmp_path / "server.pid").open("w") as file, (tmp_path / "server.pid").open():
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        assert look(t7=8) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_beside"),
+    [
+        ("/srv/app.db", "/srv/app.db", True),
+        ("/srv/app.db-shm", "/srv/app.db", True),
+        ("/srv/app.db.lock", "/srv/app.db", True),
+        ("/srv/apps", "/srv/app", False),
+        ("/srv/app/data", "/srv/app", False),
+    ],
+)
+def test_a_file_is_beside_another_by_its_name(*, one: str, other: str, is_beside: bool) -> None:
+    files = [asked._File(path, inode, 1) for inode, path in enumerate((one, other))]
+
+    assert asked._is_beside(*files) is is_beside
+
+
+def test_a_lock_that_two_processes_have_at_files_with_one_number_is_told_of_none(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inode = Path(base).stat().st_ino
+    rows = [f"{n}: POSIX ADVISORY WRITE {pid} fe:0{n}:{inode} 0 EOF\n" for n, pid in ((1, ME), (2, ME + 1))]
+    monkeypatch.setattr(asked, "try_text", lambda _: rows[0])
+    assert look(t7=8)
+    monkeypatch.setattr(asked, "try_text", lambda _: "".join(rows))
+
+    assert look(t7=8) == ()
 
 
 def test_a_process_that_cannot_be_looked_at_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,10 +34,11 @@ FILE = 0x500
 
 
 def test_a_lock_stands_before_those_that_wait_for_it_and_one_that_nobody_waits_for_is_left_out() -> None:
-    first = Row(100, 77, waits=False), Row(101, 77, waits=True), Row(102, 77, waits=True)
-    without_process = Row(-1, 79, waits=False), Row(-1, 79, waits=True)
+    """None of these is a lock that a process has by fcntl(2)."""
+    first = [Row(pid, 77, waits=pid > 100, writes=False) for pid in (100, 101, 102)]
+    without_process = [Row(-1, 79, waits=waits, writes=False) for waits in (False, True)]
 
-    assert parse_locks(LISTED) == [first, without_process]
+    assert parse_locks(LISTED) == [tuple(first), tuple(without_process)]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "1:\n", "1: FLOCK\n", "1: FLOCK ADVISORY WRITE x fe:00:77 0 EOF\n"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Unreadable
@@ -116,6 +119,17 @@ def test_a_function_that_is_no_limiter_s_is_not_asked_for_ever() -> None:
         pools.limiters({task: (raw("wait", "/lib/locks.py", EVENT),)}, ())
 
     assert len(asked) == MOST_MISSES + 1  # it takes the first to learn that the type is no limiter's
+
+
+def test_a_limiter_without_a_limit_is_none_and_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have the same type."""
+    value = Objects.value
+    monkeypatch.setattr(Objects, "value", lambda self, one, depth=0: math.inf if one == 5 else value(self, one, depth))
+    pools, _ = reader()
+
+    (found,) = pools.limiters({7: waiting(OTHER), 8: waiting(LIMITER)}, ())
+
+    assert (found.address, found.size) == (LIMITER, 3)
 
 
 def test_an_object_that_cannot_be_read_is_no_limiter() -> None:

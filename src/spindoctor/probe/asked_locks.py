@@ -62,7 +62,7 @@ def _locked(pid: int, askers: int, held: Iterable[Row]) -> tuple[_File, int] | N
 
     The lock may lie in a file beside it (its name goes on after the other's), which a process opens once for all.
     """
-    owners = {row.inode: row.pid for row in held}
+    owners = _sole(held)
     files = _files(pid) if owners else []
     fitting = [
         (one, owners[one.inode])
@@ -73,8 +73,18 @@ def _locked(pid: int, askers: int, held: Iterable[Row]) -> tuple[_File, int] | N
     return fitting[0] if len(fitting) == 1 else None
 
 
+def _sole(held: Iterable[Row]) -> dict[int, int]:
+    """The inodes at which one process alone has a lock, and that process: inodes of other disks may be called alike."""
+    pids: dict[int, set[int]] = {}
+    for row in held:
+        pids.setdefault(row.inode, set()).add(row.pid)
+    return {inode: next(iter(its)) for inode, its in pids.items() if len(its) == 1}
+
+
 def _is_beside(one: _File, other: _File) -> bool:
-    return one.path.startswith(other.path)
+    """Whether a file is another, or is named after it: `app.db-shm`, `app.db.lock`."""
+    rest = one.path.removeprefix(other.path)
+    return one.path.startswith(other.path) and not rest[:1].isalnum() and "/" not in rest
 
 
 def _files(pid: int) -> list[_File]:

@@ -29,6 +29,9 @@ MOST_DESCRIPTORS = 2000
 OF_NOBODY = -1
 """The process of a lock that belongs to an open file rather than to a process (`F_OFD_SETLK`)."""
 
+PROCESSES = "POSIX"
+"""The kind of a lock that belongs to a process; one by flock(2) goes with the open file to whoever inherits it."""
+
 ARROW = "->"
 FIELDS = 6
 """Up to the inode: number, kind, whether it binds, what for, process, device and inode."""
@@ -36,7 +39,10 @@ FIELDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the list: a lock, or somebody who waits for it; `writes`: nobody else may have it meanwhile."""
+    """One line of the list: a lock, or somebody who waits for it.
+
+    `writes`: a process has it for itself by fcntl(2), so that nobody else may have it meanwhile.
+    """
 
     pid: int
     inode: int
@@ -62,7 +68,8 @@ def _numbered(text: str) -> Iterator[tuple[str, Row]]:
         told = [one for one in line.split() if one != ARROW]
         inode = told[FIELDS - 1].rpartition(":")[2] if len(told) >= FIELDS else ""
         if inode.isdecimal() and told[4].lstrip("-").isdecimal():
-            yield told[0], Row(int(told[4]), int(inode), waits=ARROW in line, writes=told[3] == "WRITE")
+            writes = (told[1], told[3]) == (PROCESSES, "WRITE")
+            yield told[0], Row(int(told[4]), int(inode), waits=ARROW in line, writes=writes)
 
 
 def waits_for_file(call: SystemCall | None) -> bool:

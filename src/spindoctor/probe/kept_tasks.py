@@ -48,6 +48,9 @@ class KeptTasks(TaskBook):
         self._parked = {task: one for task, one in self._parked.items() if task in self._entries}
         self._keeper = {task: keeper.address for keeper in keepers for task in self._items(keeper.tasks)}
         addresses = tuple(self._keeper)[:most]
+        if not addresses:
+            self.chains, self.waiters = {}, {}
+            return [], 0
         self.open(addresses)
         return self.describe_within(first_s if self.is_first else later_s, addresses, ()), len(self._keeper)
 
@@ -110,8 +113,15 @@ class KeptTasks(TaskBook):
         return ()
 
     def _waits(self, raw: RawTask, chain: Chain | None, frames: tuple[RawFrame, ...]) -> tuple[str | None, int | None]:
+        """What it waits on, and which that is; nothing of either where its memory changed meanwhile."""
         if chain is None or chain.end is not End.YIELDED or not frames:
             return None, None
+        try:
+            return self._waited(raw, frames)
+        except Misread:
+            return None, None
+
+    def _waited(self, raw: RawTask, frames: tuple[RawFrame, ...]) -> tuple[str | None, int | None]:
         message = next(iter(self._held(frames[0]).values()), 0)
         asked = self._asked(frames)
         if not self._undoes(message):

@@ -70,7 +70,9 @@ class LimitReader:
         return False
 
     def _is_finite(self, number: int) -> bool:
-        return math.isfinite(self._interpreter.objects.numbers.real(number))
+        """Whether it is a moment; a deadline of zero was never set."""
+        at_s = self._interpreter.objects.numbers.real(number)
+        return math.isfinite(at_s) and at_s > 0
 
 
 def worth_asking(look: TaskLook) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -187,11 +188,17 @@ class PoolReader:
         return Pool(address, "limiter", kind, size, busy, queued, tids)
 
     def _count(self, attributes: Mapping[str, int], words: Sequence[str]) -> int | None:
-        """The number that the first attribute with one of these words in its name stands for."""
+        """The number that the first attribute with one of these words in its name stands for.
+
+        Raises:
+            Misread: that is infinite, so there is no limit.
+        """
         for name, address in attributes.items():
             if any(word in name for word in words):
                 value = self._objects.value(address, depth=0)
                 if isinstance(value, int | float) and not isinstance(value, bool):
+                    if not math.isfinite(value):
+                        raise Misread(f"{name} has no limit")
                     return int(value)
                 try:
                     return self._objects.length(address)

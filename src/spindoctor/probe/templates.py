@@ -67,6 +67,7 @@ class TemplateFinder:
         pattern = "/" + found.removeprefix("^").removeprefix("/").removesuffix("$")
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
+            self._shapes.clear()
         self._known[route] = pattern
         self._shapes.setdefault((route.method, shape_of_template(pattern)), set()).add(pattern)
         return pattern
