@@ -115,6 +115,17 @@ def test_a_closed_stdout_is_said() -> None:
     assert ended.returncode == 3
 
 
+def test_a_usage_error_that_nobody_reads_is_no_fault_of_ours() -> None:
+    """As in `spindoctor diagnose --nonsense 2>&1 | head -0`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    ended = spin("nothing", "diagnose", "--nonsense", stderr=writer)
+    os.close(writer)
+
+    assert ended.returncode == 2
+
+
 def test_names_that_no_locale_can_write_are_escaped() -> None:
     ended = spin(
         "warning", "diagnose", "42", env=PLAIN | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -21,6 +21,8 @@ def run(arguments: Sequence[str]) -> int:
         return _code(end)
     except DoctorError as error:
         return failed(error, is_redacted="--redact" in arguments)
+    except BrokenPipeError:  # what was to read a usage error has gone; reports and remarks see to that themselves
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         tell("interrupted")
         return ExitCode.INTERRUPTED
