@@ -17,7 +17,7 @@ from spindoctor.model.closeup import Extras
 from spindoctor.model.origin import is_user
 from spindoctor.model.process import Epoll, Machine, Neighbour, Process, Target
 from spindoctor.model.recording import Candidate, ProcessRecording, Recording
-from spindoctor.model.sample import Missed
+from spindoctor.model.sample import Missed, failed_looks
 from spindoctor.probe.among import AmongProcesses
 from spindoctor.probe.baseline import sys_path, unread, version_of
 from spindoctor.probe.batches import Ahead, Pace
@@ -370,7 +370,7 @@ class Recorder:
     def _late(self, seen: ProcessRecording) -> tuple[Missed, ...]:
         """Looks that were due and not made because we came too late."""
         due = int(self._seconds * self.rate_hz)
-        made = len(seen.samples) + sum(miss.count for miss in seen.missed if not miss.why.startswith("tasks"))
+        made = len(seen.samples) + failed_looks((miss.why, miss.count) for miss in seen.missed)
         return (Missed("we came too late for it", due - made),) if due - made > 1 else ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spindoctor.model.frames import Stack
@@ -88,6 +89,18 @@ class Sample:
     loops: tuple[LoopLook, ...] = ()
     is_collecting: bool = False
     gil_switches: int = 0
+
+
+TORN = "a stack changed while it was read"
+"""Why the stack of one thread was missed in a look that was made."""
+
+PARTS = ("tasks: ", "locks: ", "connections: ")
+"""How the reasons begin for which a part of a look was missed."""
+
+
+def failed_looks(missed: Iterable[tuple[str, int]]) -> int:
+    """How many whole looks were missed, given each reason and its count: not a thread's stack in one, nor a part."""
+    return sum(count for why, count in missed if why != TORN and not why.startswith(PARTS))
 
 
 @dataclass(frozen=True, slots=True)

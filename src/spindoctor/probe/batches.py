@@ -18,7 +18,7 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import IDLE, RawStack
 from spindoctor.errors import Gone, Misread
 from spindoctor.model.frames import Stack
-from spindoctor.model.sample import LoopLook, Sample, SystemCall, ThreadLook
+from spindoctor.model.sample import TORN, LoopLook, Sample, SystemCall, ThreadLook
 from spindoctor.probe import errands, requests
 from spindoctor.probe.engine import engine_of
 from spindoctor.probe.interpreter import Gil, Interpreter
@@ -212,7 +212,7 @@ class Batches:
             if is_asked:
                 self._learn(decoded.raw)
             if flags & MISREAD or decoded.is_misread:
-                watch.missed["a stack changed while it was read"] += 1
+                watch.missed[TORN] += 1
             last.keep(tid, decoded.raw)
             fresh[tid] = self._thread_look(tid, ran_ns, decoded, call, gil)
             if tid in loops:
@@ -283,7 +283,7 @@ class Batches:
             found = self._loop_look(tid, placed, task)
             if found is None:
                 if placed.decoded.raw.is_complete:
-                    watch.missed["a stack changed while it was read"] += 1
+                    watch.missed[TORN] += 1
                 return None
             self._parts.last.loop_looks[tid] = found
         return found

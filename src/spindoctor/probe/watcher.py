@@ -20,7 +20,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
 from spindoctor.model.recording import ProcessRecording, ThreadUse
 from spindoctor.model.routes import Route
-from spindoctor.model.sample import LoopLook, Missed, Sample, SystemCall, ThreadLook
+from spindoctor.model.sample import TORN, LoopLook, Missed, Sample, SystemCall, ThreadLook
 from spindoctor.model.tasks import TaskLook
 from spindoctor.probe.applications import OwnCode
 from spindoctor.probe.baseline import Baseline, attach
@@ -46,8 +46,6 @@ from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
 
 MOST_ROUTES = 500
-
-TORN = "a stack changed while it was read"
 
 
 class ProcessWatch:

@@ -9,6 +9,7 @@ from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, ProcessLine, Report, Unsure
 from spindoctor.model.process import Machine
 from spindoctor.model.recording import Candidate
+from spindoctor.model.sample import failed_looks
 from spindoctor.report.words import bounded, cores, moment, percent, seconds, sentence, shortened
 
 NOTHING_WRONG = "nothing-wrong"
@@ -99,7 +100,7 @@ def _silence(report: Report) -> str:
 
 def _few_looks(look: Look) -> str:
     """Says so where most looks failed: that nothing was found means little then; "" elsewhere."""
-    failed = sum(many for _, many in look.missed)
+    failed = failed_looks(look.missed)
     return f"; only {look.looks:,} of {look.looks + failed:,} looks succeeded" if failed > look.looks else ""
 
 
