@@ -56,6 +56,19 @@ def test_collections_at_once_after_each_other_are_not_one_long_one() -> None:
     assert found.collectors[0].longest_s == pytest.approx(0.15)
 
 
+def test_what_a_process_counts_says_nothing_of_one_of_two_threads_that_collect() -> None:
+    """Each has met one collection of 20 ms; six were counted, of both together."""
+    looks = [ThreadLook(tid, (ORDER,), ran_ns=TEN_MS, has_gil=True) for tid in (TID, TID + 1)]
+    samples = tuple(Sample(n / 100, (looks[n // 3],), is_collecting=True, gil_switches=n // 3) for n in range(6))
+    uses = tuple(ThreadUse(tid, "worker", "python", user_s=0.03) for tid in (TID, TID + 1))
+    process = one_process(samples=samples, threads=uses, collections=(30, 10, 6))
+
+    found = collecting(recording(process))
+
+    assert isinstance(found, Collectors)
+    assert [(one.longest_s, one.are_joined) for one in found.collectors] == [(pytest.approx(0.02), False)] * 2
+
+
 def test_a_collection_in_which_another_thread_had_the_gil_is_two_pauses() -> None:
     """A hook of the collector's that waits lets others run; nobody stands still for all that time."""
     look = ThreadLook(TID, (ORDER,), ran_ns=TEN_MS, has_gil=True)

@@ -94,6 +94,16 @@ def test_a_child_forked_inside_a_callback_runs_no_loop_though_it_has_the_clients
     assert isinstance(loops(recording(replace(child, epolls=shared))), Absent)
 
 
+def test_a_child_that_was_forked_before_the_loop_runs_it_though_it_never_rests() -> None:
+    """As a worker that a supervisor forked, which has clients and computes for them in every look."""
+    launch = Frame("Popen._launch", "/usr/lib/python3.12/multiprocessing/popen_fork.py", 71)
+    busy = replace(COMPUTES, stack=(user("report", 3), DISPATCH, GOES_ROUND, launch, library("start"), START))
+    child = service(busy, busy, sockets=("LISTEN", "CLOSE_WAIT"))
+    shared = tuple(replace(one, shared_with=((PID + 1, EPOLL_FD),)) for one in child.epolls)
+
+    assert only_loop(replace(child, epolls=shared)).computing == Share(2, 2)
+
+
 def test_many_connections_make_a_loop_too_and_one_to_a_broker_does_not() -> None:
     crawler = service(POLLING, BLOCKED, sockets=("ESTABLISHED",) * 4)
     consumer = service(POLLING, BLOCKED, sockets=("ESTABLISHED",))

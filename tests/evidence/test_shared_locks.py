@@ -11,6 +11,7 @@ from spindoctor.evidence.shared_locks import shared_lock_uses, shared_standoffs
 from spindoctor.model.locks import Member, SharedLock, SharedLook
 from spindoctor.model.process import Descriptor
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
+from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
 
@@ -141,6 +142,22 @@ def test_who_asks_again_and_again_waits_for_as_long_as_it_stands_there_though_it
 
 def test_who_sleeps_so_without_the_lock_being_taken_does_not_ask_for_it() -> None:
     assert shared_lock_uses(asking(0, 1, 2)) == []
+
+
+@pytest.mark.parametrize(("holders", "is_proven"), [((103, 104), True), ((103, 103), False)])
+def test_requests_are_tied_to_a_lock_that_goes_from_one_process_to_another(
+    holders: tuple[int, int],
+    is_proven: bool,  # noqa: FBT001 - expected
+) -> None:
+    """Beside one that is kept for good any request that sleeps in native code looks just so."""
+    keepers = [Member(holders[number // 2], 0) for number in range(4)]
+    looks = tuple(SharedLook(n / 4 + A_MOMENT_S, (asked(ONE, holder=one),)) for n, one in enumerate(keepers))
+    serving = asking(0, routes=((ASKS[0], Route("POST", "/orders")),))
+
+    (use,) = shared_lock_uses(replace(serving, shared_looks=looks))
+
+    assert use.sites[0].route == "POST /orders"
+    assert use.is_proven is is_proven
 
 
 @pytest.mark.parametrize(

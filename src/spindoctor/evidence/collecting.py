@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from spindoctor.evidence.sites import Moment, Namer, group, looks_by_thread
 from spindoctor.model.collector import Collector, Collectors
@@ -31,7 +32,8 @@ def _of_process(process: ProcessRecording, seconds: float) -> list[Collector]:
     suspects = {look.tid for sample in during for look in sample.threads if look.has_gil}
     looks = _in_turn(process.samples) if suspects else {}
     found = (_of_thread(process, use, looks[use.tid], seconds) for use in process.threads if use.tid in suspects)
-    return [one for one in found if one]
+    collectors = [one for one in found if one]
+    return [_averaged(collectors[0], seconds)] if len(collectors) == 1 else collectors
 
 
 def _in_turn(samples: Sequence[Sample]) -> dict[int, list[tuple[Sample, ThreadLook]]]:
@@ -63,7 +65,7 @@ def _of_thread(
         cores=use.cpu_s / seconds,
         inside=Share(len(inside), len(seen)),
         pauses=len(spans),
-        longest_s=_longest_s(process, spans, use.cpu_s * len(inside) / len(seen)),
+        longest_s=max(span[-1].at_s - span[0].at_s for span in spans),
         asked=Share(_asked(process, inside), len(inside)),
         site=site,
         collections=process.collections,
@@ -72,14 +74,16 @@ def _of_thread(
     )
 
 
-def _longest_s(process: ProcessRecording, spans: Sequence[Sequence[Moment]], collecting_s: float) -> float:
-    """The longest that was seen, at most what one takes on average where looks in several look like one.
+def _averaged(one: Collector, seconds: float) -> Collector:
+    """The only thread that collects, where looks in several collections look like one: at most what one takes then.
 
-    A thread that asks for the next at once is hardly ever met in between.
+    A thread that asks for the next at once is hardly ever met in between. The process counts for all threads together.
     """
-    longest_s = max(span[-1].at_s - span[0].at_s for span in spans)
-    full = process.collections[-1] if process.collections else 0
-    return min(longest_s, collecting_s / full) if full > len(spans) else longest_s
+    full = one.collections[-1] if one.collections else 0
+    if full <= one.pauses:
+        return one
+    average_s = one.cores * seconds * one.inside.ratio / full
+    return replace(one, longest_s=min(one.longest_s, average_s), are_joined=True)
 
 
 def _on_cpu(looks: Iterable[tuple[Sample, ThreadLook]]) -> list[tuple[Moment, int | None]]:

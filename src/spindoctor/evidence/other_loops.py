@@ -82,7 +82,15 @@ def _is_its_own(process: ProcessRecording, use: ThreadUse) -> bool:
 
 def _is_forked_within(process: ProcessRecording, tid: int) -> bool:
     stacks = [look.stack for sample in process.samples for look in sample.threads if look.tid == tid]
-    return any(once_each(stacks, lambda stack: len(since_fork(stack)) < len(stack)))
+    return any(once_each(stacks, _is_called_back))
+
+
+def _is_called_back(stack: Stack) -> bool:
+    """Whether the user's code that forked had been called by a library: what a program forks before its loop is not."""
+    below = stack[len(since_fork(stack)) :]
+    mine = [is_user(frame) for frame in reversed(below)]
+    start = mine.index(False) if False in mine else len(mine)
+    return True in mine[start:]
 
 
 def _has_accepted(process: ProcessRecording) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from spindoctor.evidence.by_thread import ByThread
 from spindoctor.evidence.sites import Moment, Namer, stays
 from spindoctor.model.frames import Stack
 from spindoctor.model.locks import Member, SharedLock, SharedLook
@@ -31,21 +31,24 @@ WHILE_LOCKED = 0.9
 Edge = tuple[Member, SharedLock]
 
 
-@dataclass(frozen=True, slots=True)
 class _Scene:
     """A recording, asked for threads of any of its processes."""
 
-    recording: Recording
+    def __init__(self, recording: Recording) -> None:
+        """The looks are ordered by process and thread once, for all who ask."""
+        self.recording = recording
+        self._threads = {one.pid: ByThread(one) for one in recording.processes}
+        self._namers = {one.pid: Namer(one) for one in recording.processes}
 
     def culprit(self, member: Member, at_s: float) -> Culprit:
         """Where a thread stood."""
-        process = self.recording.process(member.pid)
-        return Namer(process).culprit(self.stack(member, at_s), member.tid) if process else Culprit(pid=member.pid)
+        namer = self._namers.get(member.pid)
+        return namer.culprit(self.stack(member, at_s), member.tid) if namer else Culprit(pid=member.pid)
 
     def name(self, member: Member) -> str:
         """What to call a thread in a sentence."""
-        process = self.recording.process(member.pid)
-        name = Namer(process).threads.get(member.tid) if process else None
+        namer = self._namers.get(member.pid)
+        name = namer.threads.get(member.tid) if namer else None
         return f"thread {name or member.tid} of process {member.pid}"
 
     def stack(self, member: Member, at_s: float) -> Stack:
@@ -54,15 +57,13 @@ class _Scene:
 
     def at(self, member: Member, times: Iterable[float]) -> list[ThreadLook]:
         """What a thread was found at when these slow looks were made."""
-        process = self.recording.process(member.pid)
-        samples = [process.sample_at(at_s) for at_s in times] if process else []
-        return [look for sample in samples if sample for look in sample.threads if look.tid == member.tid]
+        threads = self._threads.get(member.pid)
+        return [look for at_s in times if (look := threads.at(at_s, member.tid))] if threads else []
 
     def looks(self, member: Member) -> list[tuple[float, ThreadLook]]:
         """All looks at a thread."""
-        process = self.recording.process(member.pid)
-        samples = process.samples if process else ()
-        return [(sample.at_s, look) for sample in samples for look in sample.threads if look.tid == member.tid]
+        threads = self._threads.get(member.pid)
+        return [(sample.at_s, look) for sample, look in threads.seen(member.tid)] if threads else []
 
     def calls(self, member: Member, times: Sequence[float]) -> Counter[str]:
         """The system calls in which a thread was asleep at these moments."""
@@ -157,8 +158,12 @@ def _are_askers(scene: _Scene, found: Sequence[tuple[float, SharedLock]]) -> boo
 
 
 def _is_proven(found: Sequence[tuple[float, SharedLock]], sites: Iterable[Culprit]) -> bool:
-    """Whether those who sleep are tied to the lock: a request stands there, or somebody has got past them with it."""
-    return any(site.route for site in sites) or any(lock.holder and lock.holder.tid for _, lock in found)
+    """Whether those who sleep are tied to the lock: somebody has got past them with it, or a request gets it in turn.
+
+    Of a lock that one process keeps all the time, whoever sleeps for another reason shows the same.
+    """
+    waits = any(site.route for site in sites) and _moves([lock for _, lock in found])
+    return waits or any(lock.holder and lock.holder.tid for _, lock in found)
 
 
 def _longest(scene: _Scene, member: Member, at_s: float, *, is_asked: bool = False) -> float:

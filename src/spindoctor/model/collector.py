@@ -14,10 +14,10 @@ class Collector:
     """Collections that ran in one thread.
 
     `inside` is the share of the thread's looks on the CPU that fell into a collection, `pauses` how many separate ones
-    they were and `longest_s` the longest as far as it was seen (the average where more full ones were counted than
-    could be told apart). `asked` are those of them at a line that asks for a collection itself. `collections` counts
-    them by generation, youngest first (empty: not kept by this Python), `heap` is what the collector itself keeps of
-    its generations. `looks` are all looks at the process (0: not known).
+    they were and `longest_s` the longest as far as it was seen (`are_joined`: no more than the average, for more full
+    ones were counted than could be told apart). `asked` are those of them at a line that asks for a collection itself.
+    `collections` counts them by generation, youngest first (empty: not kept by this Python), `heap` is what the
+    collector itself keeps of its generations. `looks` are all looks at the process (0: not known).
     """
 
     pid: int
@@ -33,11 +33,7 @@ class Collector:
     collections: tuple[int, ...] = ()
     heap: Heap | None = None
     looks: int = 0
-
-    @property
-    def are_joined(self) -> bool:
-        """Whether looks in several collections, one at once after the other, look like looks in one."""
-        return bool(self.collections) and self.collections[-1] > self.pauses
+    are_joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

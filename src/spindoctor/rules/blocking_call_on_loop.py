@@ -31,6 +31,7 @@ from spindoctor.model.facts import Loop, Loops, Site
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import HUB
 
 MIN_LOOKS = 50
 """Below this a share of 5 % cannot be told from 15 %."""
@@ -43,9 +44,6 @@ SCATTERED_SHARE = 0.2
 
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
-
-GREENLETS = "greenlet hub"
-"""The kind of loop that runs greenlets: there a call gives way where its module is patched."""
 
 FIX = "Use the asynchronous form of this call, or hand it to a thread (to_thread, run_in_executor) with a timeout."
 """What cures it on an event loop."""
@@ -135,7 +133,7 @@ def _finding(loop: Loop, site: Site) -> Finding:
             ),
         ),
         against=("the longest was still going on when the look ended, so its end was not seen",) if ongoing else (),
-        fix=(FIX_OF_GREENLETS if loop.loop_type == GREENLETS else FIX,),
+        fix=(FIX_OF_GREENLETS if loop.loop_type == HUB else FIX,),
         explains="every request of this process waits while the call lasts",
         would_change="a stack in which the loop's thread sleeps in its selector instead",
     )

@@ -44,6 +44,7 @@ from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Foun
 from spindoctor.model.pursuits import Pursuit
 from spindoctor.model.rule import Rule
 from spindoctor.model.share import NO_LOOKS, Share
+from spindoctor.model.tasks import HUB
 from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 6
@@ -94,9 +95,6 @@ MIN_CIRCLE = 0.75
 
 MAX_INCOMING = 0.05
 """A loop that serves its sockets is met in their callbacks in a tenth of the looks."""
-
-GREENLETS = "greenlet hub"
-"""The kind of loop where a function by itself says nothing: each request is a greenlet of the same one."""
 
 LONGER = "look for longer (--seconds)"
 """What helps where there were too few looks."""
@@ -243,7 +241,7 @@ def _of(loop: Loop, reschedulers: Reschedulers) -> list[Rescheduler]:
         one
         for one in back
         if _steps(one, loop)
-        or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one) and loop.loop_type != GREENLETS)
+        or (not one.is_task and system_share < MAX_IO_SHARE and _runs(one) and loop.loop_type != HUB)
         or (not one.is_task and not loop.ready.of and _queues_itself(one))
     ]
 

@@ -20,8 +20,8 @@ Threads that wait for a sign (an event, a queue, a condition) are not counted, n
 waits for the next connection, or for what comes through a pipe: such are the idle workers of a process pool.
 
 An embedded database does not wait for the lock of its file: it asks again and again and sleeps in between. That counts
-where a request sleeps so, or where a thread stands behind the line at which the others ask; else the answer is that it
-is not known.
+where a request sleeps so and gets the lock in the end, or where a thread stands behind the line at which the others
+ask; else the answer is that it is not known.
 
 ## Missed alarms
 Locks of C libraries and of servers of databases. The holder is known where it holds the lock in a `with` block, or

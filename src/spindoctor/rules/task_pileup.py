@@ -126,14 +126,15 @@ def _finding(one: Growth, seconds: float) -> Finding:
     what = _what(one)
     site = one.site
     where = f" at {site.function}:{site.line}" if site.function else ""
+    culprit = _culprit(one)
     return Finding(
         claim=f"{what} of {one.name} (pid {one.pid}) grew from {one.first} to {one.last} in {seconds:.1f} s and do not "
         f"end; most of them wait{where}",
         severity="warning",
         confidence="high" if one.kept.of else "medium",
         cost=Cost(waiting=one.last - one.first),
-        culprit=_culprit(one),
-        culprits=one.makers,
+        culprit=culprit,
+        culprits=tuple(place for place in (site, *one.makers) if place != culprit and place.file),
         evidence=(
             Figure("first", f"{what} in the first look", one.first, what, "registry of tasks, stacks"),
             Figure("last", f"{what} in the last look", one.last, what, "registry of tasks, stacks"),
@@ -144,7 +145,7 @@ def _finding(one: Growth, seconds: float) -> Finding:
         ),
         against=() if one.makers else ("who began them is not kept by the interpreter",),
         fix=(
-            "Give the wait at this line a timeout, or set what it waits for on every path, also on errors.",
+            f"Give the wait{where} a timeout, or set what it waits for on every path, also on errors.",
             "Keep what you begin, and cancel or join it when the work that began it ends.",
         ),
         now=("It goes on growing; a restart frees it until it has grown again.",),
