@@ -20,14 +20,17 @@ from spindoctor.cli.app import app
 from spindoctor.evidence.live import dashboard
 from spindoctor.model.frames import Frame
 from spindoctor.model.live import Dashboard
+from spindoctor.model.locks import Member, SharedLock, SharedLook
 from spindoctor.model.outcome import Found, Report
 from spindoctor.model.process import Neighbour
 from spindoctor.model.recording import Recording, ThreadUse
 from spindoctor.model.routes import Route
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.survey import ProcessLoad, ServiceUse, Survey, ThreadLoad
+from spindoctor.model.tasks import BARE_YIELD, HUB, KEPT
 from spindoctor.redact import TREATMENTS, Redactor, redact
 from spindoctor.redact.hosts import SURVEY_TREATMENTS, redact_survey
+from spindoctor.redact.names import Names
 from spindoctor.redact.walk import text_fields
 from spindoctor.report import (
     dump,
@@ -379,8 +382,60 @@ def test_files_of_one_folder_stay_in_one_folder() -> None:
 def test_a_route_keeps_the_words_of_the_code_and_templates_keep_all() -> None:
     tasks = redact(a_recording()).processes[0].task_looks[0].tasks
 
-    assert str(tasks[0].route) == "GET /name-13/name-4/name-14"
+    assert str(tasks[0].route) == "GET /name-13/name-4/{}"
     assert tasks[1].route == Route("GET", "/pay/{name}", "/pay/{name}")
+
+
+def test_a_path_of_keys_is_as_short_as_in_a_report_that_is_not_redacted() -> None:
+    """Nor does redacting it a second time change anything."""
+    treat = Redactor()
+    seen = a_recording()
+    (process,) = seen.processes
+    looks = [ThreadLook(tid, route=Route("GET", f"/{'a' * (tid + 3)}/417")) for tid in range(20)]
+
+    def routes(recording: Recording) -> list[str]:
+        return [str(look.route) for look in recording.processes[0].samples[0].threads]
+
+    safe = treat(replace(seen, processes=(replace(process, samples=(Sample(0.0, tuple(looks)),)),)))
+
+    assert len(set(routes(safe))) == 20
+    assert all(one.endswith("/{}") for one in routes(safe))
+    assert routes(redact(safe)) == routes(safe)
+
+
+def test_the_file_of_a_lock_is_hidden_and_its_words_stay_so_elsewhere() -> None:
+    seen = a_recording()
+    (process,) = seen.processes
+    lock = SharedLock("asked 7", f"file lock {HOME}/tenants/alice.db", (Member(100, 100),))
+    (use, *others) = process.threads
+    named = replace(process, threads=(replace(use, name="alice"), *others))
+
+    safe = redact(replace(seen, processes=(named,), shared_looks=(SharedLook(0.0, (lock,)),)))
+
+    assert survivors(repr(safe)) == []
+    assert safe.shared_looks[0].locks[0].type_name.startswith("file lock /***/folder-")
+
+
+@pytest.mark.parametrize("kind", [HUB, KEPT, BARE_YIELD])
+def test_what_rules_know_a_wait_by_stays_though_a_thread_was_called_so(kind: str) -> None:
+    treat = Redactor()
+    seen = a_recording()
+    (process,) = seen.processes
+    (use, *others) = process.threads
+    called = replace(process, threads=(replace(use, name=kind), *others))
+    treat(replace(seen, processes=(called,)))
+
+    (later,) = treat(replace(seen, processes=(replace(called, threads=(replace(use, loop_type=kind),)),))).processes
+
+    assert later.threads[0].loop_type == kind
+
+
+def test_a_word_that_was_hidden_stays_so_where_the_code_has_its_parts() -> None:
+    names = Names(())
+    hidden = names.words("OrangeBox")
+    names.learn(["orange_box"])
+
+    assert names.words("OrangeBox") == hidden != "OrangeBox"
 
 
 def test_a_command_keeps_program_module_options_and_small_numbers() -> None:

@@ -106,6 +106,7 @@ class KeeperWatch:
         except Misread:
             is_there = False
         self._free = tuple(sorted(free)) if is_there else ()
+        self._last = {tid: known for tid, known in self._last.items() if tid in free}
 
     @property
     def keepers(self) -> tuple[Keeper, ...]:
@@ -164,7 +165,7 @@ class KeeperWatch:
 
     def _turn(self, keeper: Keeper, frames: Sequence[RawFrame]) -> int | None:
         """The innermost of the unbroken row of outer functions that have the keeper in a variable."""
-        outermost_first = range(len(frames) - 1, -1, -1)
+        outermost_first = range(len(frames) - 1, max(-1, len(frames) - 1 - MOST_FRAMES), -1)
         holds = (number for number in outermost_first if self._holds(keeper, frames[number]))
         first = next(holds, None)
         if first is None:

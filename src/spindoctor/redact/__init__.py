@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from spindoctor.model.locks import FILE_LOCK
 from spindoctor.model.process import Process
 from spindoctor.model.recording import Recording, SourceWindow
-from spindoctor.model.routes import Route
+from spindoctor.model.routes import Route, shape
+from spindoctor.model.tasks import BARE_YIELD, HUB, KEPT
 from spindoctor.redact.commands import redact_command
 from spindoctor.redact.names import Names
 from spindoctor.redact.paths import Paths
@@ -72,7 +74,7 @@ TREATMENTS: dict[str, str] = {
     "Scope.callback": "code",
     "Scope.type_name": "code",
     "SharedLock.name": "ours",
-    "SharedLock.type_name": "code",
+    "SharedLock.type_name": "lock",
     "Socket.local": "address",
     "Socket.protocol": "ours",
     "Socket.remote": "address",
@@ -97,6 +99,10 @@ TREATMENTS: dict[str, str] = {
 }
 """What happens to each text of the model: `Class.field` to the name of a treatment. "ours" is what we or the kernel
 chose from a fixed set, with the names and versions of packages; "code" are names in source code."""
+
+
+KINDS = frozenset({BARE_YIELD, HUB, KEPT})
+"""What we call kinds of waits and loops where others have the name of a type: the rules know them by it."""
 
 
 def redact(recording: Recording) -> Recording:
@@ -154,7 +160,8 @@ def _redacted(recording: Recording, names: Names, paths: Paths) -> Recording:
     sentences = Sentences(names)
     treatments: dict[str, Treatment] = {
         "ours": str,
-        "code": names.code,
+        "code": lambda text: text if text in KINDS else names.code(text),
+        "lock": lambda text: _lock(text, names, paths),
         "name": names.words,
         "file": paths.code,
         "data": paths.data,
@@ -190,7 +197,14 @@ def _route(route: Route, names: Names) -> Route:
     if route.template:
         template = route.template.partition("?")[0]
         return Route(method, template, template)
-    return Route(method, names.words(route.path.partition("?")[0].partition("#")[0]))
+    words = names.words(shape(route.path.partition("?")[0].partition("#")[0]))
+    return Route(method, words, words)
+
+
+def _lock(name: str, names: Names, paths: Paths) -> str:
+    """The type of a lock; one of a file has the file's path behind it."""
+    kind, _, path = name.partition(f"{FILE_LOCK} ")
+    return names.code(name) if kind else f"{FILE_LOCK} {paths.data(path)}" if path else name
 
 
 def _window(window: SourceWindow, paths: Paths) -> SourceWindow:

@@ -87,7 +87,8 @@ class Names:
         if word.isdecimal():
             return self.pseudonym("name", word) if hide_numbers or len(word) > MOST_DIGITS else word
         split = _NUMBERED.fullmatch(word)
-        if split and not (hide_numbers and split[2]) and self._is_plain(split[1]):
+        is_hidden = ("name", word.lower()) in self._given
+        if split and not is_hidden and not (hide_numbers and split[2]) and self._is_plain(split[1]):
             return word
         return self.pseudonym("name", word.lower())
 

@@ -26,7 +26,7 @@ INSIDE = "/service"
 
 
 class Paths:
-    """Treats paths; the same folder has the same pseudonym everywhere."""
+    """Treats paths; a folder has one pseudonym, and another from then on where it comes to belong to the service."""
 
     def __init__(self, processes: Sequence[Process], users: Iterable[str]) -> None:
         """The folders of the service are where its processes stand and where they import their own modules from."""
