@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from spindoctor.evidence import other_loops
 from spindoctor.evidence.sites import Moment, Namer, group
+from spindoctor.evidence.starters import starts_thread
 from spindoctor.model.facts import Loop, Loops, Site
-from spindoctor.model.frames import Frame, Stack
+from spindoctor.model.frames import Stack
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.rule import Absent, Missing
@@ -40,9 +41,6 @@ MOST_OVERDUE_S = 0.1
 
 MIN_CALLED = 5
 """Looks that met a function of the user's: fewer may be torn, or a call on the way in."""
-
-THREADING = "/threading.py"
-"""Where the standard library starts threads."""
 
 IMPORTS = "<frozen importlib"
 """The files of the interpreter's own import system."""
@@ -197,11 +195,7 @@ def _waits_for_others(look: _Seen) -> bool:
     `Thread.start` returns as soon as the new thread runs (Lib/threading.py), which only needs a CPU and the GIL.
     """
     stack = look.thread.stack[: look.loop.depth]
-    return look.thread.call is not None and not look.thread.waits_for_gil and not any(map(_starts_thread, stack))
-
-
-def _starts_thread(frame: Frame) -> bool:
-    return frame.file.endswith(THREADING) and frame.function.rpartition(".")[2] == "start"
+    return look.thread.call is not None and not look.thread.waits_for_gil and not any(map(starts_thread, stack))
 
 
 def _runs(look: _Seen) -> bool:

@@ -11,10 +11,9 @@ from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
 
-STARTS = frozenset({"start", "Thread.start"})
-"""The function's name as 3.8 to 3.10 keep it, and as later ones do (Lib/threading.py)."""
-
 THREADING_FILE = "/threading.py"
+"""Where the standard library starts threads."""
+
 MOSTLY = 0.8
 """Where so many of the starts that looks met are at one line, the others are hardly more."""
 
@@ -40,8 +39,9 @@ def _starts(process: ProcessRecording) -> Iterator[tuple[int, Stack]]:
 
 
 def _from_start(stack: Stack) -> Stack:
-    return stack[next((at for at, frame in enumerate(stack) if _is_start(frame)), len(stack)) :]
+    return stack[next((at for at, frame in enumerate(stack) if starts_thread(frame)), len(stack)) :]
 
 
-def _is_start(frame: Frame) -> bool:
-    return frame.function in STARTS and frame.file.endswith(THREADING_FILE)
+def starts_thread(frame: Frame) -> bool:
+    """Whether this is the function that begins a thread; before 3.11 its class is not told."""
+    return frame.file.endswith(THREADING_FILE) and frame.function.rpartition(".")[2] == "start"
