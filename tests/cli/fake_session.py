@@ -45,7 +45,7 @@ class FakeLive:
     def step(self, seconds: float, progress: Callable[[float, str], None] | None = None) -> Dashboard:
         if progress:
             progress(0.0, "looking")
-        gauges = Gauges(42, "python app.py", "3.12.3", 2, 2.0, 0.5, 1, 1, 0.0, 0.0, 0, None, 0, 50, 0, 0.1, seconds)
+        gauges = Gauges(42, "python app.py", "3.12.3", 2, 2.0, 0.5, 1, 1, 0.0, 0.0, 0, None, 0, 0, 50, 0, 0.1, seconds)
         return Dashboard(gauges, (Sheet("threads", (Column("thread"),), (), 0, "Nothing was seen."),), seconds)
 
 

@@ -139,6 +139,28 @@ def test_a_route_in_progress_is_shown_though_no_thread_works_for_it() -> None:
     assert (row["route"], row["in progress"], row["CPU"]) == ("GET /a", 2, 0.0)
 
 
+def test_a_request_met_in_one_of_four_looks_is_a_quarter_on_average() -> None:
+    looks = (TaskLook(0.2, (a_task(1, 5),), 1), *(TaskLook(one) for one in (0.4, 0.6, 0.8)))
+    process = replace(one_process(samples=[Sample(0.9, ())]), task_looks=looks)
+    (row,) = table(dashboard([recording(process, seconds=1.0)]), "routes")
+
+    assert (row["in progress"], row["on average"]) == (0, 0.25)
+
+
+def test_a_request_of_the_second_before_counts_half() -> None:
+    now = replace(one_process(samples=[Sample(0.9, ())]), task_looks=(TaskLook(0.9),))
+    (row,) = table(dashboard([seconds_of(a_task(1, 5)), recording(now, seconds=1.0)]), "routes")
+
+    assert (row["in progress"], row["on average"]) == (0, 0.5)
+
+
+def test_of_more_tasks_than_are_read_both_numbers_are_kept() -> None:
+    process = replace(one_process(samples=[Sample(0.9, ())]), task_looks=(TaskLook(0.9, (a_task(1, 5),), 2002),))
+    gauges = dashboard([recording(process, seconds=1.0)]).gauges
+
+    assert (gauges.tasks, gauges.tasks_read) == (2002, 1)
+
+
 def test_a_request_that_a_thread_serves_without_a_task_is_in_progress() -> None:
     serves = ThreadLook(101, (user("view", 3),), call=SystemCall("recvfrom"), route=Route("GET", "/wait"))
     process = one_process(samples=(Sample(0.0, (serves,)), Sample(0.5, (serves,))))

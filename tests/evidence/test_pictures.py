@@ -48,6 +48,18 @@ def test_threads_of_a_pool_are_one_band_and_idle_ones_none() -> None:
     assert sum(band.threads for band in drawn.timeline.bands) + drawn.timeline.left_out == 4
 
 
+def test_of_threads_without_cpu_those_that_wait_in_number_come_first() -> None:
+    call = SystemCall("recvfrom", (7,))
+    uses = (ThreadUse(1, "culprit", "python"), ThreadUse(2, "alone", "python", user_s=0.001))
+    uses += tuple(ThreadUse(tid, f"pool_{tid}", "python") for tid in (3, 4, 5))
+    looks = tuple(ThreadLook(use.tid, (FETCH,), call=call) for use in uses)
+    process = one_process(samples=tuple(Sample(n / 100, looks) for n in range(100)), threads=uses)
+    drawn = pictures(recording(process, seconds=1.0), Culprit(pid=PID, thread="culprit"))
+
+    assert drawn.timeline is not None
+    assert [band.name for band in drawn.timeline.bands] == ["culprit", "pool", "alone"]
+
+
 def test_the_stacks_are_cut_to_the_culprit_and_its_callers() -> None:
     outer = tuple(user(f"outer_{n}") for n in range(6))
     stack = (library("recv"), FETCH, *outer)

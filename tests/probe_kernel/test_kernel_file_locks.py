@@ -156,6 +156,22 @@ def test_the_only_thread_of_a_process_has_what_its_process_has(locked: tuple[int
     assert lock.holder == Member(os.getpid(), 7)
 
 
+def test_who_took_it_and_has_ended_does_not_have_it(
+    locked: tuple[int, int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child inherited the open file."""
+    fd, inode, _ = locked
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    rows = ((ended.pid, ""), (os.getpid(), "-> "))
+    listed = "".join(f"1: {arrow}FLOCK ADVISORY WRITE {pid} fe:00:{inode} 0 EOF\n" for pid, arrow in rows)
+    monkeypatch.setattr(file_locks, "try_text", lambda _: listed)
+
+    (lock,) = look(fd, t7=(raw("spool"),))
+
+    assert (lock.waiters, lock.holder) == ((Member(os.getpid(), 7),), None)
+
+
 def test_nobody_is_asked_where_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(file_locks, "try_text")
 

@@ -8,7 +8,8 @@ from spindoctor.model.live import Column, Dashboard, Gauges, Path, Row, Sheet
 GAUGES = Gauges(
     pid=4242, command="python -m uvicorn app:app", python="3.12.3", machine_cores=2, allowed_cores=1.5,
     family_cores=1.02,
-    processes=1, threads=3, gil_held=0.99, gil_wanted=1.5, loops=1, loop_late_s=0.25, tasks=18, looks=50, missed=2,
+    processes=1, threads=3, gil_held=0.99, gil_wanted=1.5, loops=1, loop_late_s=0.25, tasks=18, tasks_read=18,
+    looks=50, missed=2,
     own_cores=0.07, seconds=1.0,
 )  # fmt: skip
 

@@ -178,6 +178,13 @@ def test_a_printed_table_cuts_no_name() -> None:
     assert [line[1].strip() for line in lines] == ["0.50", *[""] * (len(lines) - 1)]
 
 
+def test_tasks_that_no_table_has_are_told() -> None:
+    part = replace(BOARD, gauges=replace(GAUGES, tasks=2002, tasks_read=620))
+
+    assert "2,002 tasks (620 read)" in " ".join(render_once(part).split())
+    assert "read)" not in render_once(BOARD)
+
+
 def test_of_when_the_figures_are_is_said_below_them() -> None:
     words = " ".join(render_once(BOARD).split())
 

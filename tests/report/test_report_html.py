@@ -75,6 +75,13 @@ def drawn(words: str = "events") -> Pictures:
     )
 
 
+def test_of_more_tasks_than_are_read_the_picture_says_how_many() -> None:
+    waits = Waits((Waiting("task", 2, "sleep"),), 1000, 2.9, 0, pending=2002)
+    page = html.render(HEALTHY, Pictures(None, None, waits))
+
+    assert "1,000 of 2,002 tasks at 2.9 s" in page
+
+
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("pictures", [NONE, drawn()])
 def test_every_report_is_a_page_whose_elements_close(name: str, pictures: Pictures) -> None:
@@ -150,6 +157,14 @@ def test_a_look_that_saw_nothing_says_so() -> None:
     assert "no look succeeded, so nothing can be said" in text
     assert "Nothing could be ruled out." in text
     assert "What was seen" not in text
+
+
+def test_each_share_of_a_band_is_one_piece_with_its_colour() -> None:
+    band = Band(1, "a", 1, 0.3, (("python", 0.25), ("ready", 0.05), ("idle", 0.7)), ((("idle", 1.0),),))
+    page = html.render(HEALTHY, Pictures(Timeline(3.0, (band,), 5), None, None))
+
+    assert '<i class="box ready"></i>5 % ready, but not running</span>' in page
+    assert "Not shown: 5 further threads, idle or with less CPU than these." in page
 
 
 def test_equal_columns_are_drawn_as_one() -> None:

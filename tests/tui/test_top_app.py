@@ -212,6 +212,17 @@ def test_enter_opens_the_stacks_and_escape_closes_them() -> None:
     play(scene)
 
 
+def test_a_long_line_of_a_text_goes_on_below_rather_than_end_within_a_number() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        app.push_screen(TextScreen("  RequestResponseCycle.run_asgi  " + "folder/" * 5 + "h11_impl.py:4117"))
+        await pilot.pause()
+        words = app.screen.query_one(Static)
+        assert words.size.width <= app.size.width
+        assert words.size.height == 2
+
+    play(scene, width=72)
+
+
 def test_the_cursor_chooses_the_row() -> None:
     async def scene(app: TopApp, pilot: Pilot[None]) -> None:
         await pilot.press("down", "down", "enter")

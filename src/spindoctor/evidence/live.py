@@ -13,7 +13,8 @@ from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.live import Cell, Column, Dashboard, Gauges, Path, Row, Sheet
 from spindoctor.model.profile import ON_CPU, STATES, Lane, Profile, Spot
 from spindoctor.model.recording import ProcessRecording, Recording
-from spindoctor.model.tasks import Task
+from spindoctor.model.sample import Sample
+from spindoctor.model.tasks import Task, TaskLook
 
 MOST_PATHS = 5
 """Stacks that are kept behind each row."""
@@ -47,7 +48,7 @@ def dashboard(recordings: Sequence[Recording], profiles: Sequence[Profile] | Non
             _places("functions", lanes, window_s, lambda frame: (frame.function, frame.file), stacks),
             _places("lines", lanes, window_s, lambda frame: (frame.function, f"{frame.file}:{frame.line}"), stacks),
             _tasks(recordings),
-            _routes(last, lanes, window_s, stacks),
+            _routes(recordings, lanes, window_s, stacks),
         ),
         window_s=window_s,
         note=next((one.ended for one in last.processes if one.ended), "") or "",
@@ -71,11 +72,16 @@ def _gauges(one: Recording) -> Gauges:
         loops=sum(use.loop is not None for process in one.processes for use in process.threads),
         loop_late_s=late_s(one),
         tasks=sum(process.task_looks[-1].pending for process in one.processes if process.task_looks),
+        tasks_read=sum(not task.is_done for process in one.processes for task in _last_tasks(process)),
         looks=one.looks,
         missed=one.missed,
         own_cores=one.own_cpu_s / (one.seconds or 1.0),
         seconds=one.seconds,
     )
+
+
+def _last_tasks(process: ProcessRecording) -> Sequence[Task]:
+    return process.task_looks[-1].tasks if process.task_looks else ()
 
 
 def _gil(process: ProcessRecording) -> tuple[float, float]:
@@ -225,7 +231,7 @@ def _tasks(recordings: Sequence[Recording]) -> Sheet:
     groups: dict[tuple[str, str, str], list[tuple[int, Task]]] = defaultdict(list)
     for process in recordings[-1].processes:
         waits = Waits(process)
-        for task in process.task_looks[-1].tasks if process.task_looks else ():
+        for task in _last_tasks(process):
             if not task.is_done:
                 groups[_wait_of(task, waits)].append((process.pid, task))
     still = _still(recordings)
@@ -275,7 +281,7 @@ def _still(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]:
     return {key: end_s - since_s for key, since_s in found.items()}
 
 
-def _routes(last: Recording, lanes: Sequence[Lane], window_s: float, stacks: _Stacks) -> Sheet:
+def _routes(recordings: Sequence[Recording], lanes: Sequence[Lane], window_s: float, stacks: _Stacks) -> Sheet:
     cpu: Counter[str] = Counter()
     wait: Counter[str] = Counter()
     pids: dict[str, int] = {}
@@ -291,24 +297,39 @@ def _routes(last: Recording, lanes: Sequence[Lane], window_s: float, stacks: _St
             if spot.route:
                 spots[spot.route].append(spot)
     open_now: Counter[str] = Counter()
-    for process in last.processes:
-        here = _open(process)
-        open_now += here
-        for route in here:
-            pids.setdefault(route, process.pid)
-    columns = (
-        Column("in progress", "count"), Column("CPU", "cores"), Column("threads waiting", "cores"), Column("route"),
-    )  # fmt: skip
+    on_average: dict[str, float] = defaultdict(float)
     whole = window_s or 1.0
+    for recording in recordings:
+        for process in recording.processes:
+            now = _open(process.task_looks[-1:], process.samples[-1:])
+            open_now += now if recording is recordings[-1] else Counter()
+            for route, share in _average(process).items():
+                on_average[route] += share * (recording.seconds or 1.0) / whole
+                pids.setdefault(route, process.pid)
+    columns = (
+        Column("in progress", "count"), Column("on average", "mean"), Column("CPU", "cores"),
+        Column("threads waiting", "cores"), Column("route"),
+    )  # fmt: skip
     rows = tuple(
-        Row(one, (open_now[one], cpu[one] / whole, wait[one] / whole, one), pids[one], stacks.paths(spots[one]))
+        Row(
+            one,
+            (open_now[one], on_average[one], cpu[one] / whole, wait[one] / whole, one),
+            pids[one],
+            stacks.paths(spots[one]),
+        )
         for one in pids
     )
-    return Sheet("routes", columns, rows, 0, "No request was seen in progress, or its route cannot be read here.")
+    return Sheet("routes", columns, rows, 1, "No request was seen in progress, or its route cannot be read here.")
 
 
-def _open(process: ProcessRecording) -> Counter[str]:
-    """The requests in progress at the last look: of tasks, or of threads where no task orders them to."""
-    looks, samples = process.task_looks[-1:], process.samples[-1:]
+def _average(process: ProcessRecording) -> dict[str, float]:
+    """The requests in progress on average: short ones are seldom met at any one moment."""
+    tasks, threads = _open(process.task_looks, ()), _open((), process.samples)
+    looks, samples = len(process.task_looks) or 1, len(process.samples) or 1
+    return {route: max(tasks[route] / looks, threads[route] / samples) for route in tasks | threads}
+
+
+def _open(looks: Sequence[TaskLook], samples: Sequence[Sample]) -> Counter[str]:
+    """The requests met in progress at these looks: of tasks, or of threads where no task orders them to."""
     tasks = Counter(str(task.route) for look in looks for task in look.tasks if task.route and not task.is_done)
     return tasks | Counter(str(look.route) for sample in samples for look in sample.threads if look.route)

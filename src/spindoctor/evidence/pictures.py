@@ -58,10 +58,15 @@ def _meant(lanes: Sequence[Lane], culprit: Culprit | None) -> Lane | None:
 def _timeline(whole: Profile, lanes: Sequence[Lane], meant: Lane | None) -> Timeline:
     columns = max(1, min(MOST_COLUMNS, max(len(lane.spots) for lane in lanes)))
     groups = [group for group in _alike(lanes, meant) if meant in group or max(map(_activity, group)) >= LEAST_SHARE]
-    groups.sort(key=lambda group: (meant not in group, -sum(lane.cpu_s for lane in group)))
+    groups.sort(key=lambda group: (meant not in group, -_cores(whole, group), -sum(map(_activity, group))))
     shown = groups[:MOST_BANDS]
     bands = tuple(_band(whole, group, columns, is_culprit=meant in group) for group in shown)
     return Timeline(whole.seconds, bands, len(lanes) - sum(map(len, shown)))
+
+
+def _cores(whole: Profile, group: Sequence[Lane]) -> float:
+    """As the band shows them: of those that show the same, forty that wait say more than one that does."""
+    return round(sum(lane.cpu_s for lane in group) / (whole.seconds or 1.0), 2)
 
 
 def _alike(lanes: Sequence[Lane], meant: Lane | None) -> list[list[Lane]]:

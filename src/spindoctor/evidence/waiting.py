@@ -36,6 +36,7 @@ def waits(recording: Recording) -> Waits | None:
         tasks=sum(len(scene.tasks) for scene in scenes),
         at_s=max(scene.look.at_s for scene in scenes),
         left_out=max(0, len(roots) - MOST_ROOTS),
+        pending=sum(scene.look.pending for scene in scenes),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from spindoctor.model.frames import Frame
 
-Unit = Literal["text", "place", "count", "cores", "share", "seconds", "bytes"]
+Unit = Literal["text", "place", "count", "mean", "cores", "share", "seconds", "bytes"]
 """How a column's values are written; all but "text" and "place" (a text whose end tells most) are numbers."""
 
 Cell = str | float
@@ -64,7 +64,8 @@ class Gauges:
 
     `gil_held` and `gil_wanted` are the share of looks in which a thread had it, and how many waited on average: of the
     process whose GIL is wanted (or else held) most.
-    `loop_late_s` is how late the latest timer of any loop was.
+    `loop_late_s` is how late the latest timer of any loop was; `tasks_read` of the `tasks` were read, the others are
+    in no table.
     """
 
     pid: int
@@ -80,6 +81,7 @@ class Gauges:
     loops: int
     loop_late_s: float | None
     tasks: int
+    tasks_read: int
     looks: int
     missed: int
     own_cores: float

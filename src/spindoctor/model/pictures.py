@@ -29,7 +29,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The threads that say something, the culprit's first; `left_out` further ones did nothing worth a band."""
+    """The threads that say something, the culprit's first; `left_out` further ones were idle or used less CPU."""
 
     seconds: float
     bands: tuple[Band, ...]
@@ -70,12 +70,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Who waits for whom at the last slow look, the largest groups first; `left_out` groups are not shown."""
+    """Who waits for whom at the last slow look, the largest groups first; `left_out` groups are not shown.
+
+    `tasks` were read of the `pending` that there were.
+    """
 
     roots: tuple[Waiting, ...]
     tasks: int
     at_s: float
     left_out: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)

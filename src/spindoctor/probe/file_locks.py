@@ -120,10 +120,14 @@ class FileLockReader:
         return SharedLock(f"file {inode}", f"{FILE_LOCK} {path}".strip(), members, holder)
 
     def _holder(self, pid: int, waiting: Sequence[_Waiting], known: Mapping[int, Watched]) -> Member | None:
-        """The thread that has it; without a thread's id where the process is none of the service's."""
+        """The thread that has it; without a thread's id where the process is none of the service's.
+
+        Nobody where the process has ended: the kernel goes on naming who took the lock, and it is whoever inherited the
+        open file that keeps it.
+        """
         process = known.get(pid)
         if process is None:
-            return Member(pid, 0)
+            return Member(pid, 0) if os.path.exists(f"/proc/{pid}") else None
         stacks = {tid: frames for tid, frames in process.stacks.items() if frames}
         if len(stacks) == 1:
             return Member(pid, next(iter(stacks)))

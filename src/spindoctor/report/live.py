@@ -159,7 +159,7 @@ def cell(value: Cell, unit: Unit) -> str:
     """One value in words."""
     if isinstance(value, str):
         return cut(sentence(INSTALLED.sub("", value) if unit == "place" else value), unit, WIDEST_CELL)
-    if unit == "cores":
+    if unit in {"cores", "mean"}:
         return f"{value:.2f}"
     if unit == "share":
         return percent(value)
@@ -196,7 +196,9 @@ def _cpu(one: Gauges) -> str:
 def _loops(one: Gauges) -> str:
     family = f"{count(one.processes, 'process', 'processes')}, {count(one.threads, 'thread')}"
     late = f", {seconds(max(one.loop_late_s, 0.0))} late" if one.loop_late_s is not None else ""
-    loops = f"{count(one.loops, 'event loop')}{late}, {count(one.tasks, 'task')}" if one.loops else "no event loop"
+    read = f" ({one.tasks_read:,} read)" if one.tasks_read < one.tasks else ""
+    tasks = f"{count(one.tasks, 'task')}{read}"
+    loops = f"{count(one.loops, 'event loop')}{late}, {tasks}" if one.loops else "no event loop"
     return f"{family}  {loops}"
 
 

@@ -46,7 +46,7 @@ class TextScreen(ModalScreen[None]):
     CSS = """
     TextScreen { align: center middle; }
     TextScreen VerticalScroll { width: 96%; height: 94%; background: $surface; border: round $primary; padding: 0 1; }
-    TextScreen Static { width: auto; }
+    TextScreen Static { width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "app.pop_screen", "back", key_display="Esc"),
@@ -60,7 +60,7 @@ class TextScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text and the way back."""
         with VerticalScroll():
-            yield Static(Text.from_ansi(self.text, no_wrap=True))
+            yield Static(Text.from_ansi(self.text, overflow="fold"))
         yield Footer()
 
     def on_mount(self) -> None:

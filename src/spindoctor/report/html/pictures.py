@@ -42,7 +42,8 @@ def _timeline(timeline: Timeline) -> Markup:
     legend = [_key(state, words) for state, words in LEGEND if state in present]
     if any(not shares for band in timeline.bands for shares in band.columns):
         legend.append(_key("missed", "not looked at"))
-    rest = f"{count(timeline.left_out, 'further thread')} did next to nothing." if timeline.left_out > 0 else ""
+    further = count(timeline.left_out, "further thread")
+    rest = f"Not shown: {further}, idle or with less CPU than these." if timeline.left_out > 0 else ""
     return element(
         "figure",
         element("h3", "Each thread over time"),
@@ -60,14 +61,14 @@ def _key(state: str, words: str) -> Markup:
 
 def _band(band: Band) -> Markup:
     name = element("b", sentence(band.name) or "unnamed")
-    told = ", ".join(
-        f"{percent(share)} {words}" for state, words in LEGEND for one, share in band.total if one == state
-    )
+    total = dict(band.total)
+    shares = [(state, f"{percent(total[state])} {words}") for state, words in LEGEND if state in total]
+    told = "; ".join(words for _, words in shares)
     return element(
         "div",
         element("div", name, f" {_whose(band)}pid {band.pid}, {band.cores:.2f} cores", class_="name"),
         _picture(band.columns, f"{band.name}: {told}"),
-        element("div", told, class_="told"),
+        element("div", *(_key(*one) for one in shares), class_="told"),
         class_="band culprit" if band.is_culprit else "band",
     )
 
@@ -123,7 +124,8 @@ def _cut(cut: Cut) -> Markup:
 
 def _waits(waits: Waits) -> Markup:
     rest = f"{count(waits.left_out, 'smaller group')} not shown." if waits.left_out else ""
-    tasks = f"{count(waits.tasks, 'task')} " if waits.tasks else ""
+    of = f"{waits.tasks:,} of " if waits.tasks < waits.pending else ""
+    tasks = f"{of}{count(max(waits.tasks, waits.pending), 'task')} " if waits.tasks else ""
     words = f"{tasks}at {waits.at_s:.1f} s, the last time that was looked. {rest}"
     return element(
         "figure",
