@@ -234,6 +234,26 @@ def test_the_state_of_a_loops_thread(seen: Seen, state: str) -> None:
     assert spots(profile(at_loop(seen, user_s=1.0)))[0].state == state
 
 
+@pytest.mark.parametrize(
+    ("call", "route", "state"),
+    [
+        (SystemCall("epoll_wait", (5, 0, 0, 1000)), None, "idle"),
+        (SystemCall("epoll_wait", (6, 0, 0, 1000)), None, "call"),
+        (SystemCall("read", (5,)), None, "call"),
+        (SystemCall("epoll_wait", (5, 0, 0, 1000)), Route("GET", "/a"), "call"),
+    ],
+    ids=["its own epoll", "another", "another call", "during a request"],
+)
+def test_who_sleeps_in_the_epoll_that_its_outer_functions_work_with_is_idle(
+    call: SystemCall, route: Route | None, state: str
+) -> None:
+    look = ThreadLook(PID, (user("go_round"),), call=call, route=route)
+    uses = (ThreadUse(PID, "MainThread", "python", loop_epoll=5),)
+    found = profile(recording(one_process(samples=thread_samples([look]), threads=uses)))
+
+    assert found.lanes[0].spots[0].state == state
+
+
 TAKES = (
     Frame("Condition.wait", "/usr/lib/python3.12/threading.py", 355),
     Frame("get", "/usr/lib/python3.8/queue.py", 170),

@@ -79,7 +79,7 @@ class _Reader:
 
     def _thread(self, tid: int, use: ThreadUse | None) -> ThreadDump:
         sample, look, loop = self._last_whole(tid)
-        state = state_of(look, loop, self.step_s)
+        state = state_of(look, loop, self.step_s, use.loop_epoll if use else None)
         still_s, is_all = self._still(tid, look)
         doing, waits_on = self.waits.words(sample, look, state, still_s=still_s)
         return ThreadDump(

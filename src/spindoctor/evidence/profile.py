@@ -10,7 +10,7 @@ from spindoctor.model.frames import Stack
 from spindoctor.model.origin import SHIM, is_user
 from spindoctor.model.profile import NS, ON_CPU, TORN, Lane, Profile, Spot, State, marker
 from spindoctor.model.recording import ProcessRecording, Recording
-from spindoctor.model.sample import LoopLook, Sample, ThreadLook
+from spindoctor.model.sample import EPOLL_WAITS, LoopLook, Sample, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Task, TaskLook
 
@@ -98,12 +98,13 @@ class _Scene:
         found: dict[int, list[Spot]] = {}
         families = _Families(self.process.task_looks)
         kinds = _Kinds(self.process)
+        epolls = {use.tid: use.loop_epoll for use in self.process.threads if use.loop_epoll is not None}
         before_s = None
         for sample in self.process.samples:
             seconds = sample.at_s - before_s if before_s is not None else 1 / self.rate_hz
             before_s = sample.at_s
             loops = {loop.tid: loop for loop in sample.loops}
-            moment = _Moment(sample, seconds, families.at(sample.at_s), kinds)
+            moment = _Moment(sample, seconds, families.at(sample.at_s), kinds, epolls)
             for look in sample.threads:
                 spot = moment.spot(look, loops.get(look.tid))
                 found.setdefault(look.tid, []).append(spot)
@@ -144,10 +145,11 @@ class _Moment:
     seconds: float
     tasks: Mapping[int, Task]
     kinds: _Kinds
+    epolls: Mapping[int, int]
 
     def spot(self, look: ThreadLook, loop: LoopLook | None) -> Spot:
         """The look at one of the threads."""
-        state = state_of(look, loop, self.seconds)
+        state = state_of(look, loop, self.seconds, self.epolls.get(look.tid))
         task = self._task(look, loop)
         route = str(look.route) if look.route else _route_of(task, self.tasks)
         root = _root(look, loop)
@@ -170,8 +172,11 @@ class _Moment:
         return _same(known, look.stack[: loop.depth]) if loop else None
 
 
-def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.0) -> State:
+def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.0, epoll: int | None = None) -> State:
     """What a thread was doing at one look, `seconds` after the one before.
+
+    `epoll` is the descriptor of the one that its outer functions work with: who sleeps in that one, and serves no
+    request meanwhile, waits for what comes next.
 
     A loop in its selector that was not asleep all through the look was about to sleep or has just woken, or spins. It
     spins where it used more than half of the time on a CPU: then it was rather running than asleep. One that gave its
@@ -186,8 +191,14 @@ def state_of(look: ThreadLook, loop: LoopLook | None = None, seconds: float = 0.
         if look.has_gil:
             return "python"
         return "native" if look.ran_ns else "ready"
-    is_idle = bool(loop and loop.polls) or is_idle_worker(look.stack)
+    is_idle = bool(loop and loop.polls) or is_idle_worker(look.stack) or _waits_in(look, epoll)
     return "idle" if is_idle else "call"
+
+
+def _waits_in(look: ThreadLook, epoll: int | None) -> bool:
+    call = look.call
+    is_there = call is not None and call.name in EPOLL_WAITS and call.arguments[:1] == (epoll,)
+    return is_there and look.route is None
 
 
 def is_idle_worker(stack: Stack) -> bool:

@@ -307,7 +307,7 @@ def _evidence(use: PoolUse, places: Sequence[Site]) -> tuple[Figure, ...]:
 def _of_object(use: PoolUse) -> Iterator[Figure]:
     pool, source = use.pool, "pool object"
     yield Figure("full", "slow looks with every member busy and callers queued", str(use.full), "", source)
-    yield Figure("size", "members", pool.size or "not readable", "members", source)
+    yield Figure("size", "members", pool.size or "not readable", "members" if pool.size else "", source)
     yield Figure("busy", "members in use at the last look", pool.busy, "members", source)
     yield Figure("queued", "callers queued at most", use.queued_most, "callers", source)
     yield Figure(
