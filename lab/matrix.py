@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -23,6 +24,9 @@ from verdicts import NoVerdictError, Verdict
 
 REPO = Path(__file__).resolve().parents[1]
 KEPT = REPO / ".lab" / "looks.jsonl"
+SEEN = REPO / ".lab" / "seen.spinrec"
+"""What the last look saw; of one that was wrong it is kept beside the looks, to be judged again."""
+
 PAGE = REPO / "docs" / "verdicts.md"
 
 Look = dict[str, Any]
@@ -76,13 +80,23 @@ def look_once(trial: Trial, interpreter: pythons.Interpreter, *, number: int = 0
         LabError, NoVerdictError: there was nothing to look at, or no report.
     """
     about = _about(trial) | {"round": number, "background": background, "load": os.getloadavg()[0]}
+    KEPT.parent.mkdir(exist_ok=True)
     try:
-        verdict = trial.verdict(interpreter, background=background)
+        verdict = trial.verdict(interpreter, SEEN, background=background)
     except (LabError, NoVerdictError) as problem:
         _keep(about | {"first": None, "place": None, "wrong": str(problem).splitlines()[0]})
         raise
-    _keep(about | (_sick(trial, verdict) if trial.which == "sick" else _healthy(trial, verdict)))
+    look = about | (_sick(trial, verdict) if trial.which == "sick" else _healthy(trial, verdict))
+    _keep(look)
+    if look["wrong"]:
+        SEEN.replace(_free(str(trial).replace("/", "-")))
+    SEEN.unlink(missing_ok=True)
     return verdict
+
+
+def _free(name: str) -> Path:
+    """Where the recording of one more wrong look of this name goes."""
+    return next(path for n in itertools.count(1) if not (path := KEPT.with_name(f"{name}-wrong-{n}.spinrec")).exists())
 
 
 def _about(trial: Trial) -> Look:
@@ -109,7 +123,6 @@ def _keep(look: Look) -> None:
         f"{look['trial']}{' with background load' if look['background'] else ''}: {look['wrong'] or 'right'}",
         flush=True,
     )
-    KEPT.parent.mkdir(exist_ok=True)
     with KEPT.open("a") as file:
         file.write(json.dumps(look) + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab_cases import Case, all_cases
 from run import pythons, running
@@ -30,10 +31,10 @@ class Trial:
     def __str__(self) -> str:
         return "-".join((self.case.name, self.which, self.version, *(each.lstrip("-") for each in self.options)))
 
-    def verdict(self, interpreter: pythons.Interpreter, *, background: bool = False) -> Verdict:
-        """Start the service, let the doctor look at it, end it."""
+    def verdict(self, interpreter: pythons.Interpreter, recording: Path, *, background: bool = False) -> Verdict:
+        """Start the service, let the doctor look at it and save what it saw, end it."""
         with running(self.case, self.which, interpreter, options=self.options, background=background) as scene:
-            return diagnose(scene.pid)
+            return diagnose(scene.pid, recording)
 
 
 def versions(case: Case, which: str, *, is_wide: bool) -> Iterator[str]:

@@ -63,9 +63,9 @@ def ending(path: str) -> tuple[str, ...]:
     return PurePosixPath(path).parts[-3:]
 
 
-def diagnose(pid: int) -> Verdict:
-    """Let the doctor look at a process; the report."""
-    command = [str(SPINDOCTOR), "diagnose", str(pid), "--json", "--seconds", str(LOOK_S)]
+def diagnose(pid: int, recording: Path) -> Verdict:
+    """Let the doctor look at a process; the report. What was seen is saved in `recording`."""
+    command = [str(SPINDOCTOR), "diagnose", str(pid), "--json", "--seconds", str(LOOK_S), "--save", str(recording)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     if done.returncode not in READABLE:
         raise NoVerdictError(f"exit code {done.returncode}\n{done.stderr[-2000:]}")

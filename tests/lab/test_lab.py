@@ -41,7 +41,7 @@ def judge(trial: Trial, claim: Callable[[Trial, Verdict], None], capsys: pytest.
             if last:
                 raise
             with capsys.disabled():
-                sys.stdout.write(f"\n{trial}: tried again, because of: {str(problem).splitlines()[0]}\n")
+                sys.stdout.write(f"\n{trial}: tried again, because of: {problem}\n")
         else:
             return
 
