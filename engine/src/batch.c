@@ -219,8 +219,9 @@ static Outcome read_at(Stacks *stacks, word address, void *to, size_t size) {
 
 static bool read_word(Stacks *stacks, word address, word *to) { return read_at(stacks, address, to, 8) == FINE; }
 
-/* The value of a key in a dict of general keys; 0 where it is not there, false where the dict is not of that kind. */
-static bool dict_value(Stacks *stacks, word dict, word key, word *value) {
+/* The value of a key in a dict of general keys; 0 where it is not there, false where the dict is not of that kind.
+   Its keys and entries are copied along the next time: a dict that is emptied and filled gets the same place again. */
+static bool dict_value(Stacks *stacks, Plan *plan, word dict, word key, word *value) {
     const Layout *layout = &stacks->layout;
     word keys, values;
     uint8_t head[256];
@@ -235,6 +236,7 @@ static bool dict_value(Stacks *stacks, word dict, word key, word *value) {
     if (count > MAX_ENTRIES_OF_TASKS || log2_index > 16)
         return false;
     word entries[3 * 64], place = keys + layout->keys_head + ((word)1 << log2_index);
+    plan_remember(stacks, plan, keys, place + 24 * count - keys);
     for (word first = 0; first < count; first += 64) {
         word some = count - first < 64 ? count - first : 64;
         if (read_at(stacks, place + 24 * first, entries, 24 * some) != FINE)
@@ -253,12 +255,12 @@ static bool note_tasks(Engine *engine, Look *look) {
     const Layout *layout = &stacks->layout;
     look->tasks = engine->batch.tasks.count;
     for (size_t i = 0; i < engine->threads.count; i++) {
-        const Thread *thread = &engine->threads.items[i];
+        Thread *thread = &engine->threads.items[i];
         word running = 0, task = 0;
         if (!thread->is_loop)
             continue;
         if (layout->current_tasks) {
-            if (!dict_value(stacks, layout->current_tasks, thread->loop, &task))
+            if (!dict_value(stacks, &thread->plan, layout->current_tasks, thread->loop, &task))
                 task = 0;
         } else if (layout->running_task && read_word(stacks, thread->plan.state + layout->running_loop, &running) &&
                    running == thread->loop && !read_word(stacks, thread->plan.state + layout->running_task, &task)) {

@@ -42,7 +42,7 @@ MOST_PROCESSES = 16
 
 TASK_LOOKS_PER_S = 5.0
 GLANCES_PER_S = 2.5
-"""Slow looks where each second has a look of its own, all day long: what is shown of tasks is the last of them."""
+"""Slow looks where each second has a look of its own, or stacks alone are shown (the running task with each)."""
 
 MOST_SLOW_SHARE = 0.25
 """Slow looks may take a quarter of our time: with thousands of tasks they come less often."""
@@ -164,7 +164,7 @@ class Recorder:
         while (last := self._look_on(pace, number, next_slow_s)) is not None:
             now_s = time.monotonic() - self._start_s
             if now_s >= next_slow_s:
-                pause_s = 1 / (GLANCES_PER_S if self._extras.is_glance else TASK_LOOKS_PER_S)
+                pause_s = 1 / (GLANCES_PER_S if self._extras.is_brief else TASK_LOOKS_PER_S)
                 next_slow_s = now_s + max(pause_s, self._look_at_tasks(now_s) / MOST_SLOW_SHARE)
                 progress(now_s / seconds, "looking")
                 self._seek_watched_files()
