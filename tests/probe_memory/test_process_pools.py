@@ -12,7 +12,7 @@ from spindoctor.errors import Unreadable
 from spindoctor.model.frames import Frame
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.pools import Worker
-from spindoctor.probe.process_pools import ProcessPoolReader
+from spindoctor.probe.process_pools import MOST_ALIKE, ProcessPoolReader
 
 PENDING, MEMBERS, OWNER, EXECUTOR, MANAGER, OTHER = range(0x1000, 0x7000, 0x1000)
 KEPT = {"pending_work_items": PENDING, "processes": MEMBERS, "executor_reference": OWNER}
@@ -96,3 +96,12 @@ def test_an_object_that_cannot_be_read_hides_no_executor() -> None:
     workers = [thread(7, raw("serve", self=0x9000)), thread(8, raw("run", self=MANAGER))]
 
     assert len(reader(Target()).read(workers)) == 1
+
+
+def test_of_many_threads_that_run_the_same_function_only_some_are_asked() -> None:
+    target = Target()
+    workers = [thread(tid, raw("serve", self=OTHER)) for tid in range(100, 1100)]
+
+    found = reader(target).read([*workers, thread(7, raw("run", self=MANAGER))])
+
+    assert (len(found), target.reads) == (1, MOST_ALIKE + 1)

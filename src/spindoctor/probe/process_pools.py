@@ -7,6 +7,7 @@ of its function up to 3.8, in attributes since.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from spindoctor.cpython.frames import RawFrame
@@ -20,6 +21,10 @@ PENDING, MEMBERS, OWNER = "pending_work_items", "processes", "executor_reference
 OUTERMOST = 4
 """Beneath the thread's own function lie at most two of `threading`."""
 
+MOST_ALIKE = 8
+"""Of threads that run the same functions so many are asked in vain, then the others are not: an executor's thread runs
+a function of its own, and a service may have a thousand workers that all run another."""
+
 Names = Mapping[str, int]
 
 
@@ -31,6 +36,7 @@ class ProcessPoolReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._asked: dict[int, tuple[tuple[int, ...], Names]] = {}
+        self._in_vain: Counter[tuple[int, ...]] = Counter()
 
     def read(self, workers: Iterable[Worker]) -> list[Pool]:
         """Every such executor, with the work that is beyond its members as what is queued."""
@@ -39,8 +45,15 @@ class ProcessPoolReader:
             begin = worker.frames[-OUTERMOST:]
             codes = tuple(raw.code for raw in begin)
             known = asked.get(worker.tid)
-            self._asked[worker.tid] = known if known and known[0] == codes else (codes, self._kept(begin))
+            self._asked[worker.tid] = known if known and known[0] == codes else (codes, self._ask(codes, begin))
         return [pool for _, names in self._asked.values() if names and (pool := self._pool(names))]
+
+    def _ask(self, codes: tuple[int, ...], frames: Iterable[RawFrame]) -> Names:
+        if self._in_vain[codes] >= MOST_ALIKE:
+            return {}
+        found = self._kept(frames)
+        self._in_vain[codes] += not found
+        return found
 
     def _kept(self, frames: Iterable[RawFrame]) -> Names:
         """What the thread that hands out work keeps; nothing for any other thread."""
