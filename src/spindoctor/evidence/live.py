@@ -296,13 +296,12 @@ def _routes(recordings: Sequence[Recording], lanes: Sequence[Lane], window_s: fl
         for spot in lane.spots if lane.tid is None else ():
             if spot.route:
                 spots[spot.route].append(spot)
-    open_now: Counter[str] = Counter()
+    at_the_end = (_open(process.task_looks[-1:], process.samples[-1:]) for process in recordings[-1].processes)
+    open_now = sum(at_the_end, Counter[str]())
     on_average: dict[str, float] = defaultdict(float)
     whole = window_s or 1.0
     for recording in recordings:
         for process in recording.processes:
-            now = _open(process.task_looks[-1:], process.samples[-1:])
-            open_now += now if recording is recordings[-1] else Counter()
             for route, share in _average(process).items():
                 on_average[route] += share * (recording.seconds or 1.0) / whole
                 pids.setdefault(route, process.pid)
