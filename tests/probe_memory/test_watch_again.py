@@ -18,12 +18,15 @@ WHOLE = ThreadLook(7, (), ran_ns=2_000_000)
 SLEEPS = ThreadLook(7, (), is_complete=False)
 
 
-def looks(*met: ThreadLook | tuple[ThreadLook, ...], leads: bool = True) -> tuple[list[ThreadLook], list[int | None]]:
+def looks(
+    *met: ThreadLook | tuple[ThreadLook, ...], leads: bool = True, unclear: int | None = None
+) -> tuple[list[ThreadLook], list[int | None]]:
     """What is kept of a look of which each try meets the next of these, and where it was asked to go from."""
     watch = cast("Any", ProcessWatch.__new__(ProcessWatch))
     watch.samples, watch.missed, watch._last = [], Counter(), LastLook()
     watch._runners = SimpleNamespace(settle=lambda: None)
     watch._extras = SimpleNamespace(is_brief=True)
+    watch._hot = SimpleNamespace(unclear=lambda *_: unclear)
     watch._cpu = SimpleNamespace(read=CPU_OF.get)
     tries, asked = iter(met), list[int | None]()
 
@@ -61,3 +64,7 @@ def test_where_to_look_from_is_the_torn_threads_cpu_not_the_hottest_ones() -> No
     hottest, little = ThreadLook(8, (), ran_ns=9_000_000), ThreadLook(9, (), ran_ns=500_000, is_complete=False)
 
     assert looks((hottest, little, TORN), WHOLE) == ([WHOLE], [1])
+
+
+def test_one_whose_selector_shows_too_little_is_looked_at_once_more() -> None:
+    assert looks(SLEEPS, WHOLE, unclear=8) == ([WHOLE], [0])

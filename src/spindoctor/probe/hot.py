@@ -110,6 +110,11 @@ class HotWatch:
         with self._interpreter.by_pages():
             self._follow_variables(at_s, {tid: stacks[tid] for tid in now if tid in stacks}, loops)
 
+    def unclear(self, at_s: float, threads: Mapping[int, ThreadLook], stacks: Mapping[int, RawStack]) -> int | None:
+        """A hot one of these threads that runs just now and is better read from its own CPU; None where none is."""
+        now = (tid for tid in self._hot if tid in threads and threads[tid].ran_ns and threads[tid].call is None)
+        return self._selectors.unclear(at_s, {tid: stacks[tid].frames for tid in now if tid in stacks})
+
     def _follow_variables(self, at_s: float, met_now: Mapping[int, RawStack], loops: Collection[int]) -> None:
         """Read what the hot ones of these threads, which run just now, ask of selectors and hold in variables."""
         stacks = {tid: stack.frames for tid, stack in met_now.items()}

@@ -66,7 +66,7 @@ class PollReader:
 
         In a turn of the standard event loop the call shows until the turn ends.
         """
-        select, turn = _places(frames)
+        select, turn = places(frames)
         if select is not None:
             return self._selector(tid, frames[select], select + 1)
         if turn is not None:
@@ -292,7 +292,7 @@ class PollReader:
         return found.frame.function, found.holder
 
 
-def _places(frames: Sequence[RawFrame]) -> tuple[int | None, int | None]:
+def places(frames: Sequence[RawFrame]) -> tuple[int | None, int | None]:
     """Where the innermost call of a selector and the innermost turn of a loop are."""
     select = turn = None
     for depth, raw in enumerate(frames):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.watching import PollLook, Registration
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.polls import PollReader
+from spindoctor.probe.polls import PollReader, places
 from spindoctor.probe.pulses import PulseWatch
 
 MOST_OWN_SHARE = 0.05
@@ -22,6 +23,12 @@ is judged otherwise."""
 
 MOST_LOOKS = 4000
 
+ENOUGH_ANSWERS = 20
+"""Of a descriptor that stays ready all of these have it; one among ten that is torn, and no rule can be sure."""
+
+MOST_CLOSER = 100
+"""From its own CPU a thread shows an answer at every fourth look; some never have one to show."""
+
 
 class SelectorWatch:
     """Follows the threads of one process. `looks` are what has been read so far."""
@@ -32,6 +39,8 @@ class SelectorWatch:
         self._pulses = PulseWatch(interpreter.pid)
         self._registrations: dict[tuple[int, int], Registration] = {}
         self._next_s = 0.0
+        self._answers: Counter[int] = Counter()
+        self._closer: Counter[int] = Counter()
         self.looks: list[PollLook] = []
 
     def follow(self, at_s: float, stacks: Mapping[int, Sequence[RawFrame]]) -> None:
@@ -44,9 +53,24 @@ class SelectorWatch:
         if stacks:
             self._next_s = at_s + max(APART_S, (time.thread_time() - before_s) / MOST_OWN_SHARE)
 
+    def unclear(self, at_s: float, stacks: Mapping[int, Sequence[RawFrame]]) -> int | None:
+        """A thread within a selector's call that is to be read now and has shown few answers; None where there is none.
+
+        An answer is a list for some microseconds: of a thread that runs on meanwhile it is missed, or read half.
+        """
+        if at_s < self._next_s:
+            return None
+        for tid, frames in stacks.items():
+            is_open = self._answers[tid] < ENOUGH_ANSWERS and self._closer[tid] < MOST_CLOSER
+            if is_open and places(frames)[0] is not None:
+                self._closer[tid] += 1
+                return tid
+        return None
+
     def _look(self, at_s: float, tid: int, frames: Sequence[RawFrame]) -> None:
         poll = self._polls.read(tid, frames)
         self.looks.append(PollLook(at_s, tid, tuple([raw.frame for raw in frames]), poll))
+        self._answers[tid] += bool(poll and poll.events)
         self._pulses.note(tid, poll)
         for fd in self._pulses.follow(at_s, tid):
             found = None if (tid, fd) in self._registrations else self._polls.registration(tid, fd)

@@ -92,10 +92,10 @@ class ProcessWatch:
         self.own_code = OwnCode(self.interpreter, self.imported, is_user, (process, leader or process))
 
     def look(self, at_s: float, approach: Callable[[int | None], bool]) -> None:
-        """Make one look, after a torn stack again from its thread's CPU (`approach`); a failed one counts as missed."""
+        """Make one look, after a torn one again from its thread's CPU (`approach`); a failed one counts as missed."""
         try:
             missed, sample = self.missed[TORN], self._look(at_s)
-            torn = self._last.torn
+            torn = self._last.torn or self._hot.unclear(at_s, self._last.fresh, self._last.stacks)
             if torn is not None and approach(self._cpu.read(torn)):
                 self.missed[TORN] = missed
                 sample = self._look(at_s)
