@@ -12,7 +12,7 @@ from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party
 from spindoctor.model.process import Descriptor, Socket
-from spindoctor.model.recording import Recording
+from spindoctor.model.recording import Candidate, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
@@ -185,3 +185,25 @@ def test_greenlets_that_are_found_in_memory_one_after_the_other_are_no_growth() 
 
     assert not isinstance(told, Missing)
     assert told.kinds == ()
+
+
+STARTED = Candidate("timer-started-and-not-cancelled", "watch", "/srv/app.py", 18)
+KEPT = Candidate("file-opened-and-kept", "store", "/srv/app.py", 30)
+IN_WAIT = (Frame("Condition.wait", THREADING, 359), Frame("Event.wait", THREADING, 655))
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ((Frame("Timer.run", THREADING, 1431),), (STARTED,)),
+        ((Frame("run", THREADING, 1250),), (STARTED,)),
+        ((SUPERVISE, RUN), ()),
+    ],
+    ids=["a timer", "before 3.11", "a thread of one's own"],
+)
+def test_of_timers_the_places_that_start_them_are_candidates(run: Stack, expected: tuple[Candidate, ...]) -> None:
+    stack = (*IN_WAIT, *run, Frame("Thread._bootstrap_inner", THREADING, 1075))
+    one, more = (ThreadLook(7, stack),), (ThreadLook(7, stack), ThreadLook(8, stack))
+    process = one_process(samples=(Sample(0.0, one), Sample(0.25, more)), task_looks=task_looks({}, {}))
+
+    assert only(recording(replace(process, candidates=(STARTED, KEPT)))).candidates == expected

@@ -13,7 +13,7 @@ from spindoctor.evidence.work import Moment, Work
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import Party
 from spindoctor.model.outcome import Culprit
-from spindoctor.model.recording import ProcessRecording, Recording
+from spindoctor.model.recording import Candidate, ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import HUB, Task, TaskLook
@@ -21,6 +21,12 @@ from spindoctor.model.waiting import Growth, Growths
 
 MOST_KINDS = 8
 THREADING_FILE = "/threading.py"
+RUN = "run"
+"""The method that a thread begins with; of `threading`'s own classes only a timer waits in it."""
+
+TIMER_STARTED = "timer-started-and-not-cancelled"
+"""The shape of a place in the source that begins such a thread."""
+
 POOL_FILE = "concurrent/futures/thread.py"
 NEARLY_ALL = 0.9
 """Of the threads that began nine of ten are of one kind: who is met beginning threads began these."""
@@ -179,4 +185,13 @@ def _of_threads(process: ProcessRecording, counts: Counts, stacks: Mapping[int, 
         kept=kept,
         site=_site(list(stacks.values()), (), Namer(process), list(stacks)),
         are_members=entry[1].endswith(POOL_FILE) or is_subclass,
+        candidates=_timers(process) if _is_timer(entry) else (),
     )
+
+
+def _is_timer(entry: tuple[str, str]) -> bool:
+    return entry[0].rpartition(".")[2] == RUN and entry[1].endswith(THREADING_FILE)
+
+
+def _timers(process: ProcessRecording) -> tuple[Candidate, ...]:
+    return tuple(one for one in process.candidates if one.shape == TIMER_STARTED)

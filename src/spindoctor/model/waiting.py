@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spindoctor.model.outcome import Culprit
+from spindoctor.model.recording import Candidate
 from spindoctor.model.share import Share
 
 
@@ -131,7 +132,8 @@ class Growth:
     came and went. `kept` are those of the first look that are still there in the last. `at_clients` is the number of
     accepted connections for whose other end those of the last wait, `answered` of those that they work for and have
     sent something on since it was asked for.
-    `are_members`: threads of a pool, which grows to its size.
+    `are_members`: threads of a pool, which grows to its size. `makers` are who began them, where looks met them do so;
+    `candidates` places in the source that begin such.
     """
 
     pid: int
@@ -148,6 +150,7 @@ class Growth:
     answered: int = 0
     are_members: bool = False
     makers: tuple[Culprit, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

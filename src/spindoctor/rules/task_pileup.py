@@ -19,7 +19,7 @@ that have begun to answer: they are as many as there are clients. A burst drains
 only called a pile-up where as many were there before and none of them ended. Threads of a pool grow to its size.
 
 Who begins threads is told only where nearly all threads that began are of this kind and looks met them begin at one
-line.
+line. Of timers the places in the loaded source that start one and do not cancel it are named too, as candidates.
 
 ## Missed alarms
 A leak of less than some ten in the time of the look: look longer (`--seconds 60`). One that is as old as the service
@@ -57,6 +57,9 @@ LONG_S = 15.0
 
 HALF = 0.5
 """More of them are one thing than are anything else; and the middle of what grew steadily."""
+
+MAY_BE = "may be begun here, the only place in the loaded source that begins such"
+"""That there is no other place says who it can be, not that it was."""
 
 STEADY = 0.2
 """Each half of the look brings at least a fifth of the growth: a single step is a burst."""
@@ -118,6 +121,9 @@ def _culprit(one: Growth) -> Culprit:
     is_own = site.file is not None and is_user(Frame(site.function or "", site.file, site.line or 0))
     if one.makers and not one.are_tasks and not is_own:
         return one.makers[0]
+    if len(one.candidates) == 1 and not is_own:
+        place = one.candidates[0]
+        return Culprit(pid=one.pid, function=place.function, file=place.file, line=place.line, note=MAY_BE)
     return site if site.file else Culprit(pid=one.pid)
 
 
@@ -151,6 +157,7 @@ def _finding(one: Growth, seconds: float) -> Finding:
         now=("It goes on growing; a restart frees it until it has grown again.",),
         explains="memory and latency that grow with the time since the start",
         would_change="a longer look in which as many end as begin",
+        candidates=() if one.makers else one.candidates,
     )
 
 

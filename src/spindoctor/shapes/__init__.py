@@ -14,6 +14,7 @@ from spindoctor.shapes import (
     listen_before_fork,
     opened_and_kept,
     scope_entered_by_hand,
+    timer_started,
     yield_in_scope,
 )
 from spindoctor.shapes.bodies import Bodies
@@ -47,6 +48,6 @@ def _parse(source: str) -> ast.Module:
 
 def _find(tree: ast.Module, file: str) -> tuple[Candidate, ...]:
     bodies = Bodies(tree)
-    kinds = (yield_in_scope, scope_entered_by_hand, listen_before_fork, asyncio_debug, opened_and_kept)
+    kinds = (yield_in_scope, scope_entered_by_hand, listen_before_fork, asyncio_debug, opened_and_kept, timer_started)
     found = [one for kind in kinds for one in kind.find(bodies, file)]
     return tuple(sorted(found, key=lambda one: one.line)[:MOST_CANDIDATES])
