@@ -118,7 +118,7 @@ def attempt_around(known: Mapping[str, Sequence[Anatomy]], file: str, line: int)
             continue
         for tried in sorted(_tries(loop), key=length):
             body = range(tried.body[0].lineno, (tried.body[-1].end_lineno or 0) + 1)
-            goes_on = _is_endless(loop) or bool(_given_back(tried, loop).keys() & _goes_through(loop))
+            goes_on = is_endless(loop) or bool(_given_back(tried, loop).keys() & _goes_through(loop))
             if line in body and goes_on and _swallows(tried):
                 return Attempt(file, loop, tried, body, frozenset(_after(loop, tried, line)))
     return None
@@ -176,7 +176,7 @@ def _suppressed(node: ast.With) -> set[str]:
     return {last_name(one) for call in calls if last_name(call.func) == "suppress" for one in call.args}
 
 
-def _is_endless(loop: Loop) -> bool:
+def is_endless(loop: Loop) -> bool:
     """A `for` ends with what it goes through, unless that is endless."""
     return isinstance(loop, ast.While) or (isinstance(loop.iter, ast.Call) and last_name(loop.iter.func) in ENDLESS)
 

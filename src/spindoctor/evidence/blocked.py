@@ -9,7 +9,7 @@ from spindoctor.model.locks import Party, Wait
 from spindoctor.model.process import Descriptor
 from spindoctor.model.profile import State
 from spindoctor.model.recording import ProcessRecording
-from spindoctor.model.sample import LoopLook, Sample, SystemCall, ThreadLook
+from spindoctor.model.sample import SLEEPS, LoopLook, Sample, SystemCall, ThreadLook
 
 ON_DESCRIPTOR = frozenset({
     "read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "connect", "accept", "accept4",
@@ -17,7 +17,6 @@ ON_DESCRIPTOR = frozenset({
 })  # fmt: skip
 """System calls whose first argument is the descriptor that they work on (their man pages, section 2)."""
 
-SLEEPS = frozenset({"nanosleep", "clock_nanosleep"})
 SELECTS = frozenset({"select", "pselect6"})
 """With no descriptors they only sleep: `time.sleep` before Python 3.11 (Modules/timemodule.c, `pysleep`)."""
 

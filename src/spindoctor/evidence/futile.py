@@ -43,7 +43,7 @@ def futile(recording: Recording) -> tuple[Futile, ...]:
 
 
 def _of_loop(process: ProcessRecording, use: ThreadUse, seconds: float) -> Futile | None:
-    steps = list(_steps(process, use.tid))
+    steps = list(steps_of(process, use.tid))
     if len(steps) < MIN_STEPS:
         return None
     place = Counter(_outermost(stack) for stack, _ in steps).most_common(1)[0][0]
@@ -82,7 +82,7 @@ def _of_loop(process: ProcessRecording, use: ThreadUse, seconds: float) -> Futil
     )
 
 
-def _steps(process: ProcessRecording, tid: int) -> Iterator[tuple[Stack, int | None]]:
+def steps_of(process: ProcessRecording, tid: int) -> Iterator[tuple[Stack, int | None]]:
     """What the loop had called in each whole look on the CPU that met code of the user's, and for which task."""
     for sample in process.samples:
         tasks = {loop.tid: loop.task for loop in sample.loops if loop.depth}

@@ -16,6 +16,7 @@ from spindoctor.evidence.asking import NOTHING_YET, Known, is_counter
 from spindoctor.evidence.attempts import Attempt, attempt_around
 from spindoctor.evidence.futile import futile
 from spindoctor.evidence.refusals import refusals
+from spindoctor.evidence.rejections import rejections
 from spindoctor.evidence.sites import Namer, own_part
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import Failure, Held, HotLook
@@ -23,7 +24,7 @@ from spindoctor.model.origin import is_user
 from spindoctor.model.recording import ProcessRecording, Recording, ThreadUse
 from spindoctor.model.retrying import Retries, Retry
 from spindoctor.model.rule import Missing
-from spindoctor.model.sample import ThreadLook
+from spindoctor.model.sample import SLEEPS, ThreadLook
 from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import BARE_YIELD
 
@@ -31,7 +32,6 @@ MANY_FAILURES = 2
 """One exception may be any; its loop is looked at where there was another. Looks at the handler's lines count as well:
 where the call that fails is native, it takes all the time."""
 
-SLEEPS = frozenset({"clock_nanosleep", "nanosleep"})
 LOG_FILES = ("/logging/__init__.py", "/traceback.py", "/logging/handlers.py")
 ENDED = frozenset({"CancelledError", "GeneratorExit"})
 """How a wait is ended from outside, as by its time-out: no operation failed."""
@@ -68,7 +68,15 @@ def retries(recording: Recording) -> Retries | Missing:
             unplaced += lost
     ordered = sorted(entries, key=lambda one: one.handling.count, reverse=True)
     seen = sum(len(process.failures) for process in recording.processes)
-    return Retries(tuple(ordered), recording.looks, seen, unplaced, refusals(recording), futile(recording))
+    return Retries(
+        tuple(ordered),
+        recording.looks,
+        seen,
+        unplaced,
+        refusals(recording),
+        futile(recording),
+        rejections(recording),
+    )
 
 
 def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, known: Known) -> tuple[list[Retry], int]:

@@ -13,12 +13,11 @@ from spindoctor.model.locks import Member, SharedLock, SharedLook
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.process import Descriptor
 from spindoctor.model.recording import Recording
-from spindoctor.model.sample import ThreadLook
+from spindoctor.model.sample import SLEEPS, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.waiting import LockUse, Standoff, Waiter
 
 MOST_SITES = 4
-SLEEPS = frozenset({"nanosleep", "clock_nanosleep"})
 READS = frozenset({"read", "readv", "recvfrom", "recvmsg"})
 MOSTLY = 0.5
 WAITING = ("futex", "flock", "fcntl")

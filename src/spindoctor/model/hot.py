@@ -22,13 +22,15 @@ class Held:
 
     `value` differs where another object or another plain value is held, `shape` only where the plain values differ:
     an object that is made anew in every turn has the same shape. `identity` tells one object from another even where
-    what it holds changes; an object may be made where one before it lay (0: not read).
+    what it holds changes; an object may be made where one before it lay (0: not read). `status` is the number by which
+    an answer says that it is a refusal (0: none).
     """
 
     name: str
     value: int
     shape: int
     identity: int = 0
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,41 @@ class Futile:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """A loop that goes on asking while every answer refuses.
+
+    `answer` is the variable that holds the answers, `status` the number that most of them have. `refused` are the looks
+    that met an answer which refuses, of those that met one; `rounds` is how often it was another answer than before.
+    `inside` are the looks on the CPU (of an event loop those at user code) that were in this loop, `pauses` those that
+    found it waiting for anything but an answer. `repeats` are the looks in which it held what it had held before, but
+    for the answer and what is made of it.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    is_loop: bool
+    culprit: Culprit
+    cores: float
+    wanted_cores: float
+    answer: str
+    status: int
+    refused: Share
+    rounds: int
+    inside: Share
+    pauses: Share
+    repeats: Share
+    task: str | None = None
+    traced: CallCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retries:
     """Loops that failed again and again, those in which most was handled first; `failures` were seen in all.
 
     `unplaced` are failures seen again and again for which no loop was found. `refusals` are connections that fail, as
     the kernel counts them: an exception that is handled within microseconds is met by no look. `futile` are attempts
-    that never get to what follows a success.
+    that never get to what follows a success. `rejections` are loops that every answer refuses.
     """
 
     entries: tuple[Retry, ...]
@@ -121,3 +150,4 @@ class Retries:
     unplaced: int = 0
     refusals: tuple[Refusal, ...] = ()
     futile: tuple[Futile, ...] = ()
+    rejections: tuple[Rejection, ...] = ()

@@ -11,6 +11,9 @@ from spindoctor.model.routes import Route
 EPOLL_WAITS = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
 """The system calls in which a thread waits for what an epoll watches (epoll_wait(2))."""
 
+SLEEPS = frozenset({"clock_nanosleep", "nanosleep"})
+"""System calls that are made to sleep and for nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:

@@ -65,6 +65,12 @@ TIME_LEFT = re.compile(r"(^|_)(remaining|timeout|time_?left|end_?time|deadline)$
 """What is left of a timeout when a wait begins is a clock's reading, too; under these names, in any library."""
 
 
+STATUS = ("status_code", "status", "code")
+"""Where clients of whatever library keep the number of an answer."""
+
+REFUSALS = range(400, 600)
+"""Client and server errors (RFC 9110, 15.5 and 15.6)."""
+
 Names = Sequence[tuple[str, int]]
 """Names of variables, with the addresses of what they hold."""
 
@@ -243,7 +249,7 @@ class HotReader:
             return
         try:
             found = self._objects.classes.of(address)
-            attributes = self._attributes(found, address)
+            attributes = self._plain(self._objects.attribute_reader.read_of(found, address))
         except Misread:
             yield Held(name, address, address)
             return
@@ -259,10 +265,11 @@ class HotReader:
                 simple = CLOCK if TIME_LEFT.search(name) and _is_float(simple) else simple
                 mark = _mark(simple)
                 return Held(name, mark, mark, mark if found.name in FIXED else _mark(address))
-            shape = self._attributes(found, address)
+            every = self._objects.attribute_reader.read_of(found, address)
+            shape = self._plain(every)
         except Misread:
             return Held(name, address, address)
-        return Held(name, _mark((address, shape)), _mark((found.name, shape)), _mark(address))
+        return Held(name, _mark((address, shape)), _mark((found.name, shape)), _mark(address), self._status(every))
 
     def _simple(self, found: Class, address: int, caught: list[str] | None = None) -> object:
         """A plain value, a container's size, or an exception's type; None for any other object."""
@@ -293,11 +300,17 @@ class HotReader:
             return CLOCK
         return (value,)
 
-    def _attributes(self, found: Class, address: int) -> list[tuple[str, object]]:
-        """The plain values that an object holds."""
-        attributes = sorted(self._objects.attribute_reader.read_of(found, address).items())[:MOST_ATTRIBUTES]
+    def _plain(self, every: Mapping[str, int]) -> list[tuple[str, object]]:
+        """The plain values that an object holds in these attributes."""
+        attributes = sorted(every.items())[:MOST_ATTRIBUTES]
         self._interpreter.fetch([value for _, value in attributes])
         return [(name, self._attribute(value)) for name, value in attributes]
+
+    def _status(self, every: Mapping[str, int]) -> int:
+        """The number by which an object with these attributes refuses; 0 where it has none, or says anything else."""
+        values = (self._attribute(every[name]) for name in STATUS if name in every)
+        numbers = (one[0] for one in values if isinstance(one, tuple) and len(one) == 1)
+        return next((one for one in numbers if isinstance(one, int) and one in REFUSALS), 0)
 
     def _attribute(self, address: int) -> object:
         """What an attribute holds; in one look the same object is the same."""

@@ -6,7 +6,8 @@ from the same call was being handled, what comes after the call was never reache
 changed. It was not found waiting before the next attempt; who takes again what he has just put back, or refused with a
 request to send it again, does not wait. Or: nearly all looks at its work found a loop that never sleeps connecting in
 one function, while the kernel counted TCP connections that failed, fifty a second and more. Or: attempt
-followed attempt, and what a success leads to, a sleep or the end of the loop, never came.
+followed attempt, and what a success leads to, a sleep or the end of the loop, never came. Or: the loop held one answer
+after the other, nearly all of which refuse by their status (4xx, 5xx), and asked the same again at once.
 
 ## Why it hurts
 A core is gone for attempts that cannot succeed. Whoever is asked is flooded by them, and where each failure is logged,
@@ -27,7 +28,7 @@ only where connecting is all that it does.
 Attempts that start each other without a loop: by recursion, or from a callback that says that the connection was lost.
 A loop of which the source cannot be read. Attempts that each bring something new, as a counter in their arguments.
 Attempts that the other side answers at once and that end in no exception, where a success leads to no sleep and does
-not end the loop.
+not end the loop, and where the answer has no status that refuses.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from spindoctor.model.burning import blamed
 from spindoctor.model.counting import count
 from spindoctor.model.facts import Others
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
-from spindoctor.model.retrying import Futile, Refusal, Retries, Retry
+from spindoctor.model.retrying import Futile, Refusal, Rejection, Retries, Retry
 from spindoctor.model.rule import Rule
+from spindoctor.model.share import Share
 from spindoctor.model.traced import traced_figures
 
 MIN_LOOKS = 50
@@ -92,6 +94,9 @@ the upper bound, for ten successes and more."""
 MIN_TRIES = 0.5
 """Lower bound: who works for most of the time on what failed, before the next attempt, may get on by it."""
 
+MIN_REJECTED = 0.7
+"""Lower bound: one answer of many may be a good one and change nothing."""
+
 LOOKS = "stacks and source"
 """Where most of these figures come from."""
 
@@ -110,7 +115,7 @@ EXPLAINS = (
 BACK_OFF = (
     "Wait before the next attempt, longer each time, with a random part; give up or raise an alarm at some point."
 )
-"""What all three forms of the storm lack."""
+"""What all forms of the storm lack."""
 
 
 def check(retries: Retries, others: Others) -> Outcome:
@@ -123,8 +128,15 @@ def check(retries: Retries, others: Others) -> Outcome:
     refused = [one for one in retries.refusals if _is_refused(one) and (one.pid, one.thread) not in known]
     known |= {(one.pid, one.thread) for one in refused}
     futile = [one for one in retries.futile if _is_futile(one) and (one.pid, one.thread) not in known]
-    if storms or refused or futile:
-        findings = (*map(_finding, storms), *map(_refused, refused), *map(_in_vain, futile))
+    known |= {(one.pid, one.thread) for one in futile}
+    rejected = [one for one in retries.rejections if _is_rejected(one) and (one.pid, one.thread) not in known]
+    if storms or refused or futile or rejected:
+        findings = (
+            *map(_finding, storms),
+            *map(_refused, refused),
+            *map(_in_vain, futile),
+            *map(_rejected, rejected),
+        )
         return Found(tuple(sorted(findings, key=lambda one: one.cost.cores, reverse=True)))
     unknown = [one for one in retries.futile if _is_unknown(one) and (one.pid, one.thread) not in known]
     if unknown:
@@ -190,11 +202,20 @@ def _goes_round(one: Futile) -> bool:
     return burns and one.rounds.count >= least and one.pauses.ratio <= MAX_PAUSES
 
 
+def _is_rejected(one: Rejection) -> bool:
+    """Whether a loop that does nothing else asks for the same at once whenever an answer has refused it."""
+    burns = one.wanted_cores * one.inside.ratio >= MIN_CORES and one.inside.low >= MIN_ALONE
+    goes_round = one.rounds >= MIN_ROUNDS and one.pauses.ratio <= MAX_PAUSES
+    return burns and goes_round and one.refused.low >= MIN_REJECTED and _is_same(one.repeats)
+
+
 def _repeats(one: Retry) -> bool:
     """Whether it is the same attempt each time: at one peer, with whatever object, or holding the same."""
-    if one.peer:
-        return True
-    return (one.repeats.ratio if one.repeats.of < FEW_REPEATS else one.repeats.low) >= MIN_REPEATS
+    return bool(one.peer) or _is_same(one.repeats)
+
+
+def _is_same(repeats: Share) -> bool:
+    return (repeats.ratio if repeats.of < FEW_REPEATS else repeats.low) >= MIN_REPEATS
 
 
 def _part(one: Retry) -> float:
@@ -319,6 +340,37 @@ def _unmet(one: Futile) -> tuple[Figure, ...]:
     if one.leaves:
         return (Figure("successes", "a success ends this loop, and the task with it", "the task stays", "", LOOKS),)
     return (Figure("successes", "looks that met what follows a success", str(one.successes), "", LOOKS),)
+
+
+def _rejected(one: Rejection) -> Finding:
+    cores = one.cores * one.inside.ratio
+    who = f"task {one.task}" if one.task else f"thread {one.thread}"
+    return Finding(
+        claim=f"what {one.culprit.function} asks for is refused (status {one.status}) and asked for again at once, "
+        f"over and over: {who} burns {cores:.2f} cores on it",
+        severity="critical" if cores >= SEVERE_CORES else "warning",
+        confidence="high" if one.rounds >= 2 * MIN_ROUNDS and one.repeats.low >= MIN_REPEATS else "medium",
+        cost=Cost(cores=cores, loop_share=one.inside.ratio if one.is_loop else 0.0),
+        culprit=one.culprit,
+        evidence=(
+            Figure("status", f"what most answers in {one.answer} say", one.status, "", "locals"),
+            Figure("refused", f"looks whose answer in {one.answer} refuses", str(one.refused), "", "locals"),
+            Figure("rounds", "times that it was another answer than before", one.rounds, "answers", "locals"),
+            Figure("inside", "looks on the CPU inside the loop", str(one.inside), "", LOOKS),
+            Figure("pauses", "looks at it waiting for anything but an answer", str(one.pauses), "", "stacks"),
+            Figure("repeats", "looks in which the loop holds what it held before", str(one.repeats), "", "locals"),
+            Figure("cores", f"CPU of thread {one.thread}", round(one.cores, 2), "cores", "/proc/PID/task/TID/stat"),
+            *traced_figures(one.traced),
+        ),
+        against=(),
+        fix=(
+            BACK_OFF,
+            "Do as the answer says where it says when to come again (Retry-After); a 4xx will not change by itself.",
+        ),
+        now=("The storm ends when the other side answers otherwise: see why it refuses.",),
+        explains="the core that is burned, and the flood of attempts at the other side",
+        would_change="answers that do not refuse, or looks that find it waiting before the next attempt",
+    )
 
 
 RULE = Rule(
