@@ -269,7 +269,9 @@ class HotReader:
             shape = self._plain(every)
         except Misread:
             return Held(name, address, address)
-        return Held(name, _mark((address, shape)), _mark((found.name, shape)), _mark(address), self._status(every))
+        may_refuse = "status" in every or "status_code" in every or "code" in every
+        status = self._status(every) if may_refuse else 0
+        return Held(name, _mark((address, shape)), _mark((found.name, shape)), _mark(address), status)
 
     def _simple(self, found: Class, address: int, caught: list[str] | None = None) -> object:
         """A plain value, a container's size, or an exception's type; None for any other object."""
@@ -307,7 +309,7 @@ class HotReader:
         return [(name, self._attribute(value)) for name, value in attributes]
 
     def _status(self, every: Mapping[str, int]) -> int:
-        """The number by which an object with these attributes refuses; 0 where it has none, or says anything else."""
+        """The number by which an object with these attributes refuses; 0 where it says anything else."""
         values = (self._attribute(every[name]) for name in STATUS if name in every)
         numbers = (one[0] for one in values if isinstance(one, tuple) and len(one) == 1)
         return next((one for one in numbers if isinstance(one, int) and one in REFUSALS), 0)
