@@ -107,6 +107,13 @@ def test_a_look_at_the_sleep_is_a_success_and_a_pause() -> None:
     assert (found.successes, found.pauses) == (Share(2, 14), Share(2, 2))
 
 
+def test_a_success_may_lead_to_a_sleep_within_what_is_tried() -> None:
+    """Line 14 is the sleep: one of thirteen looks at the loop and its two waits met it."""
+    found = only(of(source(check=PAUSE, pause="pass"), [1, 2, 2, 3], *[ASKING] * 12, CHECKING))
+
+    assert (found.shows, found.successes, found.rounds) == (True, Share(1, 15), Share(2, 4))
+
+
 @pytest.mark.parametrize(
     "window",
     [

@@ -102,7 +102,9 @@ class Attempt:
         return set_once(self.tried.body)
 
     def _when_done(self) -> list[ast.stmt]:
-        return _behind_all(self.loop, self.tried) if isinstance(self.tried, ast.Try) else []
+        """What runs where nothing has failed: all from a sleep on in what is tried, and what follows that."""
+        tried = list(itertools.dropwhile(lambda one: not _is_sleep(one), _always(self.tried.body)))
+        return tried + (_behind_all(self.loop, self.tried) if isinstance(self.tried, ast.Try) else [])
 
     def is_elsewhere(self, line: int) -> bool:
         """Whether a line of the loop is neither the attempt, its handler nor the way back to it."""
