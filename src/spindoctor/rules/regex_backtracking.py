@@ -24,6 +24,9 @@ Matches of less than 30 ms of CPU, and engines that keep their patterns in objec
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
 from spindoctor.model.burning import BusyThread, BusyThreads, Matching
 from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
@@ -48,10 +51,28 @@ def check(busy: BusyThreads) -> Outcome:
         return Unsure(f"{busy.looks} looks at the threads; {MIN_LOOKS} are needed: look for longer (--seconds)")
     slow = [(one, one.matching) for one in busy.threads if one.matching and one.matching.share.low >= MIN_SHARE]
     if slow:
-        return Found(tuple(_finding(thread, matching) for thread, matching in slow))
+        return Found(tuple(_together(slow)))
     return Clear(
         f"{count(len(busy.threads), 'thread')} used CPU; none was in a match that took longer than its subject explains"
     )
+
+
+def _together(slow: Iterable[tuple[BusyThread, Matching]]) -> Iterator[Finding]:
+    """One finding for each pattern at one line, whichever threads met it: several of them share the one GIL."""
+    alike: dict[object, list[Finding]] = {}
+    for thread, matching in slow:
+        at = matching.site.culprit
+        alike.setdefault((at.pid, at.file, at.line, matching.pattern), []).append(_finding(thread, matching))
+    for findings in alike.values():
+        first, *others = sorted(findings, key=lambda one: one.cost.delay_s, reverse=True)
+        cores = sum(one.cost.cores for one in findings)
+        more = f"; {count(len(others), 'thread')} more at it" if others else ""
+        yield replace(
+            first,
+            claim=first.claim + more,
+            cost=replace(first.cost, cores=cores),
+            culprits=tuple(one.culprit for one in others),
+        )
 
 
 def _finding(thread: BusyThread, matching: Matching) -> Finding:
