@@ -24,6 +24,9 @@ WAITING = ("futex", "flock", "fcntl")
 ASKED = "asked "
 """How the name of a lock begins that is asked for again and again."""
 
+POLLED = "polled "
+"""The same, by a function that is there to ask for it: whoever sleeps in that sleeps for the lock."""
+
 WHILE_LOCKED = 0.9
 """Who asks sleeps while the lock is taken and, but for the moment of its release, never else."""
 
@@ -100,7 +103,7 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
     if any(scene.takes_turns(holder, _times(found, holder)) for holder, _ in holders.most_common(1)):
         return
     waiters = [(at_s, member) for at_s, lock in found for member in lock.waiters]
-    is_asked = name.startswith(ASKED)
+    is_asked = name.startswith((ASKED, POLLED))
     if is_asked and not _are_askers(scene, found):
         return
     sites = Counter(scene.culprit(member, at_s) for at_s, member in waiters)
@@ -123,7 +126,7 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
         holder=Counter(scene.culprit(one, at_s) for at_s, one in held).most_common(1)[0][0] if held else None,
         holder_calls=tuple(call for call, _ in calls.most_common(3)),
         processes=tuple(sorted({member.pid for _, member in waiters})),
-        is_proven=not is_asked or _is_proven(found, sites),
+        is_proven=not name.startswith(ASKED) or _is_proven(found, sites),
         stays=name.startswith("file ") and not _moves([lock for _, lock in found]),
     )
 

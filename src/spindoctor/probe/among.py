@@ -14,6 +14,7 @@ from spindoctor.probe.copies import CopiedLocks
 from spindoctor.probe.descriptors import DescriptorTable
 from spindoctor.probe.file_locks import FileLockReader
 from spindoctor.probe.pipes import PipeReader, Watched
+from spindoctor.probe.polled_locks import PolledLockReader
 from spindoctor.probe.queues import QueueReader
 from spindoctor.probe.semaphores import SharedLockReader
 
@@ -26,6 +27,7 @@ class AmongProcesses:
         self._pipes = PipeReader()
         self._locks = SharedLockReader()
         self._file_locks = FileLockReader()
+        self._polled_locks = PolledLockReader()
         self._queues = QueueReader()
         self._copies = CopiedLocks()
         self.pipe_looks: list[PipeLook] = []
@@ -41,7 +43,8 @@ class AmongProcesses:
         with contextlib.suppress(Gone):  # the next look tells which one
             pipes = self._pipes.look(at_s, watched)
             self.pipe_looks += [pipes] if pipes else []
-            locks = (*self._locks.look(at_s, watched), *self._file_locks.look(watched), *asked_locks(watched))
+            waited_for = (*self._locks.look(at_s, watched), *self._file_locks.look(watched))
+            locks = (*waited_for, *asked_locks(watched), *self._polled_locks.look(watched))
             self.shared_looks += [SharedLook(at_s, locks)] if locks else []
             self._copies.mark(watched)
         self._queues.look(at_s)

@@ -62,7 +62,7 @@ def _locked(pid: int, askers: int, held: Iterable[Row]) -> tuple[_File, int] | N
 
     The lock may lie in a file beside it (its name goes on after the other's), which a process opens once for all.
     """
-    owners = _sole(held)
+    owners = sole_owners(held)
     files = _files(pid) if owners else []
     fitting = [
         (one, owners[one.inode])
@@ -73,7 +73,7 @@ def _locked(pid: int, askers: int, held: Iterable[Row]) -> tuple[_File, int] | N
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _sole(held: Iterable[Row]) -> dict[int, int]:
+def sole_owners(held: Iterable[Row]) -> dict[int, int]:
     """The inodes at which one process alone has a lock, and that process: inodes of other disks may be called alike."""
     pids: dict[int, set[int]] = {}
     for row in held:
@@ -103,13 +103,13 @@ def _lock(
     file, owner = locked
     stacks = [process.stacks.get(tid, ()) for tid in tids]
     there = known.get(owner)
-    further = list(_further(there, stacks, tids if owner == process.pid else ())) if there else []
-    holder = Member(owner, further[0] if len(further) == 1 else 0)
+    passed = list(further(there, stacks, tids if owner == process.pid else ())) if there else []
+    holder = Member(owner, passed[0] if len(passed) == 1 else 0)
     members = tuple(Member(process.pid, tid) for tid in tids)
     return SharedLock(f"asked {file.inode}", f"{FILE_LOCK} {file.path}", members, holder)
 
 
-def _further(process: Watched, asking: Sequence[tuple[RawFrame, ...]], but: Collection[int]) -> Iterator[int]:
+def further(process: Watched, asking: Sequence[tuple[RawFrame, ...]], but: Collection[int]) -> Iterator[int]:
     """The threads that stand behind the line in a function of the user's at which somebody still asks."""
     lines = {_function(raw): raw.frame.line for frames in asking for raw in _own(frames)}
     for tid, frames in process.stacks.items():

@@ -21,7 +21,8 @@ waits for the next connection, or for what comes through a pipe: such are the id
 
 An embedded database does not wait for the lock of its file: it asks again and again and sleeps in between. That counts
 where a request sleeps so and gets the lock in the end, or where a thread stands behind the line at which the others
-ask; else the answer is that it is not known.
+ask; else the answer is that it is not known. Libraries of file locks do the same in Python: there the file's path is at
+hand where they sleep.
 
 ## Missed alarms
 Locks of C libraries and of servers of databases. The holder is known where it holds the lock in a `with` block, or
@@ -29,6 +30,8 @@ where the lock is an `RLock` or one of `multiprocessing`.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
@@ -77,7 +80,7 @@ def check(uses: LockUses) -> Outcome:
 def _unproven(use: LockUse) -> str:
     where = f" at {use.sites[0].function}" if use.sites else ""
     return (
-        f"{use.waiters:.1f} threads of {_processes(use)} sleep in native code{where} while {_holder(use)} "
+        f"{use.waiters:.1f} threads of {_processes(use)} sleep{where} while {_holder(use)} "
         f"({use.type_name}): whether they ask for it again and again, or sleep for a reason of their own, does not show"
     )
 
@@ -91,14 +94,15 @@ def _finding(use: LockUse) -> Finding:
     who = "tasks" if use.of_tasks else "threads"
     where = use.sites[0].function if use.sites else None
     at = f" at {where}" if where else ""
+    culprit = _culprit(use)
     does = f" while {_holder(use)}" if use.holder else NOBODY if _keeps_requests(use) else ""
     return Finding(
         claim=f"{use.waiters:.1f} {who} of {_processes(use)} wait for one {use.type_name} on average{at}{does}",
         severity=_severity(use),
         confidence="high" if use.holder else "medium",
         cost=Cost(waiting=use.waiters_most, delay_s=use.longest_s),
-        culprit=_culprit(use),
-        culprits=use.sites,
+        culprit=culprit,
+        culprits=use.sites if culprit == use.holder else use.sites[1:],
         evidence=(
             Figure("queued", "slow looks with somebody waiting for it", str(use.queued), "", "lock object and stacks"),
             Figure("waiters", "waiters on average in these", round(use.waiters, 1), who, "lock object and stacks"),
@@ -119,10 +123,13 @@ def _finding(use: LockUse) -> Finding:
 
 
 def _culprit(use: LockUse) -> Culprit:
-    """Where it is held; where only the process is known, and is the waiters' own, where they wait."""
-    if use.holder and (use.holder.function or use.holder.pid not in use.processes):
+    """Where it is held; where only the process that has it is known, where they wait."""
+    if use.holder and use.holder.function:
         return use.holder
-    return use.sites[0] if use.sites else use.holder or Culprit(pid=use.pid)
+    if not use.sites:
+        return use.holder or Culprit(pid=use.pid)
+    is_other = use.holder is not None and use.holder.pid not in use.processes
+    return replace(use.sites[0], note=f"waits here; {_holder(use)}") if is_other else use.sites[0]
 
 
 def _against(use: LockUse) -> tuple[str, ...]:
