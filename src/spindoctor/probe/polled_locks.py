@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ ASKS = re.compile(r"(^|[_.])(acquire|lock|obtain|claim)", re.IGNORECASE)
 
 MOST_FRAMES = 6
 """From the sleep outwards: a library's own way to it is no longer."""
+
+APART_S = 0.35
+"""To list the locks the kernel waits until nobody is changing any, some ten milliseconds: a look of ours each time."""
 
 MOST_THREADS = 32
 MOST_PATHS = 8
@@ -54,27 +58,35 @@ class PolledLockReader:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._paths: dict[tuple[int, int], tuple[object, tuple[str, ...]]] = {}
+        self._owners: dict[int, int] = {}
+        self._next_s = 0.0
 
     def look(self, watched: Sequence[Watched]) -> tuple[SharedLock, ...]:
         """For each file at which one process has a lock: the threads that ask for it, where there are any."""
         sleeping = [(one, tid) for one in watched for tid in _sleeping(one)][:MOST_THREADS]
-        if not sleeping:
-            return ()
-        rows = [row for row in parse_rows(try_text("/proc/locks")) if not row.waits and row.pid > 0]
-        owners = sole_owners(rows)
-        askers = [asker for process, tid in sleeping if (asker := self._asker(process, tid, owners))]
+        files = [(one, tid, *file) for one, tid in sleeping for file in self._files(one, tid)]
+        owners = self._read_owners() if files else {}
+        askers: dict[Member, _Asker] = {}
+        for one, tid, path, inode in files:
+            if inode in owners and _may_ask(one, tid, owners[inode]):
+                member = Member(one.pid, tid)
+                askers.setdefault(member, _Asker(member, inode, path, _is_named(one.stacks[tid])))
+        inodes = dict.fromkeys(one.inode for one in askers.values())
         known = {one.pid: one for one in watched}
-        return tuple(
-            _lock([one for one in askers if one.inode == inode], owners[inode], known)
-            for inode in dict.fromkeys(one.inode for one in askers)
-        )
+        return tuple(_lock([one for one in askers.values() if one.inode == i], owners[i], known) for i in inodes)
 
-    def _asker(self, process: Watched, tid: int, owners: Mapping[int, int]) -> _Asker | None:
-        for path in self._at_hand(process, tid):
-            inode = _inode(process.pid, path)
-            if inode in owners and _may_ask(process, tid, owners[inode]):
-                return _Asker(Member(process.pid, tid), inode, path, _is_named(process.stacks[tid]))
-        return None
+    def _read_owners(self) -> dict[int, int]:
+        """By a file's inode the only process that has a lock at it."""
+        if time.monotonic() >= self._next_s:
+            rows = parse_rows(try_text("/proc/locks"))
+            self._owners = sole_owners(row for row in rows if not row.waits and row.pid > 0)
+            self._next_s = time.monotonic() + APART_S
+        return self._owners
+
+    def _files(self, process: Watched, tid: int) -> list[tuple[str, int]]:
+        """The files that a thread has the paths of, with their inodes."""
+        found = ((path, _inode(process.pid, path)) for path in self._at_hand(process, tid))
+        return [(path, inode) for path, inode in found if inode]
 
     def _at_hand(self, process: Watched, tid: int) -> tuple[str, ...]:
         frames = _asking(process.stacks[tid])
