@@ -174,3 +174,12 @@ def test_sleepers_of_no_request_are_tied_to_a_lock_by_a_thread_that_has_got_past
     (use,) = shared_lock_uses(replace(asking(0), shared_looks=looks))
 
     assert use.is_proven is is_proven
+
+
+def test_a_function_that_asks_for_the_lock_ties_its_sleepers_to_it_and_who_leads_by_it_stays() -> None:
+    told = asking(0, 1, 2, 3)
+    named = tuple(SharedLook(one.at_s, (asked(ONE, holder=THREE, name="polled 77"),)) for one in told.shared_looks)
+
+    (use,) = shared_lock_uses(replace(told, shared_looks=named))
+
+    assert (use.queued, use.longest_s, use.is_proven, use.stays) == (Share(4, 4), 0.75, True, True)

@@ -1,11 +1,17 @@
-"""Which looks met the thread of a loop between two callbacks."""
+"""Which looks met the thread of a loop between two callbacks, and which thread is to be read from nearer."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
 from spindoctor.model.frames import Frame
-from spindoctor.probe.hot import TurnsSeen
+from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.probe.hot import HotWatch, TurnsSeen
 
 LIBRARY = "/usr/lib/python3.12/asyncio/base_events.py"
 
@@ -46,3 +52,22 @@ def test_a_torn_stack_tells_nothing_of_where_a_loop_is() -> None:
     torn = frames(LIBRARY, is_complete=False)
 
     assert [seen.only(7, one) for one in (torn, WORKS, TURNS, torn, TURNS)] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        (ThreadLook(7, ran_ns=9_000_000), 7),
+        (ThreadLook(7, ran_ns=5_000_000), None),
+        (ThreadLook(7, ran_ns=9_000_000, call=SystemCall("epoll_wait")), None),
+        (ThreadLook(8, ran_ns=9_000_000), None),
+    ],
+    ids=["has not rested", "has slept for half of the time", "sleeps now", "is not hot"],
+)
+def test_a_thread_that_has_not_rested_may_be_read_from_nearer(look: ThreadLook, expected: int | None) -> None:
+    """Ten milliseconds after the look before."""
+    watch = cast("Any", HotWatch.__new__(HotWatch))
+    watch._hot, watch._before_s = [7], 1.0
+    watch._selectors = SimpleNamespace(unclear=lambda _, stacks: next(iter(stacks), None))
+
+    assert watch.unclear(1.01, {look.tid: look}, {look.tid: WORKS}) == expected

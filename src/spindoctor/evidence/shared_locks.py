@@ -127,7 +127,7 @@ def _use(scene: _Scene, name: str) -> Iterator[LockUse]:
         holder_calls=tuple(call for call, _ in calls.most_common(3)),
         processes=tuple(sorted({member.pid for _, member in waiters})),
         is_proven=not name.startswith(ASKED) or _is_proven(found, sites),
-        stays=name.startswith("file ") and not _moves([lock for _, lock in found]),
+        stays=name.startswith(("file ", POLLED)) and not _moves([lock for _, lock in found]),
     )
 
 

@@ -36,6 +36,10 @@ HOT_SHARE = 0.15
 RESTLESS_SHARE = 0.05
 """One that naps for 150 us at a time gets a tenth of a core, but has run whenever it is looked at."""
 
+RESTLESS_PART = 0.6
+"""Of the time since the look before: a thread that spins has run all of it, but for what our own look took from it."""
+
+NS_PER_S = 1_000_000_000
 PATIENCE_S = 0.03
 """What a loop's own functions hold says nothing of what it is asked to do: three looks more are waited for one that
 meets something else."""
@@ -91,7 +95,7 @@ class HotWatch:
         self._turns = TurnsSeen()
         self._hot: Sequence[int] = ()
         self._owed: set[int] = set()
-        self._last_s = 0.0
+        self._last_s = self._before_s = 0.0
         self._next_s = 1 / LOOKS_PER_S
         self.looks: list[HotLook] = []
 
@@ -107,6 +111,7 @@ class HotWatch:
 
         `states` are the addresses of the threads' states by kernel id, `loops` the ids of those that run an event loop.
         """
+        self._before_s = at_s
         ran = {look.tid: look for look in threads if look.ran_ns}
         now = {tid: look.ran_ns for tid, look in ran.items() if look.call is None}
         self._ran.update({tid: look.ran_ns for tid, look in ran.items()})
@@ -117,9 +122,14 @@ class HotWatch:
             self._follow_variables(at_s, {tid: stacks[tid] for tid in now if tid in stacks}, loops)
 
     def unclear(self, at_s: float, threads: Mapping[int, ThreadLook], stacks: Mapping[int, RawStack]) -> int | None:
-        """A hot one of these threads that runs just now and is better read from its own CPU; None where none is."""
-        now = (tid for tid in self._hot if tid in threads and threads[tid].ran_ns and threads[tid].call is None)
-        return self._selectors.unclear(at_s, {tid: stacks[tid].frames for tid in now if tid in stacks})
+        """A hot one of these threads that is better read from its own CPU; None where none is.
+
+        It runs just now, and has hardly rested since the last look: who sleeps in its selector is left where it is.
+        """
+        least_ns = RESTLESS_PART * (at_s - self._before_s) * NS_PER_S
+        met = (threads[tid] for tid in self._hot if tid in threads and tid in stacks)
+        now = (look.tid for look in met if look.call is None and look.ran_ns >= least_ns)
+        return self._selectors.unclear(at_s, {tid: stacks[tid].frames for tid in now})
 
     def _follow_variables(self, at_s: float, met_now: Mapping[int, RawStack], loops: Collection[int]) -> None:
         """Read what the hot ones of these threads, which run just now, ask of selectors and hold in variables."""
