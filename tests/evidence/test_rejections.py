@@ -118,5 +118,16 @@ def test_what_is_no_unending_question_is_left_out(window: SourceWindow) -> None:
     assert rejections(of(REFUSED, window=window)) == ()
 
 
+def test_a_few_attempts_at_a_time_are_part_of_the_loop_that_does_not_end() -> None:
+    lines = (
+        "async def mirror(client, url, order):",
+        "    while True: ",
+        "      for attempt in range(3): reply = await client.post(url, json=order)",
+    )
+    nested = SourceWindow("/srv/app.py", 10, 10, lines)
+
+    assert only(of(REFUSED, window=nested)).refused == Share(6, 6)
+
+
 def test_four_refusals_are_those_of_single_requests() -> None:
     assert rejections(of(REFUSED[:4])) == ()

@@ -107,11 +107,11 @@ def _rounds(process: ProcessRecording, tid: int) -> Iterator[_Round]:
         for frame, held in zip(look.stack, look.held, strict=False) if look.tid == tid else ():
             refusals = [one.name for one in held if one.status]
             anatomy = find(known, frame.file, frame.line) if refusals and is_user(frame) else None
-            around = (one for one in (anatomy.loops if anatomy else ()) if frame.line in extent(one))
-            loop = next(around, None)
-            answer = next((name for name in refusals if loop and list(_bringing(loop, name))), None)
-            if loop and answer and is_endless(loop):
-                yield _Round(frame, loop, held, answer)
+            around = [one for one in (anatomy.loops if anatomy else ()) if frame.line in extent(one)]
+            asking = ((loop, name) for loop in around if is_endless(loop) for name in refusals)
+            found = next(((loop, name) for loop, name in asking if list(_bringing(loop, name))), None)
+            if found:
+                yield _Round(frame, found[0], held, found[1])
 
 
 def _bringing(loop: Loop, name: str) -> Iterator[ast.AST]:
