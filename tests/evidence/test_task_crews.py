@@ -1,4 +1,4 @@
-"""Tasks that serve requests out of a queue."""
+"""Tasks and threads that serve requests out of a queue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from recordings import LOOP, library, main_thread, one_process, recording, task_
 from spindoctor.evidence.pools import pools
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.routes import Route
+from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import Pool, Task
 
@@ -58,3 +59,33 @@ def test_the_next_request_at_the_same_address_waits_on_its_own() -> None:
     use = use_of(*[((asks(1, "Task-1"),), (1,))] * 3, *[((asks(1, "Task-9"),), (1,))] * 2)
 
     assert use.held_s == 0.5
+
+
+HANDLER, THREAD = 102, 103
+
+
+def threads_use_of(*asking: tuple[tuple[int, int], ...], routed: bool = True) -> list[PoolUse]:
+    """The use of a crew of one thread, of looks in which these threads' work lay in its queue."""
+    view, works = (library("wait"), user("view", 20)), (library("sleep"), user("convert", 5))
+    samples = tuple(
+        Sample(n / 4, (ThreadLook(HANDLER, view), ThreadLook(THREAD, works, call=SystemCall("clock_nanosleep"))))
+        for n in range(len(asking))
+    )
+    seen = [{"pools": (Pool(QUEUE, "queue crew", "worker", 1, 1, 1, tids=(THREAD,), waiters=(), asking=one),)}
+            for one in asking]  # fmt: skip
+    routes = ((user("view", 20), Route("GET", "/q")),) if routed else ()
+    told = pools(recording(one_process(samples=samples, task_looks=task_looks(*seen), routes=routes)))
+    assert isinstance(told, Pools)
+    return list(told.pools)
+
+
+def test_a_crew_of_threads_is_told_with_its_line_and_how_long_work_lies_in_the_queue() -> None:
+    """The first event lies there in three looks, another of the same thread in two: half a second."""
+    (use,) = threads_use_of(*[((HANDLER, 0x2001),)] * 3, *[((HANDLER, 0x2002),)] * 2)
+
+    assert (use.full, use.queued_most, use.waited_s) == (Share(5, 5), 1, 0.5)
+    assert [(one.culprit.function, one.culprit.line) for one in use.holders] == [("convert", 5)]
+
+
+def test_threads_that_work_for_no_request_may_queue() -> None:
+    assert threads_use_of(*[((HANDLER, 0x2001),)] * 5, routed=False) == []

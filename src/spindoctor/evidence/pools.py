@@ -32,7 +32,7 @@ JOB_COLLECTORS = frozenset({"join", "get", "wait", "next"})
 COLLECTORS = frozenset({"result", "result_iterator", "wait", "as_completed", "_result_or_cancel"})
 """Functions of the standard library in which a thread waits for the results of work that it handed to a pool."""
 
-CREW = "crew"
+CREW, QUEUE_CREW = "crew", "queue crew"
 MOST_LOOKS = 0.5
 
 MOST_WAITERS = 4
@@ -60,8 +60,16 @@ def _of_process(process: ProcessRecording, recording: Recording) -> list[PoolUse
     return [
         _use(process, states, namer, recording)
         for states in seen.values()
-        if states[-1].kind != CREW or _serves(process, states, namer)
+        if (states[-1].kind != CREW or _serves(process, states, namer))
+        and (states[-1].kind != QUEUE_CREW or _is_asked(process, states, namer))
     ]
+
+
+def _is_asked(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> bool:
+    """Whether those whose work lies in a queue are at work for requests; tasks are only counted where they are."""
+    moments = member_moments(process, {tid for one in states for tid, _ in one.asking})
+    of_threads = Share(sum(1 for one in moments if namer.route(one.stack)), len(moments))
+    return any(one.waiters for one in states) or of_threads.low >= MOST_LOOKS
 
 
 def _serves(process: ProcessRecording, states: Sequence[Pool], namer: Namer) -> bool:
@@ -103,6 +111,7 @@ def _use(process: ProcessRecording, states: Sequence[Pool], namer: Namer, record
         is_batch=not waiters and _is_collected(process, last),
         call_s=call_s(moments),
         met=len(states),
+        waited_s=longest_wait_s(process, states) if last.kind == QUEUE_CREW else 0.0,
     )
 
 

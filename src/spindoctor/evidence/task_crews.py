@@ -1,4 +1,4 @@
-"""Tasks that serve requests out of a queue: where they stand, and how long requests wait for them."""
+"""Tasks and threads that serve requests out of a queue: where tasks stand, and how long requests wait for them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ def longest_wait_s(process: ProcessRecording, states: Sequence[Pool]) -> float:
     since: dict[object, float] = {}
     longest = 0.0
     for look in process.task_looks:
-        queued = {task for pool in look.pools if pool.address == states[0].address for task in pool.waiters or ()}
+        pools = [pool for pool in look.pools if pool.address == states[0].address]
+        queued = {task for pool in pools for task in pool.waiters or ()}
         waits = [task.wait for task in look.tasks if task.address in queued]
+        waits += [one for pool in pools for one in pool.asking]
         since = {wait: since.get(wait, look.at_s) for wait in waits}
         longest = max(longest, look.at_s - min(since.values(), default=look.at_s))
     return longest

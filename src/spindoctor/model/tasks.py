@@ -97,7 +97,8 @@ class Pool:
     """A pool of which a caller can have to wait for a member: executor threads, limiter tokens, connections.
 
     `kind` is "executor", "limiter", "semaphore", "connections", "job pool" (of `multiprocessing`), "crew" (a server's
-    threads with one queue of work) or "task crew" (tasks that serve requests out of a queue; these are `tasks`). As
+    threads with one queue of work), "task crew" (tasks that serve requests out of a queue; these are `tasks`) or "queue
+    crew" (threads that do; `asking` are the threads whose work lies in it, each with what it waits for). As
     evidence also "workers": those of a server, which `name` gives the address of, with the connections that nobody
     accepts queued. `busy` of `size` members are in use and `queued` callers wait.
     `tids` are kernel ids of the member threads, or processes. `is_default` marks the loop's own executor.
@@ -115,6 +116,7 @@ class Pool:
     is_default: bool = False
     waiters: tuple[int, ...] | None = None
     tasks: tuple[int, ...] = ()
+    asking: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from spindoctor.probe.full_queues import FullQueueReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.limits import LimitReader, with_limits, worth_asking
 from spindoctor.probe.locks import LockReader, Scene, Sleeper
+from spindoctor.probe.queue_crews import QueueCrewReader
 from spindoctor.probe.task_crews import TaskCrewReader
 
 _ADDRESS = re.compile(r"( (of thread|at|from)|:)? ?\b0x[0-9a-f]+\b( or after)?")
@@ -37,6 +38,7 @@ class WaitReader:
         self._conversations = ConversationReader(interpreter, is_user)
         self._claims = ClaimReader(interpreter, is_user)
         self._crews = TaskCrewReader(interpreter, is_user)
+        self._queue_crews = QueueCrewReader(interpreter, is_user)
         self._limits = LimitReader(interpreter)
         self._full_queues = FullQueueReader(interpreter, is_user)
         self._missed = missed
@@ -48,8 +50,12 @@ class WaitReader:
         asleep = [one for one in threads if one.call and scene.stacks.get(one.tid)]
         talks = self._talks(asleep, scene, waiters)
         claims = self._claims.look(asleep, scene, {one.party for one in talks if one.waits_at is not None})
-        pools = (*look.pools, *self._crews.look(look, scene.chains, waiters))
         sleepers = _sleepers(asleep, scene)
+        crews = (
+            *self._crews.look(look, scene.chains, waiters),
+            *self._queue_crews.look(look, sleepers, scene, waiters),
+        )
+        pools = (*look.pools, *crews)
         puts, full = self._full_queues.look(sleepers, scene, waiters)
         waits = (*self._waits(sleepers, scene), *puts)
         found = replace(look, waits=waits, conversations=talks, claims=claims, pools=pools, full_queues=full)

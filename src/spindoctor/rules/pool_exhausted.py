@@ -9,8 +9,9 @@ Whoever needs a member waits for one to come free, often much longer than its ow
 healthy meanwhile.
 
 A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them,
-or requests in a queue that the server keeps for its threads. So are tasks that take work for requests out of a queue,
-and the things in a queue of the service's own, where a function that takes one puts it back, or the end of a `with`.
+or requests in a queue that the server keeps for its threads. So are tasks and threads that take work for requests out
+of a queue, and the things in a queue of the service's own, where a function that takes one puts it back, or the end of
+a `with`.
 
 ## What to do
 Give what holds the members a timeout. Give slow calls an executor of their own, so that quick ones (and name look-ups)
@@ -28,7 +29,7 @@ A pool all of whose members were lost: nobody who holds one is left to be seen. 
 request by tasks as old as the look, and an executor none of whose threads has been started. Worker processes whose
 owner, or a broker, keeps what waits for them: that they are never free is said, and no more. A queue of the service's
 own whose members are put back by others than those who took them: it may as well hand out news. A queue for tasks that
-is a global variable, or that hands on something else than what the request itself awaits.
+is a global variable, or one that hands on something else than what the request itself waits for.
 """
 
 from __future__ import annotations
@@ -74,10 +75,13 @@ CREW = "crew"
 TASK_CREW = "task crew"
 """Tasks that serve requests out of a queue."""
 
-SERVERS = frozenset({CREW, TASK_CREW})
-"""Threads of a server, and tasks, that serve requests out of a queue."""
+QUEUE_CREW = "queue crew"
+"""Threads that do, and are not the server's own."""
 
-MAY_BE_FULL = frozenset({CREW, TASK_CREW, "job pool"})
+SERVERS = frozenset({CREW, TASK_CREW, QUEUE_CREW})
+"""Threads and tasks that serve requests out of a queue."""
+
+MAY_BE_FULL = frozenset({*SERVERS, "job pool"})
 """A server that is busy has a short queue all the time, and so has a pool that is made to measure for a machine."""
 
 
@@ -109,6 +113,8 @@ def _name(use: PoolUse) -> str:
         return f"the server's threads ({use.pool.name}) of {use.pid}"
     if use.pool.kind == TASK_CREW:
         return f"the tasks that serve a queue ({use.pool.name}) of {use.pid}"
+    if use.pool.kind == QUEUE_CREW:
+        return f"the threads that serve a queue ({use.pool.name}) of {use.pid}"
     default = "the loop's default " if use.pool.is_default else ""
     return f"{default}{use.pool.kind} {use.pool.name}".strip() + f" of {use.pid}"
 

@@ -1,0 +1,153 @@
+"""Requests whose events lie in a queue of threads, among objects laid out by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from spindoctor.cpython.frames import RawFrame
+from spindoctor.errors import Unreadable
+from spindoctor.model.frames import Frame
+from spindoctor.model.routes import Route
+from spindoctor.model.tasks import Pool, Task, TaskLook
+from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.locks import Scene, Sleeper
+from spindoctor.probe.queue_crews import QueueCrewReader
+
+QUEUE, HELD, SERVICE, THREAD = 0x1000, 0x1100, 0x1200, 0x1300
+EVENTS = {1: 0x2001, 2: 0x2002, 3: 0x2003}
+"""By thread what it waits for."""
+
+JOB, FUTURE = 0x3000, 0x4000
+WORKER, MAIN, LOOP = 8, 9, 10
+VIEW = Frame("view", "/srv/app.py", 20)
+WORK = Frame("worker", "/srv/app.py", 8)
+SERVE = Frame("main", "/srv/app.py", 40)
+WAIT = Frame("Event.wait", "/lib/threading.py", 655)
+GET = Frame("Queue.get", "/lib/queue.py", 171)
+TYPES = {
+    QUEUE: "queue.Queue",
+    SERVICE: "Service",
+    THREAD: "threading.Thread",
+    JOB: "Job",
+    FUTURE: "Future",
+    **dict.fromkeys(EVENTS.values(), "threading.Event"),
+}
+
+
+class Objects:
+    """Objects by address: their types and attributes, and what is in them."""
+
+    def __init__(self, *queued: int) -> None:
+        self.inside = {HELD: queued, 0x5000: (7, EVENTS[3])}
+        self.known = {QUEUE: {"queue": HELD}, SERVICE: {"jobs": QUEUE}, JOB: {"done": EVENTS[2]}}
+
+    def type_name(self, address: int) -> str:
+        if address not in TYPES:
+            raise Unreadable(address, 8)
+        return TYPES[address]
+
+    def attributes(self, address: int) -> dict[str, int]:
+        if address not in self.known:
+            raise Unreadable(address, 8)
+        return self.known[address]
+
+    def items(self, address: int) -> tuple[int, ...]:
+        if address not in self.inside:
+            raise Unreadable(address, 8)
+        return self.inside[address]
+
+
+def raw(frame: Frame, **variables: int) -> RawFrame:
+    """A frame; its `code` is what its variables are."""
+    return cast("RawFrame", SimpleNamespace(frame=frame, code=variables))
+
+
+def asking(tid: int) -> tuple[RawFrame, ...]:
+    return raw(WAIT, self=EVENTS[tid]), raw(VIEW, done=EVENTS[tid])
+
+
+BUSY = (raw(WORK, event=EVENTS[1]),)
+IDLE = (raw(GET, self=QUEUE), raw(WORK))
+SERVES = (raw(SERVE, service=SERVICE, jobs=QUEUE),)
+NOBODY: tuple[RawFrame, ...] = ()
+
+
+def crews(
+    *queued: int,
+    worker: tuple[RawFrame, ...] = BUSY,
+    main: tuple[RawFrame, ...] = SERVES,
+    modules: dict[str, dict[str, int]] | None = None,
+    tasks: tuple[Task, ...] = (),
+) -> tuple[Pool, ...]:
+    """Threads 1 to 3 wait, each for its event; `queued` are the items of the queue."""
+    variables = modules or {}
+    fake: Any = SimpleNamespace(
+        objects=Objects(*queued),
+        locals=lambda one: one.code,
+        some_locals=lambda one, _: one.code,
+        module_names=lambda: tuple(variables),
+        module_contents=lambda name: variables.get(name, {}),
+    )
+    stacks = {**{tid: asking(tid) for tid in EVENTS}, WORKER: worker, MAIN: main}
+    idle = [WORKER] if worker is IDLE else []
+    sleepers = [Sleeper(tid, stacks[tid], 0, has_limit=False) for tid in (*EVENTS, *idle)]
+    scene = Scene(stacks, {}, [cast("Any", SimpleNamespace(tid=LOOP))], (), {}, ())
+    reader = QueueCrewReader(cast("Interpreter", fake), lambda one: one.file.startswith("/srv/"))
+    waiters = {one.address: FUTURE for one in tasks}
+    return reader.look(TaskLook(0.0, tasks=tasks), sleepers, scene, waiters)
+
+
+def test_requests_whose_events_lie_in_the_queue_wait_for_the_thread_that_has_one_at_hand() -> None:
+    """The first is being worked on; the second lies there in a job, the third in a pair."""
+    (pool,) = crews(JOB, 0x5000)
+
+    assert (pool.address, pool.kind, pool.name, pool.tids) == (QUEUE, "queue crew", "worker", (WORKER,))
+    assert (pool.size, pool.busy, pool.queued) == (1, 1, 2)
+    assert (pool.asking, pool.waiters) == (((2, EVENTS[2]), (3, EVENTS[3])), ())
+
+
+def test_a_thread_that_waits_for_the_next_item_is_a_member_and_not_busy() -> None:
+    (pool,) = crews(EVENTS[2], worker=IDLE)
+
+    assert (pool.size, pool.busy, pool.tids) == (1, 0, (WORKER,))
+
+
+def test_who_only_has_the_queue_at_hand_works_for_nobody() -> None:
+    assert crews(EVENTS[2], worker=(raw(WORK, jobs=QUEUE),)) == ()
+
+
+def test_what_another_thread_waits_for_in_another_way_is_no_work() -> None:
+    """The main thread joins the worker, whose own frames have the thread object at hand."""
+    joins = (raw(Frame("Thread.join", "/lib/threading.py", 1147), self=THREAD), raw(SERVE, jobs=QUEUE))
+
+    assert crews(EVENTS[2], worker=(raw(WORK, self=THREAD),), main=joins) == ()
+
+
+def test_a_task_may_wait_for_what_a_thread_brings() -> None:
+    view = Task(7, "Task-7", "pending", "view", 1, chain=(VIEW,), route=Route("GET", "/q"))
+    (pool,) = crews(FUTURE, worker=IDLE, tasks=(view,))
+
+    assert (pool.queued, pool.waiters, pool.asking) == (1, (7,), ())
+
+
+@pytest.mark.parametrize(
+    ("file", "found"), [("/srv/app.py", 1), ("/lib/jobs.py", 0)], ids=["the user's", "a library's"]
+)
+def test_a_queue_may_be_a_module_s(file: str, found: int) -> None:
+    module = {"__file__": 0x6000, "JOBS": QUEUE}
+    Objects.text = lambda *_: file  # type: ignore[attr-defined]
+
+    assert len(crews(EVENTS[2], main=NOBODY, modules={"app": module})) == found
+
+
+def test_a_queue_of_tasks_is_no_matter_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Objects, "attributes", lambda *_: {"_queue": HELD, "_getters": 0x7000})
+
+    assert crews(EVENTS[2]) == ()
+
+
+def test_an_empty_queue_is_no_pool() -> None:
+    assert crews() == ()
