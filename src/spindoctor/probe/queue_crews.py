@@ -7,14 +7,14 @@ own wait for the next piece of work.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from spindoctor.cpython.frames import RawFrame
-from spindoctor.errors import Misread
+from spindoctor.errors import DoctorError, Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool, TaskLook
-from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
 
@@ -34,6 +34,10 @@ MIN_REQUESTS = 2
 MOST_ASKERS = 200
 MOST_THREADS = 64
 MOST_QUEUES = 32
+MOST_MODULES = 32
+"""Files of which the modules are asked: those of functions that threads were met in."""
+
+MAIN = "__main__"
 MOST_FRAMES = 3
 MOST_ITEMS = 64
 MOST_PARTS = 8
@@ -52,8 +56,9 @@ class QueueCrewReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
-        self._imported = Imported(interpreter)
-        self._globals: frozenset[int] | None = None
+        self._files: set[str] = set()
+        self._globals: set[int] = set()
+        """The queues that modules keep in variables of their own, and the files of which it is known."""
         self._targets: dict[int, tuple[Frames, int | None]] = {}
         self._queues: dict[int, tuple[Frames, frozenset[int]]] = {}
         self._members: dict[int, set[int]] = {}
@@ -71,7 +76,7 @@ class QueueCrewReader:
             return ()
         loops = {one.tid for one in scene.loops}
         others = {tid: frames for tid, frames in scene.stacks.items() if tid not in loops and frames}
-        queues = sorted(self._module_queues() | self._at_hand(others))[:MOST_QUEUES]
+        queues = sorted(self._at_hand(others) | self._globals)[:MOST_QUEUES]
         pools = (self._pool(queue, targets, asleep, others) for queue in queues)
         return tuple(pool for pool in pools if pool)
 
@@ -105,7 +110,8 @@ class QueueCrewReader:
         members = self._members.setdefault(queue, set())
         members &= others.keys()
         members |= {tid for tid, target in asleep.items() if target == queue}
-        members |= {tid for tid, frames in others.items() if tid not in asking and self._works_for(frames, alike)}
+        free = [tid for tid in others if tid not in asking][:MOST_THREADS]
+        members |= {tid for tid in free if self._works_for(others[tid], alike)}
         members -= {targets[one][0] for one in queued}
         if not members:
             return None
@@ -157,6 +163,7 @@ class QueueCrewReader:
             before = known.get(tid)
             if before is None or before[0] is not frames:
                 before = frames, frozenset(self._queues_of(frames))
+                self._ask_modules({raw.frame.file for raw in self._own(frames)})
             self._queues[tid] = before
         return frozenset(queue for _, queues in self._queues.values() for queue in queues)
 
@@ -176,15 +183,24 @@ class QueueCrewReader:
             if holder := variables.get("self"):
                 yield from self._objects.attributes(holder).values()
 
-    def _module_queues(self) -> frozenset[int]:
-        """The queues that the user's modules keep in variables of their own; read once."""
-        if self._globals is None:
-            names = self._imported.names_of(lambda file: bool(file) and self._is_user(Frame("", file, 0)))
-            self._globals = frozenset(one for name in names for one in self._contents(name) if self._is_queue(one))
-        return self._globals
+    def _ask_modules(self, files: set[str]) -> None:
+        """Note the queues that the modules in these files keep; each is read once, and `__main__` with the first."""
+        new = files - self._files
+        if not new or len(self._files) >= MOST_MODULES:
+            return
+        self._files |= new
+        paths = tuple(re.sub(r"(/__init__)?\.py$", "", file) for file in new)
+        names = [name for name in self._module_names() if any(one.endswith(_tail(name)) for one in paths)]
+        for name in (MAIN, *names):
+            self._globals |= {one for one in self._contents(name) if self._is_queue(one)}
+
+    def _module_names(self) -> Sequence[str]:
+        with suppress(Misread):
+            return self._interpreter.module_names()
+        return ()
 
     def _contents(self, module: str) -> Sequence[int]:
-        with suppress(Misread):
+        with suppress(Misread, DoctorError):
             return tuple(self._interpreter.module_contents(module).values())
         return ()
 
@@ -202,3 +218,8 @@ class QueueCrewReader:
         """The outermost function of the user's: what the thread was made for."""
         own = (raw.frame.function for raw in reversed(frames) if self._is_user(raw.frame))
         return next(own, frames[-1].frame.function)
+
+
+def _tail(module: str) -> str:
+    """How the path of a module's file ends, but for what comes after its name."""
+    return "/" + module.replace(".", "/")
