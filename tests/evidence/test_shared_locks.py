@@ -67,6 +67,16 @@ def test_a_lock_that_nobody_has_any_more_is_a_standoff_and_no_queue() -> None:
     assert shared_lock_uses(told) == []
 
 
+def test_a_lock_that_changed_hands_while_the_last_look_was_made_is_queued_for() -> None:
+    """Who waited when the stacks were read has it by the time the lock is."""
+    told = seen(lock(ONE, TWO, holder=THREE))
+    torn = SharedLook(told.shared_looks[-1].at_s, (lock(ONE, TWO, holder=ONE),))
+
+    (use,) = shared_lock_uses(replace(told, shared_looks=(*told.shared_looks[:-1], torn)))
+
+    assert (use.queued, use.waiters) == (Share(4, 4), 2.0)
+
+
 def test_processes_that_have_what_the_other_wants_stand_in_a_circle() -> None:
     told = seen(lock(ONE, holder=TWO, limited=(ONE,)), lock(TWO, name="10+0x0", holder=ONE))
 

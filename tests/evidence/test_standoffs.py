@@ -173,6 +173,14 @@ def test_waiters_are_counted_by_lock_and_timed_by_their_looks() -> None:
     assert use.holder.line == 103
 
 
+def test_a_circle_that_only_the_last_look_found_hides_no_queue() -> None:
+    queue, circle = (lock(RED, GREEN), lock(BLUE, GREEN)), (lock(RED, GREEN), lock(BLUE, GREEN), lock(GREEN, RED))
+    seen = task_looks(*[{"waits": waits} for waits in (queue, queue, queue, queue, circle)])
+    process = one_process(task_looks=seen, threads=THREADS, samples=thread_samples(*[WAITING] * 100))
+
+    assert [(use.queued, use.waiters) for use in uses(recording(process))][:1] == [(Share(5, 5), 2.2)]
+
+
 def test_what_the_holder_does_is_read_from_the_look_before_the_slow_one() -> None:
     """Slow looks are made a moment after the looks at the stacks: threads that take turns at accepting are told so."""
     accepting = ThreadLook(103, (user("serve", 103),), call=SystemCall("accept4", (3, 0, 0, 0)))

@@ -19,10 +19,13 @@ from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import TaskLook
-from spindoctor.model.waiting import LockUse, LockUses, Standoffs
+from spindoctor.model.waiting import LockUse, LockUses, Standoff, Standoffs
 
 MOST_SITES = 4
 LOCKS = frozenset({"lock", "task lock"})
+
+MIN_LOOKS = 2
+"""A standoff stands still: it is there in more than one look."""
 
 ALONE = 0.9
 """At the moment of a change both the old one and the new one may be waited for."""
@@ -36,11 +39,16 @@ def lock_uses(recording: Recording) -> LockUses | Missing:
     if not looked:
         return Missing("no look at the locks succeeded")
     told = standoffs(recording)
-    stuck = {one.pid for one in told.standoffs if one.kind != "pipe"} if isinstance(told, Standoffs) else set[int]()
+    stuck = {one.pid for one in told.standoffs if _stands(one)} if isinstance(told, Standoffs) else set[int]()
     found = [use for one in looked if one.pid not in stuck for use in _of_process(one)]
     found += shared_lock_uses(recording)
     found.sort(key=lambda one: (one.queued.ratio * one.waiters, one.longest_s), reverse=True)
     return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked))
+
+
+def _stands(one: Standoff) -> bool:
+    """Whether it explains who waits for locks: what only the last look found may be a lock that changed hands in it."""
+    return one.kind != "pipe" and one.seen.count >= MIN_LOOKS
 
 
 def _of_process(process: ProcessRecording) -> list[LockUse]:

@@ -88,8 +88,13 @@ def _is_pipe(one: Descriptor) -> bool:
 def shared_lock_uses(recording: Recording) -> list[LockUse]:
     """Every lock of several processes that anybody waited for, without those on which all stand still."""
     scene = _Scene(recording)
-    stuck = {name for standoff in _standing(recording) for name in standoff[2]}
+    stuck = {name for kind, edges, names in _standing(recording) if _stays(recording, kind, edges) for name in names}
     return [use for name in _names(recording) if name not in stuck for use in _use(scene, name)]
+
+
+def _stays(recording: Recording, kind: str, edges: Sequence[Edge]) -> bool:
+    """Whether a standoff was there before the last look: a lock may change hands while one look is made."""
+    return any(_has(look, kind, edges) for look in recording.shared_looks[-2:-1])
 
 
 def _names(recording: Recording) -> dict[str, None]:
