@@ -45,6 +45,12 @@ def agrees_on_lengths(case: Case) -> None:
         assert case.interpreter.objects.length(address) == length, name
 
 
+def agrees_on_what_lies_in_a_simple_queue(case: Case) -> None:
+    queue, items = case.told["waiting"]
+
+    assert list(case.interpreter.objects.items(queue)) == items
+
+
 def agrees_on_weak_collections(case: Case) -> None:
     objects, weak = case.interpreter.objects, case.told["weak"]
     values = [value for _, value in objects.pairs(weak["values"][0])]

@@ -16,7 +16,7 @@ from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
 from spindoctor.probe.queue_crews import QueueCrewReader
 
-QUEUE, HELD, SERVICE, THREAD = 0x1000, 0x1100, 0x1200, 0x1300
+QUEUE, HELD, SERVICE, THREAD, SIMPLE = 0x1000, 0x1100, 0x1200, 0x1300, 0x1400
 EVENTS = {1: 0x2001, 2: 0x2002, 3: 0x2003}
 """By thread what it waits for."""
 
@@ -26,9 +26,11 @@ VIEW = Frame("view", "/srv/app.py", 20)
 WORK = Frame("worker", "/srv/app.py", 8)
 SERVE = Frame("main", "/srv/app.py", 40)
 WAIT = Frame("Event.wait", "/lib/threading.py", 655)
+START = Frame("Thread._bootstrap", "/lib/threading.py", 1030)
 GET = Frame("Queue.get", "/lib/queue.py", 171)
 TYPES = {
     QUEUE: "queue.Queue",
+    SIMPLE: "_queue.SimpleQueue",
     SERVICE: "Service",
     THREAD: "threading.Thread",
     JOB: "Job",
@@ -41,7 +43,7 @@ class Objects:
     """Objects by address: their types and attributes, and what is in them."""
 
     def __init__(self, *queued: int) -> None:
-        self.inside = {HELD: queued, 0x5000: (7, EVENTS[3])}
+        self.inside = {HELD: queued, SIMPLE: queued, 0x5000: (7, EVENTS[3])}
         self.known = {QUEUE: {"queue": HELD}, SERVICE: {"jobs": QUEUE}, JOB: {"done": EVENTS[2]}}
 
     def type_name(self, address: int) -> str:
@@ -81,6 +83,7 @@ def crews(
     main: tuple[RawFrame, ...] = SERVES,
     modules: dict[str, dict[str, int]] | None = None,
     tasks: tuple[Task, ...] = (),
+    pools: tuple[Pool, ...] = (),
 ) -> tuple[Pool, ...]:
     """Threads 1 to 3 wait, each for its event; `queued` are the items of the queue."""
     variables = modules or {}
@@ -97,7 +100,7 @@ def crews(
     scene = Scene(stacks, {}, [cast("Any", SimpleNamespace(tid=LOOP))], (), {}, ())
     reader = QueueCrewReader(cast("Interpreter", fake), lambda one: one.file.startswith("/srv/"))
     waiters = {one.address: FUTURE for one in tasks}
-    return reader.look(TaskLook(0.0, tasks=tasks), sleepers, scene, waiters)
+    return reader.look(TaskLook(0.0, tasks=tasks, pools=pools), sleepers, scene, waiters)
 
 
 def test_requests_whose_events_lie_in_the_queue_wait_for_the_thread_that_has_one_at_hand() -> None:
@@ -113,6 +116,22 @@ def test_a_thread_that_waits_for_the_next_item_is_a_member_and_not_busy() -> Non
     (pool,) = crews(EVENTS[2], worker=IDLE)
 
     assert (pool.size, pool.busy, pool.tids) == (1, 0, (WORKER,))
+
+
+LIBRARY = (raw(Frame("serve", "/lib/sql.py", 59), line=SIMPLE, future=EVENTS[1]), raw(START))
+
+
+@pytest.mark.parametrize("inner", [(), (raw(Frame("slow", "/srv/app.py", 3)),)], ids=["alone", "with a callback"])
+def test_a_library_s_thread_is_known_by_the_function_it_was_begun_with(inner: tuple[RawFrame, ...]) -> None:
+    (pool,) = crews(EVENTS[2], worker=(*inner, *LIBRARY), main=NOBODY)
+
+    assert (pool.address, pool.name, pool.tids, pool.queued) == (SIMPLE, "serve", (WORKER,), 1)
+
+
+def test_a_thread_of_a_pool_that_tells_of_itself_is_not_counted_again() -> None:
+    executor = Pool(0x9000, "executor", "shared", 1, 1, 1, (WORKER,))
+
+    assert crews(EVENTS[2], worker=LIBRARY, main=NOBODY, pools=(executor,)) == ()
 
 
 def test_who_only_has_the_queue_at_hand_works_for_nobody() -> None:

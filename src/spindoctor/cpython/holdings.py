@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spindoctor.cpython.attributes import Attributes
 from spindoctor.cpython.classes import BYTES, DICT, LIST, TEXT, TUPLE, Class, Classes
-from spindoctor.cpython.containers import Containers
+from spindoctor.cpython.containers import MAX_ITEMS, Containers
 from spindoctor.cpython.dicts import Dicts, Pairs
 from spindoctor.cpython.reader import Reader
 from spindoctor.cpython.texts import Texts
@@ -14,6 +14,10 @@ from spindoctor.errors import Misread
 
 SETS = frozenset({"set", "frozenset"})
 DEQUE = "collections.deque"
+SIMPLE_QUEUE = "_queue.SimpleQueue"
+RING = 24
+"""Bytes in front of the number of items of a ring (3.13 and later): the index of the next, the items, the capacity."""
+
 WEAK_KEYS, WEAK_VALUES, WEAK_SET = "WeakKeyDictionary", "WeakValueDictionary", "WeakSet"
 WRAPPED_IN = ("data", "queue", "_queue")
 """Attributes in which weak collections, UserList and the like, and queues (`queue`, `asyncio`) keep their items."""
@@ -66,7 +70,20 @@ class Holdings:
             return self._reader.word(address + self._layout["var_object.ob_size"])
         if found.name in SETS:
             return self._containers.set_size(address)
-        return self._queued(address) if found.name == "_queue.SimpleQueue" else None
+        return self._queued(address) if found.name == SIMPLE_QUEUE else None
+
+    def _in_line(self, address: int) -> tuple[int, ...]:
+        """Return what a SimpleQueue holds, the next one first (Modules/_queuemodule.c)."""
+        if "simple_queue.num_items" not in self._layout:
+            taken = self._reader.word(address + self._layout["simple_queue.list_position"])
+            return self._containers.list_items(self._reader.word(address + self._layout["simple_queue.list"]))[taken:]
+        first, items, capacity, count = self._reader.words(
+            address + self._layout["simple_queue.num_items"] - RING, RING // 8 + 1
+        )
+        if not max(first, count) <= capacity <= MAX_ITEMS:
+            raise Misread(f"{count} items in a ring of {capacity} at {address:#x}")
+        places = [items + 8 * ((first + number) % capacity) for number in range(count)]
+        return tuple(self._reader.gather(places)) if places else ()
 
     def _queued(self, address: int) -> int:
         if "simple_queue.num_items" in self._layout:
@@ -76,7 +93,7 @@ class Holdings:
         return max(0, self._containers.size(items) - taken)
 
     def items(self, address: int) -> tuple[int, ...]:
-        """Return the items of a list, tuple, set, frozenset, deque or WeakSet, or the keys of a dict."""
+        """Return the items of a list, tuple, set, frozenset, deque, SimpleQueue or WeakSet, or the keys of a dict."""
         found = self._classes.of(address)
         if found.flags & (LIST | TUPLE):
             return self._containers.sequence(address)
@@ -86,6 +103,8 @@ class Holdings:
             return self._containers.set_items(address)
         if found.name == DEQUE:
             return self._containers.deque_items(address)
+        if found.name == SIMPLE_QUEUE:
+            return self._in_line(address)
         if found.name == WEAK_SET:
             return tuple(filter(None, self.referents(self._containers.set_items(self._data(address)))))
         raise Misread(f"no container known at {address:#x}, but {found.name}")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.holdings import SIMPLE_QUEUE
 from spindoctor.errors import Misread
 from spindoctor.model.tasks import Pool
 from spindoctor.probe.interpreter import Interpreter
@@ -36,7 +37,6 @@ SEVERAL = 2
 
 QUEUES = ("not_empty", "unfinished_tasks")
 DEQUE = "collections.deque"
-SIMPLE = "_queue.SimpleQueue"
 CONDITION = "Condition"
 
 
@@ -112,7 +112,7 @@ class CrewReader:
                 yield names[name]
 
     def _is_queue(self, address: int, kind: str = "") -> bool:
-        if (kind or self._kind(address)) == SIMPLE:
+        if (kind or self._kind(address)) == SIMPLE_QUEUE:
             return True
         names = self._names(address)
         return all(name in names for name in QUEUES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from spindoctor.cpython.holdings import SIMPLE_QUEUE
 from spindoctor.errors import Misread
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.loops import LoopWatch
@@ -82,19 +83,9 @@ class FutureReader:
         return {future: item for item in items if (future := self.future_of(item))}
 
     def _queue_items(self, queue: int) -> tuple[int, ...]:
-        if self._objects.type_name(queue) != "_queue.SimpleQueue":
-            inner = self._objects.attributes(queue).get("queue")
-            return self._objects.items(inner)[:MOST_ITEMS] if inner else ()
-        layout, reader = self._interpreter.layout, self._interpreter.reader
-        if "simple_queue.num_items" not in layout:
-            taken = reader.word(queue + layout["simple_queue.list_position"])
-            return self._objects.items(reader.word(queue + layout["simple_queue.list"]))[taken : taken + MOST_ITEMS]
-        # a ring (3.13+): the index of the next item, the items, their capacity, their number
-        first, items, capacity, count = reader.words(queue + layout["simple_queue.num_items"] - 24, 4)
-        if not capacity or capacity > 1 << 20:
-            return ()
-        places = [items + 8 * ((first + number) % capacity) for number in range(min(count, MOST_ITEMS))]
-        return tuple(reader.gather(places)) if places else ()
+        is_simple = self._objects.type_name(queue) == SIMPLE_QUEUE
+        inner = queue if is_simple else self._objects.attributes(queue).get("queue")
+        return self._objects.items(inner)[:MOST_ITEMS] if inner else ()
 
     def future_of(self, item: int) -> int | None:
         """The future that a work item brings the result for."""

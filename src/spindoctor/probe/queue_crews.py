@@ -12,9 +12,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.holdings import SIMPLE_QUEUE
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool, TaskLook
+from spindoctor.probe.crews import START
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
 
@@ -60,6 +62,7 @@ class QueueCrewReader:
         self._globals: set[int] = set()
         """The queues that modules keep in variables of their own, and the files of which it is known."""
         self._targets: dict[int, tuple[Frames, int | None]] = {}
+        self._owned: dict[int, tuple[Frames, bool, Frames]] = {}
         self._queues: dict[int, tuple[Frames, frozenset[int]]] = {}
         self._members: dict[int, set[int]] = {}
         """By queue the threads that were seen to take work out of it."""
@@ -75,7 +78,8 @@ class QueueCrewReader:
         if len(targets) < MIN_REQUESTS:
             return ()
         loops = {one.tid for one in scene.loops}
-        others = {tid: frames for tid, frames in scene.stacks.items() if tid not in loops and frames}
+        pooled = {tid for pool in look.pools for tid in pool.tids}
+        others = self._own_frames({tid: frames for tid, frames in scene.stacks.items() if tid not in loops}, pooled)
         queues = sorted(self._at_hand(others) | self._globals)[:MOST_QUEUES]
         pools = (self._pool(queue, targets, asleep, others) for queue in queues)
         return tuple(pool for pool in pools if pool)
@@ -152,8 +156,8 @@ class QueueCrewReader:
         return ""
 
     def _works_for(self, frames: Frames, targets: Collection[int]) -> bool:
-        """Whether the user's functions on a stack have at hand what one of the requests waits for."""
-        values = list(dict.fromkeys(value for raw in self._own(frames) for value in self._values(raw)))
+        """Whether a thread's own functions have at hand what one of the requests waits for."""
+        values = list(dict.fromkeys(value for raw in frames for value in self._values(raw)))
         return any(one in targets or any(part in targets for part in self._parts(one)) for one in values)
 
     def _at_hand(self, threads: Mapping[int, Frames]) -> frozenset[int]:
@@ -163,17 +167,30 @@ class QueueCrewReader:
             before = known.get(tid)
             if before is None or before[0] is not frames:
                 before = frames, frozenset(self._queues_of(frames))
-                self._ask_modules({raw.frame.file for raw in self._own(frames)})
+                self._ask_modules({raw.frame.file for raw in frames if self._is_user(raw.frame)})
             self._queues[tid] = before
         return frozenset(queue for _, queues in self._queues.values() for queue in queues)
 
     def _queues_of(self, frames: Frames) -> Iterator[int]:
-        """The queues among the variables of the user's functions, and among what their `self` keeps."""
-        for raw in self._own(frames):
+        """The queues among the variables of a thread's own functions, and among what their `self` keeps."""
+        for raw in frames:
             yield from (one for one in self._values(raw) if self._is_queue(one))
 
-    def _own(self, frames: Frames) -> Frames:
-        return [raw for raw in frames if self._is_user(raw.frame)][:MOST_FRAMES]
+    def _own_frames(self, threads: Mapping[int, Frames], pooled: Collection[int]) -> Mapping[int, Frames]:
+        """The functions that say what each thread is there for; those of one that has not moved are known."""
+        known, self._owned = self._owned, {}
+        for tid, frames in threads.items():
+            before = known.get(tid)
+            if before is None or before[0] is not frames or before[1] != (tid in pooled):
+                before = frames, tid in pooled, self._own(frames, is_pooled=tid in pooled)
+            self._owned[tid] = before
+        return {tid: own for tid, (_, _, own) in self._owned.items() if own}
+
+    def _own(self, frames: Frames, *, is_pooled: bool) -> Frames:
+        """The user's functions, and the one that a library has begun the thread with; a known pool tells of itself."""
+        own = [raw for raw in frames if self._is_user(raw.frame)][:MOST_FRAMES]
+        begun = [raw for raw in frames if not is_pooled and not START.search(raw.frame.file)][-1:]
+        return [*own, *(raw for raw in begun if not self._is_user(raw.frame))]
 
     def _values(self, raw: RawFrame) -> Iterator[int]:
         """A frame's variables, and the attributes of its `self`."""
@@ -211,13 +228,14 @@ class QueueCrewReader:
 
     def _kept(self, queue: int) -> int | None:
         """The container of what was put in; None for a queue of tasks, which is no matter of threads."""
+        if self._objects.type_name(queue) == SIMPLE_QUEUE:
+            return queue
         names = self._objects.attributes(queue)
         return None if OF_TASKS in names else next((names[name] for name in KEEPS if name in names), None)
 
     def _name(self, frames: Frames) -> str:
-        """The outermost function of the user's: what the thread was made for."""
-        own = (raw.frame.function for raw in reversed(frames) if self._is_user(raw.frame))
-        return next(own, frames[-1].frame.function)
+        """The outermost of a thread's own functions: what it was made for."""
+        return frames[-1].frame.function
 
 
 def _tail(module: str) -> str:

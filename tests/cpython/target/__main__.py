@@ -25,6 +25,7 @@ from kinds import (
     keep,
     lengths,
     own_attributes,
+    waiting_items,
     weak_collections,
 )
 from places import chain_of, place
@@ -147,6 +148,7 @@ def report(loop, current, parents):
         "attributes": {name: [keep(made), own_attributes(twins[name])] for name, made in instances().items()},
         "lengths": [[name, keep(value), length] for name, value, length in lengths()],
         "weak": weak_collections(),
+        "waiting": waiting_items(),
         "functions": functions(),
         "generators": generators(),
         "threads": [[one.ident, one.native_id, one.name] for one in threading.enumerate()],

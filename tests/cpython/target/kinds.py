@@ -225,6 +225,19 @@ def lengths():
     ]
 
 
+def waiting_items():
+    """What lies in a simple queue whose ring has turned, by address, the next one first."""
+    made, items = queue.SimpleQueue(), [Plain() for _ in range(9)]
+    for item in items[:6]:
+        made.put(item)
+    for _ in range(5):
+        made.get()
+    for item in items[6:]:
+        made.put(item)
+    KEEP.extend([made, *items])
+    return [id(made), [id(item) for item in items[5:]]]
+
+
 def weak_collections():
     """Weak collections, and the addresses of what they refer to."""
     alive = [Plain(), Plain()]
