@@ -88,16 +88,25 @@ def _finding(loop: Loop) -> Finding | None:
     return _told(loop, loop.holds[0])
 
 
+def _met(loop: Loop, site: Site) -> Share:
+    """The looks that met this function computing: also those that cannot be told to be in a long run."""
+    code = (site.culprit.file, site.culprit.function)
+    every = (one.share for one in loop.profile if (one.culprit.file, one.culprit.function) == code)
+    return max(next(every, site.share), site.share, key=lambda one: one.count)
+
+
 def _told(loop: Loop, site: Site) -> Finding:
+    met = _met(loop, site)
+    taken = max(met, loop.held, key=lambda one: one.count)
     return Finding(
-        claim=f"{site.culprit.function} computes on the event loop of {loop.thread} (pid {loop.pid}): "
-        f"long callbacks held it in {loop.held}, {site.share.count} of them here",
+        claim=f"{site.culprit.function} computes on the event loop of {loop.thread} (pid {loop.pid}) in {met}; "
+        f"callbacks that were seen to run for 15 ms and more held it in {loop.held.count}, {site.share.count} of them here",
         severity="critical" if loop.held.ratio >= SEVERE_SHARE else "warning",
         confidence="high" if loop.turns is not None else "medium",
-        cost=Cost(cores=_cores(loop, loop.held), loop_share=loop.held.ratio, delay_s=site.longest_s),
+        cost=Cost(cores=_cores(loop, taken), loop_share=taken.ratio, delay_s=site.longest_s),
         culprit=site.culprit,
         culprits=_further(loop, site),
-        evidence=_evidence(loop, site),
+        evidence=_evidence(loop, site, met),
         fix=(
             "Move the computation off the loop: a process pool, or native code that releases the GIL; a thread only "
             "shares the same GIL.",
@@ -139,10 +148,11 @@ def _filled(loop: Loop) -> Finding | None:
     )
 
 
-def _evidence(loop: Loop, site: Site) -> tuple[Figure, ...]:
+def _evidence(loop: Loop, site: Site, met: Share) -> tuple[Figure, ...]:
     return (
+        Figure("met", "looks that met it computing", str(met), "", "stacks"),
         Figure("held", "looks inside long runs of a callback", str(loop.held), "", "stacks and CPU clocks"),
-        Figure("here", "of these at this place", str(site.share), "", "stacks"),
+        Figure("here", "of these in this one", str(site.share), "", "stacks"),
         *_figures(loop, site),
     )
 
