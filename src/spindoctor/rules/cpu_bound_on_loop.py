@@ -100,7 +100,7 @@ def _told(loop: Loop, site: Site) -> Finding:
     taken = max(met, loop.held, key=lambda one: one.count)
     return Finding(
         claim=f"{site.culprit.function} computes on the event loop of {loop.thread} (pid {loop.pid}) in {met}; "
-        f"callbacks that were seen to run for 15 ms and more held it in {loop.held.count}, {site.share.count} of them here",
+        f"callbacks seen to run for 15 ms and more held it in {loop.held.count}, {site.share.count} of them here",
         severity="critical" if loop.held.ratio >= SEVERE_SHARE else "warning",
         confidence="high" if loop.turns is not None else "medium",
         cost=Cost(cores=_cores(loop, taken), loop_share=taken.ratio, delay_s=site.longest_s),
