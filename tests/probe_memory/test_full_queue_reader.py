@@ -48,9 +48,11 @@ def raw(function: str, file: str, **variables: int) -> RawFrame:
     return cast("RawFrame", SimpleNamespace(frame=Frame(function, file, 1), code=variables))
 
 
-def reader() -> FullQueueReader:
+def reader(modules: dict[str, dict[str, int]] | None = None) -> FullQueueReader:
     fake: Any = SimpleNamespace(
         objects=Objects(),
+        module_names=lambda: tuple(modules or {}),
+        module_contents=lambda name: (modules or {}).get(name, {}),
         locals=lambda frame: frame.code,
         some_locals=lambda frame, names: {name: frame.code[name] for name in names if name in frame.code},
     )
@@ -104,3 +106,43 @@ def test_who_waits_for_an_item_waits_for_no_room() -> None:
     gets = (raw("Queue.get", "/lib/queues.py", self=QUEUE), raw("take", "/srv/app.py", out=QUEUE))
 
     assert reader().look((), Scene({}, {1: gets}, (), (), {}, ()), {1: 0x99}) == ((), ())
+
+
+def test_functions_know_a_queue_by_the_variable_of_their_module() -> None:
+    puts = (raw("Queue.put", "/lib/queues.py", self=QUEUE), raw("feed", "/srv/app.py"))
+    other = (raw("drain", "/srv/app.py"),)
+    stranger = (raw("main", "/srv/other.py"),)
+    scene = Scene({}, {1: puts, 2: other, 3: stranger}, (), (), {}, ())
+
+    _, (queue,) = reader({"app": {"JOBS": QUEUE, "STATE": STATE}}).look((), scene, {1: 0x99})
+
+    assert [(one.party, one.name) for one in queue.handles] == [(Party(task=1), "JOBS"), (Party(task=2), "JOBS")]
+    assert (queue.others, queue.is_asked) == ((), True)
+
+
+def test_a_library_s_function_may_have_the_queue_at_hand_or_one_end_of_it() -> None:
+    sends = (raw("SendStream.send", "/lib/memory.py", self=SEND), raw("split", "/srv/app.py", out=SEND))
+    relay = (raw("relay", "/lib/web.py", source=RECEIVE),)
+    idle = (raw("relay", "/lib/web.py", source=WORKER),)
+    scene = Scene({}, {1: sends, 2: relay, 3: idle}, (), (), {}, ())
+
+    _, (queue,) = reader().look((), scene, {1: 0x99})
+
+    assert queue.others == (Party(task=2),)
+
+
+def test_of_many_who_wait_for_room_at_one_line_one_stands_for_all() -> None:
+    puts = {
+        number: (raw("Queue.put", "/lib/queues.py", self=QUEUE), raw("feed", "/srv/app.py")) for number in range(1, 400)
+    }
+    scene = Scene({}, {**puts, 500: (raw("drain", "/srv/app.py", jobs=QUEUE),)}, (), (), {}, ())
+
+    _, (queue,) = reader({"app": {"JOBS": QUEUE}}).look((), scene, dict.fromkeys(puts, 0x99))
+
+    assert (len(queue.putters), queue.is_asked) == (399, True)
+    assert {(one.party.task == 500, one.name) for one in queue.handles} == {
+        (False, "JOBS"),
+        (True, "jobs"),
+        (True, "JOBS"),
+    }
+    assert len(queue.handles) == 3

@@ -20,7 +20,7 @@ QUEUE, HELD, SERVICE, THREAD, SIMPLE = 0x1000, 0x1100, 0x1200, 0x1300, 0x1400
 EVENTS = {1: 0x2001, 2: 0x2002, 3: 0x2003}
 """By thread what it waits for."""
 
-JOB, FUTURE = 0x3000, 0x4000
+JOB, FUTURE, SCRIPT, OTHER = 0x3000, 0x4000, 0x6000, 0x6100
 WORKER, MAIN, LOOP = 8, 9, 10
 VIEW = Frame("view", "/srv/app.py", 20)
 WORK = Frame("worker", "/srv/app.py", 8)
@@ -45,6 +45,9 @@ class Objects:
     def __init__(self, *queued: int) -> None:
         self.inside = {HELD: queued, SIMPLE: queued, 0x5000: (7, EVENTS[3])}
         self.known = {QUEUE: {"queue": HELD}, SERVICE: {"jobs": QUEUE}, JOB: {"done": EVENTS[2]}}
+
+    def value(self, address: int) -> str:
+        return {SCRIPT: "app.py", OTHER: "other.py"}[address]
 
     def type_name(self, address: int) -> str:
         if address not in TYPES:
@@ -152,9 +155,22 @@ def test_a_task_may_wait_for_what_a_thread_brings() -> None:
     assert (pool.queued, pool.waiters, pool.asking) == (1, (7,), ())
 
 
-@pytest.mark.parametrize(("module", "found"), [("app", 1), ("__main__", 1), ("srv.app", 1), ("other", 0)], ids=str)
-def test_a_queue_may_be_that_of_a_module_in_whose_functions_threads_are_met(module: str, found: int) -> None:
-    assert len(crews(EVENTS[2], main=NOBODY, modules={module: {"JOBS": QUEUE}})) == found
+@pytest.mark.parametrize(
+    ("module", "file", "found"),
+    [
+        ("app", OTHER, 1),
+        ("srv.app", OTHER, 1),
+        ("other", OTHER, 0),
+        ("__main__", SCRIPT, 1),
+        ("__main__", OTHER, 0),
+    ],
+    ids=["module", "in a package", "another module", "script", "another script"],
+)
+def test_a_queue_may_be_that_of_a_module_in_whose_functions_threads_are_met(module: str, file: int, found: int) -> None:
+    contents = {"__main__": {"__file__": file}}
+    contents[module] = {"JOBS": QUEUE, **contents.get(module, {})}
+
+    assert len(crews(EVENTS[2], main=NOBODY, modules=contents)) == found
 
 
 def test_a_queue_of_tasks_is_no_matter_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,8 +49,8 @@ def stuck_queues(process: ProcessRecording, look: TaskLook) -> list[Stuck]:
     """
     known = anatomies(process.functions)
     waits = {one.waiter: one for one in look.waits if one.kind == PUT and not one.has_limit}
-    limited = {Party(task=task.address) for task in look.tasks if _may_give_up(task.chain, known)}
-    waiting = waits.keys() - limited - _ran(process)
+    limited = {Party(task=task.address) for task in look.tasks if may_give_up(task.chain, known)}
+    waiting = waits.keys() - limited - ran(process)
     readers_of = {one.target: takers(one, known) for one in look.full_queues}
     left = [(one, readers_of[one.target]) for one in look.full_queues if readers_of[one.target]]
     while True:
@@ -65,7 +65,7 @@ def stuck_queues(process: ProcessRecording, look: TaskLook) -> list[Stuck]:
     ]
 
 
-def _may_give_up(chain: Stack, known: Known) -> bool:
+def may_give_up(chain: Stack, known: Known) -> bool:
     """Whether a wait ends by itself: a function with a limit stands around it, or a `with` that is called so."""
     return any(LIMITS.search(one.function) or _is_within_limit(one, known) for one in chain)
 
@@ -77,7 +77,7 @@ def _is_within_limit(frame: Frame, known: Known) -> bool:
     return any(isinstance(one, ast.Call) and LIMITS.search(last_name(one.func)) for one in items)
 
 
-def _ran(process: ProcessRecording) -> set[Party]:
+def ran(process: ProcessRecording) -> set[Party]:
     """The threads that have run in the second half of the look: who waits for room for good does not."""
     later = process.samples[len(process.samples) // 2 :]
     return {Party(tid=look.tid) for sample in later for look in sample.threads if look.ran_ns}
@@ -86,20 +86,20 @@ def _ran(process: ProcessRecording) -> set[Party]:
 def takers(queue: FullQueue, known: Known) -> frozenset[Party]:
     """All who may take out of it; nobody where none is known to."""
     places = [(one, find(known, one.frame.file, one.frame.line)) for one in queue.handles]
-    if not any(anatomy and _takes(anatomy, one.name) for one, anatomy in places):
+    if not any(anatomy and takes(anatomy, one.name) for one, anatomy in places):
         return frozenset()
-    return frozenset(one.party for one, anatomy in places if anatomy is None or _may_take(anatomy, one.name))
+    return frozenset(one.party for one, anatomy in places if anatomy is None or may_take(anatomy, one.name))
 
 
 @lru_cache(maxsize=4096)
-def _takes(anatomy: Anatomy, name: str) -> bool:
+def takes(anatomy: Anatomy, name: str) -> bool:
     """Whether a function waits for something of a queue, or goes through it. Once for each, however many run it."""
     nodes = own_nodes(anatomy.node)
     return any(_asked(one, name, TAKES, is_part=False) for one in nodes)
 
 
 @lru_cache(maxsize=4096)
-def _may_take(anatomy: Anatomy, name: str) -> bool:
+def may_take(anatomy: Anatomy, name: str) -> bool:
     """Whether a function may take out of what it has at hand, or of a part of it, or hands it on in a loop."""
     nodes = list(own_nodes(anatomy.node))
     if any(_asked(one, name, MAY_TAKE, is_part=True) for one in nodes):

@@ -9,6 +9,7 @@ from spindoctor.evidence.claims import claimed_pools, stand_alone
 from spindoctor.evidence.handed_out import handed_out
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
+from spindoctor.evidence.room import with_full_queues
 from spindoctor.evidence.sites import Namer, group
 from spindoctor.evidence.task_crews import crew_places, longest_wait_s
 from spindoctor.evidence.workers import worker_pools
@@ -40,7 +41,7 @@ MOST_WAITERS = 4
 
 def pools(recording: Recording) -> Pools | Missing:
     """Every pool that was found, the fullest first."""
-    looked = [one for one in recording.processes if one.task_looks]
+    looked = [with_full_queues(one) for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the pools succeeded")
     ports = recording.target.ports

@@ -9,9 +9,11 @@ from spindoctor.evidence.full_queues import stuck_queues, takers
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
 from spindoctor.evidence.pipes import pipe_standoffs
+from spindoctor.evidence.room import unread_queues
 from spindoctor.evidence.shared_locks import shared_standoffs
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.locks import PUT, Party, Wait
+from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
@@ -62,7 +64,7 @@ def _of_process(recording: Recording, process: ProcessRecording) -> list[Standof
 
 def _standoffs(process: ProcessRecording, look: TaskLook, past: Past, *, is_forked: bool) -> list[Found]:
     pools = [*_pools(look), *_orphans(process, look, past, is_forked=is_forked)]
-    return [*_cycles(process, look), *pools, *_queues(process, look)]
+    return [*_cycles(process, look), *pools, *_queues(process, look), *_unread(process, look, past)]
 
 
 def _queues(process: ProcessRecording, look: TaskLook) -> list[Found]:
@@ -71,6 +73,16 @@ def _queues(process: ProcessRecording, look: TaskLook) -> list[Found]:
     readers = {party for one in found for party in one.readers}
     waits = tuple(wait for one in found for wait in one.waits if wait.waiter in readers)
     return [("queue", frozenset(one.waiter for one in waits), waits)] if waits else []
+
+
+def _unread(process: ProcessRecording, look: TaskLook, past: Past) -> list[Found]:
+    """Of those who wait for room that nobody makes, those who have waited the longest: others come after them."""
+    found: list[Found] = []
+    for one in unread_queues(process, look):
+        longest_s = max(_lasted(past, (wait,)) for wait in one.waits)
+        waits = tuple(wait for wait in one.waits if _lasted(past, (wait,)) == longest_s)
+        found.append(("unread", frozenset(wait.waiter for wait in waits), waits))
+    return found
 
 
 def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
@@ -236,7 +248,15 @@ def _standoff(process: ProcessRecording, found: Found, last: TaskLook, past: Pas
         has_limit=any(wait.has_limit for wait in waits),
         is_forked=is_forked,
         has_tasks=any(one.task for one in members),
+        ended=_ended(process, last, members) if kind == "unread" else (),
     )
+
+
+def _ended(process: ProcessRecording, last: TaskLook, members: frozenset[Party]) -> tuple[Culprit, ...]:
+    """Where the tasks were defined that took out of the queue of these, and have ended."""
+    namer = Namer(process)
+    told = [task for one in unread_queues(process, last) if members & set(one.queue.putters) for task in one.ended]
+    return tuple(namer.culprit((task.defined,), None, task.address) for task in told if task.defined)
 
 
 def _lasted(past: Past, waits: Sequence[Wait]) -> float:

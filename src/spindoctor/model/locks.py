@@ -59,12 +59,18 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class FullQueue:
-    """A queue with a bound in which somebody waits for room: who does, and who has it at hand."""
+    """A queue with a bound in which somebody waits for room: who does, and who has it at hand.
+
+    `others` are those who have it at hand in functions of libraries, and do not wait for room in it. `is_asked`: nobody
+    was left out, but for such as wait for room where one did who was asked.
+    """
 
     target: int
     type_name: str
     putters: tuple[Party, ...]
     handles: tuple[Handle, ...]
+    others: tuple[Party, ...] = ()
+    is_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.locks import PUT, FullQueue, Handle, Party, Wait
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
+from spindoctor.probe.module_values import ModuleValues
 
 KEEPS_PUTTERS = re.compile(r"^_*(\w+_)?(putters|not_full|waiting_(senders|putters)|senders_waiting)$")
 """What a queue calls those who wait for room in it, in any library."""
@@ -28,10 +29,14 @@ SELF = ("self",)
 INNER_FRAMES = 4
 """The wait itself, a helper, the method, and one that calls it."""
 
+ENDS = re.compile(r"queue|stream|channel|sender|receiver", re.IGNORECASE)
+"""How the types of what leads to a queue are called: of libraries' functions, which have much at hand, only these."""
+
 MOST_FRAMES = 30
 MOST_PARTS = 32
 MOST_PARTIES = 300
-"""Asked for what they have at hand in one look; who has not moved is asked once."""
+"""Asked for what they have at hand in one look; who has not moved is asked once. Where they are more, one stands for
+all who wait for room at the same line."""
 
 Frames = Sequence[RawFrame]
 
@@ -45,6 +50,16 @@ class _Asked:
     has_limit: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Which of the wanted queues somebody has at hand: in functions of the user's, and in those of libraries."""
+
+    frames: Frames
+    wanted: frozenset[int]
+    handles: tuple[tuple[int, Handle], ...]
+    by_library: frozenset[int]
+
+
 class FullQueueReader:
     """Reads such queues of one process."""
 
@@ -54,7 +69,8 @@ class FullQueueReader:
         self._objects = interpreter.objects
         self._is_user = is_user
         self._asked: dict[Party, tuple[Frames, int | None]] = {}
-        self._handles: dict[Party, tuple[Frames, frozenset[int], tuple[tuple[int, Handle], ...]]] = {}
+        self._held: dict[Party, _Held] = {}
+        self._modules = ModuleValues(interpreter)
         self._plain: set[int] = set()
         """Types whose instances have no attributes: numbers, texts, what a library keeps in C."""
 
@@ -65,22 +81,15 @@ class FullQueueReader:
         asked = self._all_asked(sleepers, scene, waiters)
         wanted = frozenset(one.queue for one in asked.values())
         if not wanted:
-            self._handles = {}
+            self._held = {}
             return (), ()
         names = {queue: self._type_name(queue) for queue in wanted}
-        handles = self._all_handles(scene, wanted)
+        parties = self._parties(scene, asked)
+        held = self._all_held(parties, wanted)
         waits = tuple(
             Wait(party, PUT, one.mark, names[one.queue], has_limit=one.has_limit) for party, one in asked.items()
         )
-        queues = (
-            FullQueue(
-                queue,
-                names[queue],
-                tuple(party for party, one in asked.items() if one.queue == queue),
-                tuple(handle for of, handle in handles if of == queue),
-            )
-            for queue in sorted(wanted)
-        )
+        queues = (_full(queue, names[queue], asked, held, is_asked=bool(parties)) for queue in sorted(wanted))
         return waits, tuple(queues)
 
     def _all_asked(
@@ -126,23 +135,48 @@ class FullQueueReader:
                 if any(map(KEEPS_PUTTERS.match, self._objects.attributes(part))):
                     yield part
 
-    def _all_handles(self, scene: Scene, wanted: frozenset[int]) -> list[tuple[int, Handle]]:
-        """Who has one of these queues at hand in a function of the user's; nobody where they are too many to ask."""
-        parties = [(Party(tid=tid), frames) for tid, frames in scene.stacks.items()]
-        parties += [(Party(task=task), frames) for task, frames in scene.chains.items()]
-        known, self._handles = self._handles, {}
-        for party, frames in parties if len(parties) <= MOST_PARTIES else ():
+    def _parties(self, scene: Scene, asked: Mapping[Party, _Asked]) -> Mapping[Party, Frames]:
+        """Whom to ask for what they have at hand; nobody where they are too many."""
+        parties = {Party(tid=tid): frames for tid, frames in scene.stacks.items()}
+        parties |= {Party(task=task): frames for task, frames in scene.chains.items()}
+        if len(parties) > MOST_PARTIES:
+            kinds = {tuple(raw.frame for raw in parties[one]): one for one in asked}
+            one_each = set(kinds.values())
+            parties = {one: frames for one, frames in parties.items() if one not in asked or one in one_each}
+        return parties if len(parties) <= MOST_PARTIES else {}
+
+    def _all_held(self, parties: Mapping[Party, Frames], wanted: frozenset[int]) -> Mapping[Party, _Held]:
+        """Who has one of these queues at hand."""
+        known, self._held = self._held, {}
+        for party, frames in parties.items():
             before = known.get(party)
-            if before is None or before[0] is not frames or before[1] != wanted:
-                before = frames, wanted, tuple(self._at_hand(party, frames, wanted))
-            self._handles[party] = before
-        return [one for _, _, handles in self._handles.values() for one in handles]
+            if before is None or before.frames is not frames or before.wanted != wanted:
+                handles = tuple(self._at_hand(party, frames, wanted))
+                before = _Held(frames, wanted, handles, frozenset(self._by_library(frames, wanted)))
+            self._held[party] = before
+        return self._held
 
     def _at_hand(self, party: Party, frames: Frames, wanted: frozenset[int]) -> Iterator[tuple[int, Handle]]:
         for raw in [raw for raw in frames if self._is_user(raw.frame)][:MOST_FRAMES]:
             for name, value in self._variables(raw):
                 for queue in self._reaches(value, wanted):
                     yield queue, Handle(party, raw.frame, name)
+            for name, value in self._modules.of(raw.frame.file):
+                if value in wanted:
+                    yield value, Handle(party, raw.frame, name)
+
+    def _by_library(self, frames: Frames, wanted: frozenset[int]) -> Iterator[int]:
+        """The queues that functions of libraries have at hand."""
+        for raw in [raw for raw in frames if not self._is_user(raw.frame)][:MOST_FRAMES]:
+            for _, value in self._variables(raw):
+                if value in wanted or self._is_end(value):
+                    yield from self._reaches(value, wanted)
+
+    def _is_end(self, value: int) -> bool:
+        """Whether an object is one end of a channel, by its type."""
+        with suppress(Misread):
+            return ENDS.search(self._objects.type_name(value)) is not None
+        return False
 
     def _variables(self, raw: RawFrame) -> Iterator[tuple[str, int]]:
         """The variables of a frame, and the attributes of its `self`, by how the source calls them."""
@@ -174,3 +208,12 @@ class FullQueueReader:
             return self._objects.type_name(address)
         except Misread:
             return "queue"
+
+
+def _full(
+    queue: int, name: str, asked: Mapping[Party, _Asked], held: Mapping[Party, _Held], *, is_asked: bool
+) -> FullQueue:
+    putters = tuple(party for party, one in asked.items() if one.queue == queue)
+    handles = tuple(handle for one in held.values() for of, handle in one.handles if of == queue)
+    others = tuple(party for party, one in held.items() if queue in one.by_library and party not in putters)
+    return FullQueue(queue, name, putters, handles, others, is_asked=is_asked)

@@ -7,18 +7,18 @@ own wait for the next piece of work.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.holdings import SIMPLE_QUEUE
-from spindoctor.errors import DoctorError, Misread
+from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool, TaskLook
 from spindoctor.probe.crews import START
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
+from spindoctor.probe.module_values import ModuleValues
 
 KIND = "queue crew"
 QUEUE = "Queue"
@@ -36,10 +36,6 @@ MIN_REQUESTS = 2
 MOST_ASKERS = 200
 MOST_THREADS = 64
 MOST_QUEUES = 32
-MOST_MODULES = 32
-"""Files of which the modules are asked: those of functions that threads were met in."""
-
-MAIN = "__main__"
 MOST_FRAMES = 3
 MOST_ITEMS = 64
 MOST_PARTS = 8
@@ -58,6 +54,7 @@ class QueueCrewReader:
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
+        self._modules = ModuleValues(interpreter)
         self._files: set[str] = set()
         self._globals: set[int] = set()
         """The queues that modules keep in variables of their own, and the files of which it is known."""
@@ -167,7 +164,7 @@ class QueueCrewReader:
             before = known.get(tid)
             if before is None or before[0] is not frames:
                 before = frames, frozenset(self._queues_of(frames))
-                self._ask_modules({raw.frame.file for raw in frames if self._is_user(raw.frame)})
+                self._globals.update(self._kept_by_modules(frames))
             self._queues[tid] = before
         return frozenset(queue for _, queues in self._queues.values() for queue in queues)
 
@@ -200,26 +197,11 @@ class QueueCrewReader:
             if holder := variables.get("self"):
                 yield from self._objects.attributes(holder).values()
 
-    def _ask_modules(self, files: set[str]) -> None:
-        """Note the queues that the modules in these files keep; each is read once, and `__main__` with the first."""
-        new = files - self._files
-        if not new or len(self._files) >= MOST_MODULES:
-            return
-        self._files |= new
-        paths = tuple(re.sub(r"(/__init__)?\.py$", "", file) for file in new)
-        names = [name for name in self._module_names() if any(one.endswith(_tail(name)) for one in paths)]
-        for name in (MAIN, *names):
-            self._globals |= {one for one in self._contents(name) if self._is_queue(one)}
-
-    def _module_names(self) -> Sequence[str]:
-        with suppress(Misread):
-            return self._interpreter.module_names()
-        return ()
-
-    def _contents(self, module: str) -> Sequence[int]:
-        with suppress(Misread, DoctorError):
-            return tuple(self._interpreter.module_contents(module).values())
-        return ()
+    def _kept_by_modules(self, frames: Frames) -> Iterator[int]:
+        """The queues that the modules of the user's functions keep; those of each file are asked for once."""
+        for file in {raw.frame.file for raw in frames if self._is_user(raw.frame)} - self._files:
+            self._files.add(file)
+            yield from (one for _, one in self._modules.of(file) if self._is_queue(one))
 
     def _is_queue(self, address: int) -> bool:
         with suppress(Misread):
@@ -236,8 +218,3 @@ class QueueCrewReader:
     def _name(self, frames: Frames) -> str:
         """The outermost of a thread's own functions: what it was made for."""
         return frames[-1].frame.function
-
-
-def _tail(module: str) -> str:
-    """How the path of a module's file ends, but for what comes after its name."""
-    return "/" + module.replace(".", "/")

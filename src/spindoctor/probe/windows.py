@@ -64,13 +64,22 @@ def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceW
     places.update(frame for failure in seen.failures for frame in failure.places)
     places.update(frame for look in seen.task_looks for task in _cancelled(look) for frame in task.chain)
     places.update(frame for look in seen.task_looks for frame in _asking(seen, look))
-    places.update(hold.frame for look in seen.task_looks[-1:] for queue in look.full_queues for hold in queue.handles)
+    places.update(frame for look in seen.task_looks[-1:] if look.full_queues for frame in _may_take(seen, look))
     known: set[tuple[str, str, int]] = set()
     for frame, _ in places.most_common(MOST_WINDOWS):
         window = sources.function(frame.file, frame.function, frame.line)
         if window and (frame.file, frame.function, window.first_line) not in known:
             known.add((frame.file, frame.function, window.first_line))
             yield window
+
+
+def _may_take(seen: ProcessRecording, look: TaskLook) -> Iterator[Frame]:
+    """The user's frames of all who may take something out of a full queue, or did before they ended."""
+    stacks = [one.stack for sample in seen.samples[-1:] for one in sample.threads]
+    stacks += [task.chain for task in look.tasks]
+    yield from (hold.frame for queue in look.full_queues for hold in queue.handles)
+    yield from (frame for stack in stacks for frame in stack if is_user(frame))
+    yield from (task.defined for task in look.tasks if task.is_done and task.defined and is_user(task.defined))
 
 
 def _cancelled(look: TaskLook) -> Iterator[Task]:

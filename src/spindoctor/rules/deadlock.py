@@ -5,9 +5,10 @@ Look after look the same threads (or tasks) waited, and each for something that 
 lock that the next one has, the end of a thread or task, what a thread does for a task or a task for a thread, a result
 that is queued behind the one who waits for it. Or a lock whose owner does not exist in this process, or one of several
 processes that is locked though none of them has it. Or room in a full queue, where all who take something out of it
-wait for room in a full queue themselves. Or a child process that waits to write into a full pipe (or to read
-from an empty one) whose other end only we have, while we wait for the child's end. Or a thread that reads a pipe to its
-end, which never comes: its own process has the writing end open as well, and nobody else has.
+wait for room in a full queue themselves, or where nobody takes anything out any more. Or a child process that waits to
+write into a full pipe (or to read from an empty one) whose other end only we have, while we wait for the child's end.
+Or a thread that reads a pipe to its end, which never comes: its own process has the writing end open as well, and
+nobody else has.
 
 ## Why it hurts
 None of them goes on, ever or until a limit ends its wait. What they have stays taken: other requests run into it one by
@@ -27,13 +28,15 @@ limit ends by itself, which is said. A thread that waits for a sign (an event, a
 another thread or task has at hand, or an epoll watches, may still be read: it is left alone. So is a pipe of its own
 that a process reads while it handles signals: a handler may write into it. Of a full queue everybody is asked whose
 functions have it at hand; one of them whose source cannot be read may take something out, and it is left alone.
-Who knows it as a global variable beside them is not seen: this kind is told with medium confidence.
+So is one of which nobody is seen to take out where some function of the user's asks for something by a longer way than
+a name or an attribute of its own (`app.state.jobs.get()`), or a library has the queue at hand. A timer that empties a
+queue now and then is not seen: these kinds are told with medium confidence.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
-`multiprocessing`. A full queue is left out where all who take out of it do so by a helper, or know it as a global
-variable, and where hundreds of threads and tasks would have to be asked. Locks in databases, of files and in C
-libraries are not read. A limit that no open block shows (a timer of one's own that cancels a task) is not seen.
+`multiprocessing`. A full queue is left out where all who take out of it do so by a helper, and where hundreds of
+threads and tasks would have to be asked. Locks in databases, of files and in C libraries are not read. A limit that no
+open block shows (a timer of one's own that cancels a task) is not seen.
 """
 
 from __future__ import annotations
@@ -51,6 +54,9 @@ MIN_LASTED_S = 1.0
 
 LONGEST_S = 10.0
 """What a standoff costs in the ranking: it has no end, and more is not worse by another order."""
+
+OF_QUEUES = frozenset({"queue", "unread"})
+"""Kinds of which somebody who is not seen may make an end."""
 
 SOURCE = "lock objects, stacks, system calls"
 """Where these figures come from."""
@@ -73,6 +79,11 @@ FIXES = {
         "Let nobody who takes out of a queue with a bound wait for room in it, or in one that leads back to it: put "
         "what does not fit aside (put_nowait and QueueFull), or give the way back a queue without a bound.",
         "Bound what is in progress by a semaphore where the work begins, not by the queue between those who do it.",
+    ),
+    "unread": (
+        "Keep whoever takes out of the queue alive: catch what may go wrong with one item inside its loop, and watch "
+        "the task or thread itself (a task group, `add_done_callback`) so that its end is not missed.",
+        "Give the wait for room a limit (asyncio.timeout, put(timeout=...), put_nowait), and refuse what does not fit.",
     ),
     "pipe": (
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
@@ -132,7 +143,15 @@ def _claim(one: Standoff) -> str:
             return both if one.kind == "pipe" else alone
         case "pool":
             return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
-    return _circle(one, where, told)
+    return _unread(one, where) if one.kind == "unread" else _circle(one, where, told)
+
+
+def _unread(one: Standoff, where: str) -> str:
+    """Of a queue that nobody empties: who did is told where it is still there, though it has ended."""
+    waits = f"{where} waits for ever in pid {one.pid}, {count(len(one.members), 'waiter')} in all"
+    did = one.ended[0] if one.ended else None
+    told = f"task {did.function} ({did.file}:{did.line}) did and has ended" if did else "who did has ended"
+    return f"{waits}, for room in a full queue out of which nobody takes anything: {told}"
 
 
 def _circle(one: Standoff, where: str, told: str) -> str:
@@ -153,22 +172,23 @@ def _ends(claim: str) -> str:
 
 def _against(one: Standoff) -> tuple[str, ...]:
     limit = ("one of the waits has a timeout, and ends by itself",) if one.has_limit else ()
-    unseen = ("somebody who knows the queue as a global variable, or a library's function, may take something out",)
-    return (*limit, *(unseen if one.kind == "queue" else ()))
+    unseen = ("a timer, or a library's function that has the queue by another way, may take something out",)
+    return (*limit, *(unseen if one.kind in OF_QUEUES else ()))
 
 
 def _finding(one: Standoff) -> Finding:
+    places = [*one.ended, *(member.culprit for member in one.members)]
     return Finding(
         claim=_ends(_claim(one)) if one.has_limit else _claim(one),
         severity="critical",
-        confidence="medium" if one.has_limit or one.kind == "queue" else "high",
+        confidence="medium" if one.has_limit or one.kind in OF_QUEUES else "high",
         cost=Cost(loop_share=1.0 if one.holds_loop else 0.0, waiting=len(one.members), delay_s=LONGEST_S),
-        culprit=one.members[0].culprit,
-        culprits=tuple(member.culprit for member in one.members[1:]),
+        culprit=places[0],
+        culprits=tuple(places[1:]),
         evidence=(
             Figure("seen", "slow looks with this standoff", str(one.seen), "", SOURCE),
             Figure("lasted", "without a break, to the end", round(one.lasted_s, 2), "s", SOURCE),
-            Figure("members", "who wait for each other", len(one.members), "waiters", SOURCE),
+            Figure("members", "who wait", len(one.members), "waiters", SOURCE),
             *(
                 Figure(f"waits_{number}", f"{member.name} waits for", member.waits_for, "", SOURCE)
                 for number, member in enumerate(one.members[:4])

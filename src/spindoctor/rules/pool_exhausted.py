@@ -10,8 +10,8 @@ healthy meanwhile.
 
 A server's workers are a pool too: where all of them stand in requests, connections wait until somebody accepts them,
 or requests in a queue that the server keeps for its threads. So are tasks and threads that take work for requests out
-of a queue, and the things in a queue of the service's own, where a function that takes one puts it back, or the end of
-a `with`.
+of a queue, also where requests wait for room in it, and the things in a queue of the service's own, where a function
+that takes one puts it back, or the end of a `with`.
 
 ## What to do
 Give what holds the members a timeout. Give slow calls an executor of their own, so that quick ones (and name look-ups)
@@ -21,8 +21,8 @@ do not queue behind them. Only then raise the size.
 A pool that is full for a moment is normal: it must be full, with callers queued, in most of the slow looks. The short
 queue of a server's own threads is information only, unless the last in it waits for a thread for longer than for what
 one does. A pool that computes a batch with nobody waiting for it is reported as information only. Idle consumers who
-wait for a queue to bring them work are no callers: they work for no request. A process that has a server's socket and
-no request is no worker of it.
+wait for a queue to bring them work are no callers: they work for no request; nor are producers who wait for room in a
+queue, but for requests. A process that has a server's socket and no request is no worker of it.
 
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
@@ -60,6 +60,9 @@ MOST = 0.5
 
 MIN_PLACE = 0.1
 """Without the work at a place that takes a tenth of the members' time the queue is hardly shorter."""
+
+MOSTLY = 0.5
+"""A system call that fewer of the looks at a line met is not what that line waits for."""
 
 COMPUTES = 0.8
 """A pool whose members compute in four looks of five is short of CPU, not of members."""
@@ -147,6 +150,8 @@ def _blamed(places: Sequence[Culprit], use: PoolUse) -> Sequence[Culprit]:
 
 
 def _explains(use: PoolUse) -> str:
+    if use.is_batch:
+        return "how long the batch takes"
     if _computes(use):
         return "the seconds that requests wait: those who serve them compute"
     return "the seconds that requests wait while CPU and event loop look healthy"
@@ -304,7 +309,7 @@ def _evidence(use: PoolUse, places: Sequence[Site]) -> tuple[Figure, ...]:
         what = "looks at its threads that found them computing"
         figures.append(Figure("computing", what, str(use.holders_computing), "", "stacks"))
     for number, site in enumerate(places[:3]):
-        calls = ", ".join(name for name, _ in site.calls)
+        calls = ", ".join(name for name, count in site.calls if count >= MOSTLY * site.share.count)
         what = f"{site.culprit.function}:{site.culprit.line}" + (f" in {calls}" if calls else "")
         figures.append(Figure(f"holders_{number}", f"members at {what}", str(site.share), "", "stacks"))
     return (*figures, *_times(use), *_callers(use))
