@@ -2,8 +2,8 @@
 
 ## What we saw
 The service worked during the look (it used CPU, or requests were in progress), and no mechanism was found that burns
-CPU or holds requests up. Where requests of threads slept at one line for a second and more, that line is named: what
-they wait for there could not be told.
+CPU or holds requests up. Where requests slept at one line for a second and more, neither at a connection nor for the
+clock, that line is named: what they wait for there could not be told.
 
 ## Why it hurts
 It does not. This is said as information, with what was looked at.
