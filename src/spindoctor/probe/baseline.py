@@ -38,8 +38,8 @@ def attach(process: Process) -> Interpreter:
 
 
 def unread(interpreter: Interpreter) -> str:
-    """What is said of interpreters beside the main one; "" where there are none."""
-    with contextlib.suppress(Misread):
+    """What is said of interpreters beside the main one; "" where there are none, or the process has just ended."""
+    with contextlib.suppress(Misread, Gone):
         if others := interpreter.sub_interpreters():
             return (
                 f"process {interpreter.pid} has {count(others, 'sub-interpreter')} beside its main one: what "
@@ -57,7 +57,7 @@ def sys_path(interpreter: Interpreter) -> tuple[str, ...]:
     """Where it finds modules; nothing where that cannot be read."""
     try:
         return interpreter.sys_path()
-    except Misread:
+    except (Misread, Gone):
         return ()
 
 

@@ -41,6 +41,7 @@ from spindoctor.probe.roster import Roster
 from spindoctor.probe.rounds import RoundWatch
 from spindoctor.probe.runners import Runners
 from spindoctor.probe.settings import Path, SettingsReader
+from spindoctor.probe.stops import until_stop
 from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
@@ -361,7 +362,7 @@ class ProcessWatch:
             watched_files=self._settings.watched_files,
             ended=self.ended,
         )
-        return self._hot.finish(seen)
+        return self._hot.finish(until_stop(seen))
 
     def _used(self) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
         """What threads and process used; for a process that has ended, what the looks saw its threads use."""
