@@ -460,6 +460,7 @@ def test_the_report_is_as_wide_as_the_terminal(spin: Spin, monkeypatch: pytest.M
     [
         (endings.ended(42), "list the Python processes"),
         (endings.stopped(42), "kill -CONT 42"),
+        (endings.frozen(42), "docker unpause"),
         (endings.replaced(42), "spindoctor diagnose 42"),
     ],
 )

@@ -292,3 +292,16 @@ def test_without_turns_a_run_must_be_long_to_hold_the_loop() -> None:
 
     assert only_loop(at_loop(*[step] * 5)).held == Share(0, 5)
     assert only_loop(at_loop(*[step] * 11)).held == Share(11, 11)
+
+
+def test_what_its_thread_used_up_to_a_look_that_tore_counts_for_the_next_and_the_torn_are_counted() -> None:
+    """Two looks in turn 1, with a torn one between them: 10 ms up to that and 10 ms since are 20 ms in one callback."""
+    seen = at_loop(inside(HANDLER, turn=1.0), inside(HANDLER, turn=1.0), inside(HANDLER, turn=1.0))
+    process = seen.processes[0]
+    torn = replace(process.samples[1], loops=())
+    samples = (process.samples[0], torn, process.samples[2])
+
+    loop = only_loop(replace(seen, processes=(replace(process, samples=samples),)))
+
+    assert (loop.held, loop.torn) == (Share(2, 2), 1)
+    assert only_loop(seen).torn == 0

@@ -42,6 +42,7 @@ HOST_V1 = """22 27 0:21 / /proc rw,relatime - proc proc rw
 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
 """
 CONTAINER_V1 = "32 31 0:29 /kube/pod1/c1 /sys/fs/cgroup/cpu\\040acct ro - cgroup cgroup rw,cpu,cpuacct\n"
+V1_FREEZER = "36 31 0:33 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n"
 HOST_V2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 
 
@@ -142,6 +143,27 @@ def test_the_smallest_quota_and_memory_limit_of_all_levels_count(
 
 def reading(at_s: float, *ticks: int, **given: object) -> MachineReading:
     return MachineReading(at_s, affinity_cores=1, cores=2, cpu_ticks=ticks, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mounts", "membership", "file", "text", "frozen"),
+    [
+        (V1_FREEZER, "4:freezer:/shop/web", "/sys/fs/cgroup/freezer/shop/freezer.state", "FROZEN\n", True),
+        (V1_FREEZER, "4:freezer:/shop/web", "/sys/fs/cgroup/freezer/shop/web/freezer.state", "FREEZING\n", True),
+        (V1_FREEZER, "4:freezer:/shop/web", "/sys/fs/cgroup/freezer/shop/web/freezer.state", "THAWED\n", False),
+        (HOST_V2, "0::/shop/web", "/sys/fs/cgroup/shop/cgroup.events", "populated 1\nfrozen 1\n", True),
+        (HOST_V2, "0::/shop/web", "/sys/fs/cgroup/shop/web/cgroup.events", "populated 1\nfrozen 0\n", False),
+        ("", "", "", "", False),
+    ],
+    ids=["above", "on its way", "thawed", "version 2", "version 2, thawed", "no cgroups"],
+)
+def test_a_frozen_cgroup_at_any_level_freezes_the_process(  # noqa: PLR0913 - a row of the table
+    monkeypatch: pytest.MonkeyPatch, mounts: str, membership: str, file: str, text: str, *, frozen: bool
+) -> None:
+    texts = {"/proc/7/cgroup": membership, "/proc/self/mountinfo": mounts, file: text}
+    monkeypatch.setattr(cgroups, "try_text", lambda path: texts.get(path, ""))
+
+    assert cgroups.is_frozen(7) is frozen
 
 
 def test_the_first_line_of_stat_is_the_sum_of_all_cores() -> None:

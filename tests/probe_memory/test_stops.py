@@ -8,6 +8,7 @@ from spindoctor.model import endings
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.tasks import TaskLook
+from spindoctor.probe import stops
 from spindoctor.probe.stops import until_stop
 
 STOPPED = endings.stopped(7)
@@ -39,3 +40,25 @@ def test_who_never_ran_is_kept_as_it_is() -> None:
     whole = seen(STOPPED, 0, 0, 0)
 
     assert until_stop(whole) == whole
+
+
+@pytest.mark.parametrize(
+    ("is_stopped", "is_frozen", "told"),
+    [
+        (False, False, None),
+        (True, False, "`kill -CONT 7` lets it go on"),
+        (False, True, "frozen by its control group"),
+        (True, True, "`kill -CONT 7` lets it go on"),
+    ],
+    ids=["runs", "stopped", "frozen", "both"],
+)
+def test_what_keeps_a_process_from_running_is_told(
+    monkeypatch: pytest.MonkeyPatch, *, is_stopped: bool, is_frozen: bool, told: str | None
+) -> None:
+    monkeypatch.setattr(stops, "is_stopped", lambda _pid: is_stopped)
+    monkeypatch.setattr(stops, "is_frozen", lambda _pid: is_frozen)
+
+    words = stops.halt(7)
+
+    assert (words is None) == (told is None)
+    assert words is None or (str(told) in words and endings.tells_stop(words))

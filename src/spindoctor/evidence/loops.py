@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -102,18 +103,35 @@ def _none(recording: Recording) -> Missing | Absent:
 
 def _of_process(process: ProcessRecording, seconds: float) -> list[Loop]:
     namer = Namer(process)
-    seen: dict[int, list[_Seen]] = {}
-    for sample in process.samples:
-        threads = {look.tid: look for look in sample.threads}
-        for loop in sample.loops:
-            if loop.tid in threads:
-                seen.setdefault(loop.tid, []).append(_Seen(sample.at_s, loop, threads[loop.tid]))
+    seen = _seen(process)
     uses = {use.tid: use for use in process.threads}
     for use in process.threads:
         other = [_Seen(*look) for look in other_loops.looks(process, use)]
         seen.update({use.tid: other} if other else {})
     found = [_loop(uses[tid], looks, seconds, namer) for tid, looks in seen.items() if tid in uses]
-    return [replace(one, traced=process.calls_of(one.tid)) for one in found]
+    return [replace(one, traced=process.calls_of(one.tid), torn=_torn(process, one.tid)) for one in found]
+
+
+def _torn(process: ProcessRecording, tid: int) -> int:
+    """How often its thread ran while not even the loop could be read: most often, where stacks are deep."""
+    read = [tid in {loop.tid for loop in sample.loops} for sample in process.samples]
+    unread = [sample for sample, is_read in zip(process.samples, read, strict=True) if not is_read] if any(read) else []
+    return sum(look.tid == tid and look.ran_ns > 0 for sample in unread for look in sample.threads)
+
+
+def _seen(process: ProcessRecording) -> dict[int, list[_Seen]]:
+    """The looks at each loop. What its thread used up to a look that tore counts for the next one that did not."""
+    seen: dict[int, list[_Seen]] = {}
+    torn_ns: Counter[int] = Counter()
+    for sample in process.samples:
+        loops = {loop.tid: loop for loop in sample.loops}
+        for look in sample.threads:
+            if look.tid not in loops:
+                torn_ns[look.tid] += look.ran_ns
+                continue
+            whole = replace(look, ran_ns=look.ran_ns + torn_ns.pop(look.tid, 0)) if torn_ns[look.tid] else look
+            seen.setdefault(look.tid, []).append(_Seen(sample.at_s, loops[look.tid], whole))
+    return seen
 
 
 def _loop(use: ThreadUse, looks: Sequence[_Seen], seconds: float, namer: Namer) -> Loop:

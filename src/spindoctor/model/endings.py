@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _STOPPED = " is stopped and does nothing"
+_FROZEN = " is frozen by its control group and does nothing"
 _HEADLESS = "; others go on, and their memory can no longer be read"
 _REPLACED = " became another program (exec)"
 
@@ -32,13 +33,20 @@ def stopped(pid: int) -> str:
     return f"Process {pid}{_STOPPED}: `kill -CONT {pid}` lets it go on."
 
 
+def frozen(pid: int) -> str:
+    """The process is frozen, as `docker pause` and `systemctl freeze` do."""
+    return f"Process {pid}{_FROZEN}: `docker unpause` or `systemctl thaw` lets it go on."
+
+
 def tells_stop(ending: str) -> bool:
-    """Whether an ending in the words above is a stop."""
-    return _STOPPED in ending
+    """Whether an ending in the words above is a stop, or a freeze."""
+    return _STOPPED in ending or _FROZEN in ending
 
 
 def advice(ending: str, pid: int) -> str:
     """The one thing that helps after an ending in the words above."""
+    if _FROZEN in ending:
+        return f"Thaw it (docker unpause, systemctl thaw); then look again: spindoctor diagnose {pid}"
     if tells_stop(ending):
         return f"kill -CONT {pid}; then look again: spindoctor diagnose {pid}"
     if _HEADLESS in ending:

@@ -51,7 +51,8 @@ class Loop:
     `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
     nothing else waits for its turn. `traced` are the system calls of its thread, where they were counted. `steps` are
     looks on the CPU inside one step of a task that took ten milliseconds and more, `fills` is the user's function that
-    most of them met, by its share of all looks at the loop.
+    most of them met, by its share of all looks at the loop. `torn` are further looks that found its thread at work and
+    could not even read the loop.
     """
 
     pid: int
@@ -87,6 +88,7 @@ class Loop:
     traced: CallCounts | None = None
     steps: Share = NO_LOOKS
     fills: Site | None = None
+    torn: int = 0
 
     @property
     def cores(self) -> float:

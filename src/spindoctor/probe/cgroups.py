@@ -146,6 +146,14 @@ def read_cgroup(pid: int) -> Cgroup:
     )
 
 
+def is_frozen(pid: int) -> bool:
+    """Whether its cgroup, or one above, is frozen (`frozen` in cgroup.events; before version 2 freezer.state)."""
+    version, folders = find_levels("freezer", parse_membership(try_text(f"/proc/{pid}/cgroup")), read_mounts())
+    if version == 1:
+        return any(try_text(f"{folder}/freezer.state").startswith("FR") for folder in folders)
+    return any("frozen 1" in try_text(f"{folder}/cgroup.events") for folder in folders)
+
+
 def _tightest(version: int, folders: Iterable[str]) -> Throttling | None:
     read = _throttling_v1 if version == 1 else _throttling_v2
     found = [one for one in map(read, folders) if one is not None]

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spindoctor.model.endings import tells_stop
+from spindoctor.model import endings
 from spindoctor.model.recording import ProcessRecording
+from spindoctor.probe.cgroups import is_frozen
+from spindoctor.probe.identity import is_stopped
+
+
+def halt(pid: int) -> str | None:
+    """What keeps a process from running at all, in words; None where nothing does."""
+    if is_stopped(pid):
+        return endings.stopped(pid)
+    return endings.frozen(pid) if is_frozen(pid) else None
 
 
 def until_stop(seen: ProcessRecording) -> ProcessRecording:
@@ -13,7 +22,7 @@ def until_stop(seen: ProcessRecording) -> ProcessRecording:
 
     One in which none had run at all was stopped all the time, or had nothing to do.
     """
-    if not (seen.ended and tells_stop(seen.ended)):
+    if not (seen.ended and endings.tells_stop(seen.ended)):
         return seen
     ran = [sample.at_s for sample in seen.samples if any(look.ran_ns for look in sample.threads)]
     if not ran:

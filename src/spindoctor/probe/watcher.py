@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from spindoctor.cpython.stacks import IDLE, RawStack
 from spindoctor.errors import Gone, Misread
-from spindoctor.model import endings
 from spindoctor.model.closeup import ORDINARY, Extras
 from spindoctor.model.frames import Frame
 from spindoctor.model.process import Process
@@ -27,7 +26,7 @@ from spindoctor.probe.baseline import Baseline, attach
 from spindoctor.probe.batches import Ahead, Batches, Pace, Parts
 from spindoctor.probe.closeup import CloseUp, CloseUpReader
 from spindoctor.probe.hot import HotWatch
-from spindoctor.probe.identity import LastCpu, is_stopped
+from spindoctor.probe.identity import LastCpu
 from spindoctor.probe.imported import Imported
 from spindoctor.probe.interpreter import Gil
 from spindoctor.probe.last_look import LastLook
@@ -41,7 +40,7 @@ from spindoctor.probe.roster import Roster
 from spindoctor.probe.rounds import RoundWatch
 from spindoctor.probe.runners import Runners
 from spindoctor.probe.settings import Path, SettingsReader
-from spindoctor.probe.stops import until_stop
+from spindoctor.probe.stops import halt, until_stop
 from spindoctor.probe.tasks import TaskReader
 from spindoctor.probe.threads import ThreadCalls
 from spindoctor.probe.waits import WaitReader, reason
@@ -366,9 +365,7 @@ class ProcessWatch:
 
     def _used(self) -> tuple[tuple[ThreadUse, ...], ProcessCounters]:
         """What threads and process used; for a process that has ended, what the looks saw its threads use."""
-        self.ended = self.ended or self._baseline.fate()
-        if not self.ended and is_stopped(self.pid):
-            self.ended = endings.stopped(self.pid)
+        self.ended = self.ended or self._baseline.fate() or halt(self.pid)
         try:
             if not self.ended:
                 return self._baseline.used(self._roster.names)

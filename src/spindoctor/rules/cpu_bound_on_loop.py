@@ -62,19 +62,24 @@ def check(loops: Loops) -> Outcome:
     findings = [finding for loop in ending if (finding := _finding(loop) or _filled(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
-    blind = [loop for loop in ending if loop.turns is None and loop.computing.low >= MIN_BLIND_COMPUTING]
+    blind = [loop for loop in ending if _is_blind(loop) and loop.computing.low >= MIN_BLIND_COMPUTING]
     if blind:
         return Unsure("; ".join(map(_cannot_tell, blind)))
     return Clear("; ".join(f"{loop.thread} of {loop.pid} computed in long callbacks in {loop.held}" for loop in enough))
 
 
+def _is_blind(loop: Loop) -> bool:
+    """Whether runs cannot be told apart: no turn shows, or most looks at the loop at work tore."""
+    return loop.turns is None or loop.torn > loop.looks
+
+
 def _cannot_tell(loop: Loop) -> str:
     most = loop.profile[0].culprit.function if loop.profile else "its callbacks"
     longest = f", {loop.one_callback_s:.2f} s at most in one run" if loop.one_callback_s else ""
-    return (
-        f"{loop.thread} of {loop.pid} computed inside callbacks in {loop.computing}{longest}, most in {most}; the "
-        f"turns of a {loop.loop_type} cannot be read, so one long run looks like many short ones"
-    )
+    told = f"{loop.thread} of {loop.pid} computed inside callbacks in {loop.computing}{longest}, most in {most}; "
+    if loop.turns is None:
+        return f"{told}the turns of a {loop.loop_type} cannot be read, so one long run looks like many short ones"
+    return f"{told}in {loop.torn} more its stack changed while it was read, so a long run is seldom seen whole"
 
 
 def _never_ended(loop: Loop) -> bool:

@@ -59,7 +59,7 @@ def _finding(throttling: Throttling, told: str) -> Finding:
         culprit=site.culprit if site else Culprit(pid=throttling.pid),
         evidence=(
             Figure("periods", "periods in which it was stopped", told, "", "cpu.stat"),
-            Figure("quota", "quota", throttling.quota_cores or 0.0, "cores", "cpu.max"),
+            Figure("quota", "quota", throttling.quota_cores or 0.0, "cores", "cpu.max, cpu.cfs_quota_us"),
             Figure("stopped", "time that it was stopped", round(throttling.stopped_s, 2), "s", "cpu.stat"),
             Figure("cores", "CPU of the service", round(throttling.cores, 2), "cores", "/proc/PID/task/TID/stat"),
         ),
