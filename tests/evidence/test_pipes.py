@@ -46,6 +46,19 @@ def test_a_pipe_whose_reader_is_no_part_of_the_service_is_none() -> None:
     assert found(*looks(replace(STUCK, others=(PID, 999)))) == []
 
 
+def test_a_sibling_that_was_looked_at_is_no_reader() -> None:
+    """Children of a fork have both ends; nobody in the sibling has the pipe at hand, else somebody attended to it."""
+    assert len(found(*looks(replace(STUCK, others=(PID, 201), seen=(PID, 201))))) == 1
+
+
+def test_a_child_that_waits_for_a_lock_of_the_one_in_the_pipe_is_waited_for_like_that() -> None:
+    stuck = replace(STUCK, behind=(201,), others=(PID, 201), seen=(PID, 201))
+
+    (standoff,) = found(*looks(stuck, replace(WAITS, child=201)))
+
+    assert standoff.members[0].waits_for == "the end of its child 201, which waits for a lock that child 200 (convert) has"
+
+
 def test_a_parent_that_waits_for_another_child_is_no_party() -> None:
     assert found(*looks(wait=replace(WAITS, child=201))) == []
 

@@ -41,7 +41,8 @@ def lock_uses(recording: Recording) -> LockUses | Missing:
     told = standoffs(recording)
     stuck = {one.pid for one in told.standoffs if _stands(one)} if isinstance(told, Standoffs) else set[int]()
     found = [use for one in looked if one.pid not in stuck for use in _of_process(one)]
-    found += shared_lock_uses(recording)
+    piped = _in_pipes(told.standoffs) if isinstance(told, Standoffs) else set[int]()
+    found += [use for use in shared_lock_uses(recording) if not (use.holder and use.holder.pid in piped)]
     found.sort(key=lambda one: (one.queued.ratio * one.waiters, one.longest_s), reverse=True)
     return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked))
 
@@ -49,6 +50,11 @@ def lock_uses(recording: Recording) -> LockUses | Missing:
 def _stands(one: Standoff) -> bool:
     """Whether it explains who waits for locks: what only the last look found may be a lock that changed hands in it."""
     return one.kind != "pipe" and one.seen.count >= MIN_LOOKS
+
+
+def _in_pipes(found: Sequence[Standoff]) -> set[int]:
+    """The children that wait in a pipe for good: who waits for a lock of theirs waits for that."""
+    return {one.culprit.pid for each in found if each.kind == "pipe" for one in each.members[1:] if one.culprit.pid}
 
 
 def _of_process(process: ProcessRecording) -> list[LockUse]:

@@ -46,7 +46,7 @@ def _own_end(recording: Recording, stuck: PipeWait) -> Standoff | None:
 
 def _waits_for(stuck: PipeWait, look: PipeLook) -> Iterator[ChildWait]:
     """Who in the service waits for this child, and is among those that alone could let it go on."""
-    inside = {*stuck.ancestors, stuck.pid, *(one.pid for one in look.pipes)}
+    inside = {*stuck.ancestors, *stuck.seen, stuck.pid, *(one.pid for one in look.pipes)}
     if stuck.tid or stuck.attended or not set(stuck.others) <= inside:
         return
     for wait in look.children:
@@ -57,9 +57,12 @@ def _waits_for(stuck: PipeWait, look: PipeLook) -> Iterator[ChildWait]:
 
 
 def _is_for(wait: ChildWait, stuck: PipeWait, below: Sequence[int]) -> bool:
-    """A wait for the child itself or for one between; who waits to read from a child that reads is its idle partner."""
+    """A wait for the child itself, for one between, or for one that waits for a lock which the child has.
+
+    Who waits to read from a child that reads is its idle partner.
+    """
     if wait.by == "end":
-        return wait.child is None or wait.child in (stuck.pid, *below)
+        return wait.child is None or wait.child in {stuck.pid, *below, *stuck.behind}
     return stuck.writes and wait.child == stuck.pid
 
 
@@ -70,13 +73,14 @@ def _standoff(recording: Recording, wait: ChildWait, stuck: PipeWait) -> Standof
     looks = recording.pipe_looks
     same = [look for look in looks if wait in look.children and stuck in look.pipes]
     namer, last = Namer(process), process.task_looks[-1]
+    culprit = culprit_of(process, wait.waiter, last, namer)
     loop_threads = {use.tid for use in process.threads if use.loop}
     child = f"child {stuck.pid} ({stuck.name})"
     return Standoff(
         pid=wait.pid,
         kind="pipe",
         members=(
-            Waiter(name_of(wait.waiter, namer), culprit_of(process, wait.waiter, last, namer), _what(wait, child)),
+            Waiter(name_of(wait.waiter, namer), culprit, _what(wait, child, stuck)),
             Waiter(child, Culprit(pid=stuck.pid), _what_child(stuck)),
         ),
         seen=Share(len(same), len(looks)),
@@ -96,7 +100,9 @@ def _lasted(looks: Sequence[PipeLook], wait: ChildWait, stuck: PipeWait) -> floa
     return looks[-1].at_s - since
 
 
-def _what(wait: ChildWait, child: str) -> str:
+def _what(wait: ChildWait, child: str, stuck: PipeWait) -> str:
+    if wait.by == "end" and wait.child in stuck.behind:
+        return f"the end of its child {wait.child}, which waits for a lock that {child} has"
     if wait.by == "end":
         return f"the end of its {child}"
     return f"its {child} to {'read' if wait.by == 'write' else 'write'}, in a pipe"

@@ -41,10 +41,10 @@ MOST_WAITERS = 4
 
 def pools(recording: Recording) -> Pools | Missing:
     """Every pool that was found, the fullest first."""
-    looked = [with_full_queues(one) for one in recording.processes if one.task_looks]
+    ports = recording.target.ports
+    looked = [with_full_queues(one, ports) for one in recording.processes if one.task_looks]
     if not looked:
         return Missing("no look at the pools succeeded")
-    ports = recording.target.ports
     found = [use for process in looked for use in (*_of_process(process, recording), *claimed_pools(process, ports))]
     found += [*worker_pools(recording), *handed_out(recording)]
     ranked = sorted(found, key=lambda one: (one.full.ratio, one.queued_most), reverse=True)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from spindoctor.evidence.anatomy import Anatomy, anatomies, find, own_nodes
 from spindoctor.evidence.asking import Known
 from spindoctor.evidence.full_queues import TAKES, may_give_up, may_take, ran, takes
-from spindoctor.evidence.parties import stack_of
-from spindoctor.evidence.sites import Namer
+from spindoctor.evidence.work import Moment, Work
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.locks import PUT, FullQueue, Party, Wait
 from spindoctor.model.origin import is_user
@@ -32,34 +31,35 @@ class Unread:
     ended: tuple[Task, ...]
 
 
-def with_full_queues(process: ProcessRecording) -> ProcessRecording:
+def with_full_queues(process: ProcessRecording, ports: tuple[int, ...]) -> ProcessRecording:
     """A recording whose looks count those who empty a full queue, in which requests wait for room, among the pools."""
     if not any(look.full_queues for look in process.task_looks):
         return process
-    known, namer = anatomies(process.functions), Namer(process)
-    looks = [replace(look, pools=(*_crews(process, look, known, namer), *look.pools)) for look in process.task_looks]
+    known = anatomies(process.functions)
+    looks = [
+        replace(look, pools=(*_crews(Work(Moment.of(process, look, ports)), look, known), *look.pools))
+        for look in process.task_looks
+    ]
     return replace(process, task_looks=tuple(looks))
 
 
-def _crews(process: ProcessRecording, look: TaskLook, known: Known, namer: Namer) -> Iterator[Pool]:
+def _crews(work: Work, look: TaskLook, known: Known) -> Iterator[Pool]:
     """Such a queue is full, so whoever takes out of it is at work."""
-    routed = {task.address for task in look.tasks if task.route}
     for queue in look.full_queues:
-        tasks = tuple(one.task for one in queue.putters if one.task in routed)
-        threads = [one.tid for one in queue.putters if one.tid and namer.route(stack_of(process, one, look))]
+        asking = [one for one in queue.putters if work.is_request(one)]
         members = _takers(queue, known)
-        if members and len(tasks) + len(threads) >= MIN_REQUESTS:
+        if members and len(asking) >= MIN_REQUESTS:
             yield Pool(
                 queue.target,
                 TASK_CREW if members[0].task else QUEUE_CREW,
-                _name(stack_of(process, members[0], look)),
+                _name(work.stack(members[0])),
                 size=len(members),
                 busy=len(members),
-                queued=len(tasks) + len(threads),
+                queued=len(asking),
                 tids=tuple(one.tid for one in members if one.tid),
-                waiters=tuple(one for one in tasks if one),
+                waiters=tuple(one.task for one in asking if one.task),
                 tasks=tuple(one.task for one in members if one.task),
-                asking=tuple((tid, queue.target) for tid in threads),
+                asking=tuple((one.tid, queue.target) for one in asking if one.tid),
             )
 
 

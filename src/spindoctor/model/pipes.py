@@ -12,11 +12,12 @@ class PipeWait:
     """A process one of whose threads waits in a pipe: to write into a full one, or to read from an empty one.
 
     `ancestors` are the processes above it up to the service, nearest first. `others` are the processes that have the
-    pipe's other end. `ran_ns` is the CPU that all its threads have used since their start: where it is the same in two
-    looks, the process did nothing in between. `attended` says why somebody may still serve the other end: a thread
-    that reads or writes there, an epoll, a variable of another thread (empty: nobody).
-    `tid`: this thread of the service itself reads from a pipe that only its own process can write into (None: a child);
-    then `ran_ns` is that thread's.
+    pipe's other end, `seen` those of them whose threads were looked at. `ran_ns` is the CPU that all its threads have
+    used since their start: where it is the same in two looks, the process did nothing in between. `attended` says why
+    somebody may still serve the other end: a thread that reads or writes there, an epoll, a variable of another thread
+    (empty: nobody). `tid`: this thread of the service itself reads from a pipe that only its own process can write into
+    (None: a child); then `ran_ns` is that thread's. `behind` are processes in which a thread waits for a lock that this
+    one has.
     """
 
     pid: int
@@ -29,6 +30,8 @@ class PipeWait:
     others: tuple[int, ...] = ()
     attended: str = ""
     tid: int | None = None
+    seen: tuple[int, ...] = ()
+    behind: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,10 @@ class AmongProcesses:
     def look(self, at_s: float, watched: Sequence[Watched]) -> None:
         """Make one look at each; where nothing stands between the processes there is none to keep."""
         with contextlib.suppress(Gone):  # the next look tells which one
-            pipes = self._pipes.look(at_s, watched)
+            shared = self._locks.look(at_s, watched)
+            pipes = self._pipes.look(at_s, watched, shared)
             self.pipe_looks += [pipes] if pipes else []
-            waited_for = (*self._locks.look(at_s, watched), *self._file_locks.look(watched))
+            waited_for = (*shared, *self._file_locks.look(watched))
             locks = (*waited_for, *asked_locks(watched), *self._polled_locks.look(watched))
             self.shared_looks += [SharedLook(at_s, locks)] if locks else []
             self._copies.mark(watched)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import DoctorError, Forbidden, Misread
-from spindoctor.model.locks import Party, Wait
+from spindoctor.model.locks import Party, SharedLock, Wait
 from spindoctor.model.pipes import ChildWait, PipeLook, PipeWait
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.tasks import TaskLook
@@ -80,10 +80,14 @@ class PipeReader:
         self._next_s = 0.0
         self._above: dict[int, tuple[int, ...]] = {}
         self._holders: dict[int, Holders] = {}
+        self._behind: dict[int, set[tuple[int, Party]]] = {}
+        """By process the threads that wait for a lock of several processes which it has."""
 
-    def look(self, at_s: float, watched: Sequence[Watched]) -> PipeLook | None:
-        """One look; None where there is no child at all."""
+    def look(self, at_s: float, watched: Sequence[Watched], locks: Sequence[SharedLock] = ()) -> PipeLook | None:
+        """One look; None where there is no child at all. For `locks` threads of several processes wait."""
         self._now_s = at_s
+        held = {one.holder.pid: one for one in locks if one.holder}
+        self._behind = {pid: {(one.pid, Party(tid=one.tid)) for one in lock.waiters} for pid, lock in held.items()}
         if at_s >= self._next_s:
             before_s = time.thread_time()
             self._above = _descendants([one.pid for one in watched])
@@ -149,7 +153,9 @@ class PipeReader:
                     ran_ns,
                     ancestors,
                     others,
-                    self._attended(ends, known, writes=writes),
+                    self._attended(ends, known, writes=writes, behind=self._behind.get(pid, set())),
+                    seen=tuple(one for one in others if one in known),
+                    behind=tuple(sorted({one for one, _ in self._behind.get(pid, set())} - {pid})),
                 )
 
     def _other_ends(self, pipe: int, *, writes: bool) -> tuple[tuple[int, int], ...]:
@@ -168,20 +174,21 @@ class PipeReader:
         *,
         writes: bool,
         waiting: set[Party] | None = None,
+        behind: Collection[tuple[int, Party]] = (),
     ) -> str:
         """Why the other end may still be served; empty where nobody is there to do it.
 
-        `waiting` are those who cannot do it; otherwise whoever waits for a child or in a pipe.
+        `waiting` are those who cannot do it; otherwise whoever waits for a child or in a pipe, or (`behind`) for a lock
+        that who is stuck has, and who waits for such a thread to end.
         """
-        found = (self._attended_by(pid, fd, known.get(pid), waiting, writes=writes) for pid, fd in ends)
+        waiters = {one.pid: waiting or _waiting(one, behind) for pid, _ in ends if (one := known.get(pid))}
+        found = (self._attended_by(pid, fd, known.get(pid), waiters.get(pid, set()), writes=writes) for pid, fd in ends)
         return next(filter(None, found), "")
 
-    def _attended_by(self, pid: int, fd: int, one: Watched | None, waiting: set[Party] | None, *, writes: bool) -> str:
+    def _attended_by(self, pid: int, fd: int, one: Watched | None, waiting: set[Party], *, writes: bool) -> str:
         served = _served(pid, fd, READS if writes else WRITES)
         if served or one is None:
             return served
-        if waiting is None:
-            waiting = {wait.waiter for wait in _child_waits(one, {})} | _in_pipes(one)
         free = [frames for tid, frames in one.stacks.items() if tid in one.looks and Party(tid=tid) not in waiting]
         free += [frames for task, frames in one.chains.items() if Party(task=task) not in waiting]
         holders = self._holders.setdefault(pid, Holders(one.interpreter))
@@ -227,6 +234,13 @@ def _signalled(pid: int) -> str:
     if caught & ~OF_PYTHON & PLAIN_SIGNALS:
         return f"a handler of a signal of pid {pid} may write into it"
     return ""
+
+
+def _waiting(one: Watched, behind: Collection[tuple[int, Party]]) -> set[Party]:
+    """The threads and tasks of a process that cannot serve a pipe: they wait for others."""
+    found = {wait.waiter for wait in _child_waits(one, {})} | _in_pipes(one)
+    found |= {party for pid, party in behind if pid == one.pid}
+    return found | {wait.waiter for wait in one.waits if wait.kind == "join" and found.issuperset(wait.holders)}
 
 
 def _in_pipes(one: Watched) -> set[Party]:

@@ -88,6 +88,7 @@ FIXES = {
     "pipe": (
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
         "or do not ask for a pipe; close its input when there is no more.",
+        "Take everything out of a queue of processes (multiprocessing.Queue) before joining those who put into it.",
     ),
     "own pipe": (
         "Close the writing end in the process that reads (os.close, Connection.close()) once the writers have it: a "
