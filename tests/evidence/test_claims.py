@@ -9,13 +9,14 @@ import pytest
 from recordings import library, one_process, recording, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.pools import pools
+from spindoctor.evidence.work import Moment, Work
 from spindoctor.model.conversations import Claim, Conversation
 from spindoctor.model.facts import Pools, PoolUse
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party
 from spindoctor.model.recording import Recording, SourceWindow
 from spindoctor.model.routes import Route
-from spindoctor.model.sample import SystemCall, ThreadLook
+from spindoctor.model.sample import Sample, SystemCall, ThreadLook
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import HUB, Pool, Task
 
@@ -159,6 +160,36 @@ def test_a_semaphore_bounds_a_batch_that_is_no_request() -> None:
     use = found(of(tasks, claims(1, 2, 3, kind="semaphore")))[0]
 
     assert (use.is_batch, use.pool.queued, use.holding) == (True, 3, 2)
+
+
+def test_a_task_at_the_address_of_one_that_has_ended_waits_for_itself() -> None:
+    """Every request has a task of its own; in the last two looks none could be read."""
+    looks = [
+        {"tasks": (*(replace(one, name=f"{one.name}-{look}") for one in waiting(1, 2)), *working(4))}
+        for look in range(3)
+    ]
+    gone = [{"tasks": working(4)}] * 2
+    looks = [{**look, "claims": claims(1, 2)} for look in (*looks, *gone)]
+
+    (use,) = found(recording(one_process(task_looks=task_looks(*looks))))
+
+    assert use.waited_s == 0.0
+
+
+def test_a_thread_that_has_run_since_waits_anew() -> None:
+    """Four slow looks a quarter of a second apart; two threads wait all the time, one of them ran before the third."""
+    process = one_process(task_looks=task_looks(*[{}] * 4))
+    ran = {2: (0, 0, 0, 0), 3: (0, 0, 9, 0)}
+    samples = tuple(
+        Sample(number / 4, tuple(ThreadLook(tid, (user("ask", 20),), ran_ns=ran[tid][number]) for tid in ran))
+        for number in range(4)
+    )
+    looks = [Work(Moment.of(replace(process, samples=samples), look, ())) for look in process.task_looks]
+
+    stays = {tid: [work.standstill(Party(tid=tid)) for work in looks] for tid in ran}
+
+    assert len(set(stays[2])) == 1
+    assert [stays[3].index(one) for one in stays[3]] == [0, 0, 2, 2]
 
 
 def test_a_way_that_leads_elsewhere_holds_nothing() -> None:

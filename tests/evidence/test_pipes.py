@@ -56,7 +56,9 @@ def test_a_child_that_waits_for_a_lock_of_the_one_in_the_pipe_is_waited_for_like
 
     (standoff,) = found(*looks(stuck, replace(WAITS, child=201)))
 
-    assert standoff.members[0].waits_for == "the end of its child 201, which waits for a lock that child 200 (convert) has"
+    assert (
+        standoff.members[0].waits_for == "the end of its child 201, which waits for a lock that child 200 (convert) has"
+    )
 
 
 def test_a_parent_that_waits_for_another_child_is_no_party() -> None:

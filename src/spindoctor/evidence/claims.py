@@ -47,7 +47,7 @@ ENTRIES = frozenset({"__aenter__", "__enter__"})
 
 @dataclass(frozen=True, slots=True)
 class _Queue:
-    """Who queues for one object at one moment, for whom (`waiting`), and who got further.
+    """Who queues for one object at one moment, in which waits (`waiting`), and who got further.
 
     `held` is what is the same for as long as one of these stays at one line in one wait.
     """
@@ -55,7 +55,7 @@ class _Queue:
     at_s: float
     claim: Claim
     callers: tuple[Party, ...]
-    waiting: frozenset[Party]
+    waiting: frozenset[object]
     holders: tuple[tuple[Party, Culprit], ...]
     held: frozenset[object]
     sites: tuple[Culprit, ...]
@@ -153,7 +153,8 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, befor
         return None
     sites = tuple(work.culprit(work.asker(one)) for one in callers)
     held = frozenset((one, culprit.line, work.wait(one)) for one, culprit in further)
-    return _Queue(at_s, claims[0], callers, _roots(work, callers), further, held, sites, has_requests=bool(requests))
+    waiting = frozenset(map(work.standstill, callers))
+    return _Queue(at_s, claims[0], callers, waiting, further, held, sites, has_requests=bool(requests))
 
 
 def _asking_still(work: Work, claims: Sequence[Claim]) -> Sequence[Claim]:

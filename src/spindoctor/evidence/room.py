@@ -59,7 +59,7 @@ def _crews(work: Work, look: TaskLook, known: Known) -> Iterator[Pool]:
                 tids=tuple(one.tid for one in members if one.tid),
                 waiters=tuple(one.task for one in asking if one.task),
                 tasks=tuple(one.task for one in members if one.task),
-                asking=tuple((one.tid, queue.target) for one in asking if one.tid),
+                asking=tuple((one.tid, work.times_run(one)) for one in asking if one.tid),
             )
 
 

@@ -74,6 +74,23 @@ class Work:
         task = self._tasks.get(party.task or self.asker(party).task or 0)
         return task.wait if task else None
 
+    def standstill(self, party: Party) -> object:
+        """What is the same for as long as a party waits once: of a thread how often it was found to have run.
+
+        A task that had ended by the time the tasks were read is met this once.
+        """
+        wait = self.wait(party)
+        if wait is not None:
+            return wait
+        return party, self._moment.look.at_s if party.tid is None else self.times_run(party)
+
+    def times_run(self, party: Party) -> int:
+        """In how many looks up to now a thread was found to have run since the one before."""
+        moment = self._moment
+        until_s = moment.sample.at_s if moment.sample else moment.look.at_s
+        seen = moment.by_thread.seen(party.tid or 0)
+        return sum(look.ran_ns > 0 for sample, look in seen if sample.at_s <= until_s)
+
     def waits_in_kernel(self, party: Party) -> bool:
         """Whether a thread sleeps in a system call that is none for a lock."""
         look = self._moment.thread(party.tid)

@@ -20,9 +20,10 @@ do not queue behind them. Only then raise the size.
 ## False alarms
 A pool that is full for a moment is normal: it must be full, with callers queued, in most of the slow looks. The short
 queue of a server's own threads is information only, unless the last in it waits for a thread for longer than for what
-one does. A pool that computes a batch with nobody waiting for it is reported as information only. Idle consumers who
-wait for a queue to bring them work are no callers: they work for no request; nor are producers who wait for room in a
-queue, but for requests. A process that has a server's socket and no request is no worker of it.
+one does. So is the queue for a permit or member that moves so fast that no two slow looks meet the same one in it. A
+pool that computes a batch with nobody waiting for it is reported as information only. Idle consumers who wait for a
+queue to bring them work are no callers: they work for no request; nor are producers who wait for room in a queue, but
+for requests. A process that has a server's socket and no request is no worker of it.
 
 ## Missed alarms
 A pool all of whose members were lost: nobody who holds one is left to be seen. A pool that is asked outside of any
@@ -281,9 +282,14 @@ def _severity(use: PoolUse) -> Severity:
     if use.is_batch or (computes and not use.waiting_tasks and use.pool.kind != WORKERS):
         return "info"
     is_long = max(use.held_s, _delay_s(use)) >= LONG_HELD_S or (_queues_most(use) and _answer_s(use) >= LONG_HELD_S)
-    if not (is_long or _queues_most(use)) and (use.pool.kind in MAY_BE_FULL or _serves(use)):
+    if not (is_long or _queues_most(use)) and (use.pool.kind in MAY_BE_FULL or _serves(use) or _is_brisk(use)):
         return "info"
     return "critical" if is_long and not computes else "warning"
+
+
+def _is_brisk(use: PoolUse) -> bool:
+    """Whether nobody was met twice in one wait, neither who asks nor who got it: a limit that does what it is for."""
+    return use.holding is not None and use.holding > 0 and not (use.held_s or use.waited_s)
 
 
 def _answer_s(use: PoolUse) -> float:
