@@ -13,6 +13,7 @@ from spindoctor.evidence.cpu import cpu_use
 from spindoctor.evidence.epolls import shared_epolls
 from spindoctor.evidence.gil import gil_use
 from spindoctor.evidence.growths import growths
+from spindoctor.evidence.held_locks import with_holders
 from spindoctor.evidence.lanes import in_lanes
 from spindoctor.evidence.load import load
 from spindoctor.evidence.lock_uses import lock_uses
@@ -72,6 +73,7 @@ def gather(recording: Recording) -> dict[type, Any]:
 
     A fault of ours in one kind costs the checks that need it, never the report: the scene may be gone afterwards.
     """
+    recording = with_holders(recording)
     joined = in_lanes(recording)
     return {kind: _built(build, joined if kind in IN_LANES else recording) for kind, build in BUILDERS.items()}
 

@@ -26,6 +26,15 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Handle:
+    """What somebody's function has at hand and others wait for, by the name that it has there (`jobs`, `self.jobs`)."""
+
+    party: Party
+    frame: Frame
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Somebody who waits for what another one has or has to finish.
 
@@ -35,7 +44,7 @@ class Wait:
     queue; the target is what this one wait is for, and changes with the next).
     `holders` are those that have it, `held_at` the frame in which the first of them does. `is_orphaned`: it names an
     owner that is no thread of this process, or was copied by a fork while a thread of the parent had it.
-    `has_limit`: the wait ends by itself.
+    `has_limit`: the wait ends by itself. `handles`: of a lock without a holder, who has it at hand.
     """
 
     waiter: Party
@@ -46,15 +55,7 @@ class Wait:
     held_at: Frame | None = None
     is_orphaned: bool = False
     has_limit: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """A full queue that somebody's function has at hand, by the name that it has there (`jobs`, `self.jobs`)."""
-
-    party: Party
-    frame: Frame
-    name: str
+    handles: tuple[Handle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
-from spindoctor.model.locks import PUT, FullQueue, Handle, Party, Wait
+from spindoctor.model.locks import PUT, FullQueue, Party, Wait
+from spindoctor.probe.at_hand import AtHandReader, Held
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
-from spindoctor.probe.module_values import ModuleValues
 
 KEEPS_PUTTERS = re.compile(r"^_*(\w+_)?(putters|not_full|waiting_(senders|putters)|senders_waiting)$")
 """What a queue calls those who wait for room in it, in any library."""
@@ -29,10 +29,6 @@ SELF = ("self",)
 INNER_FRAMES = 4
 """The wait itself, a helper, the method, and one that calls it."""
 
-ENDS = re.compile(r"queue|stream|channel|sender|receiver", re.IGNORECASE)
-"""How the types of what leads to a queue are called: of libraries' functions, which have much at hand, only these."""
-
-MOST_FRAMES = 30
 MOST_PARTS = 32
 MOST_PARTIES = 300
 """Asked for what they have at hand in one look; who has not moved is asked once. Where they are more, one stands for
@@ -50,16 +46,6 @@ class _Asked:
     has_limit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Which of the wanted queues somebody has at hand: in functions of the user's, and in those of libraries."""
-
-    frames: Frames
-    wanted: frozenset[int]
-    handles: tuple[tuple[int, Handle], ...]
-    by_library: frozenset[int]
-
-
 class FullQueueReader:
     """Reads such queues of one process."""
 
@@ -69,10 +55,7 @@ class FullQueueReader:
         self._objects = interpreter.objects
         self._is_user = is_user
         self._asked: dict[Party, tuple[Frames, int | None]] = {}
-        self._held: dict[Party, _Held] = {}
-        self._modules = ModuleValues(interpreter)
-        self._plain: set[int] = set()
-        """Types whose instances have no attributes: numbers, texts, what a library keeps in C."""
+        self._at_hand = AtHandReader(interpreter, is_user)
 
     def look(
         self, sleepers: Collection[Sleeper], scene: Scene, waiters: Mapping[int, int]
@@ -81,11 +64,10 @@ class FullQueueReader:
         asked = self._all_asked(sleepers, scene, waiters)
         wanted = frozenset(one.queue for one in asked.values())
         if not wanted:
-            self._held = {}
             return (), ()
         names = {queue: self._type_name(queue) for queue in wanted}
         parties = self._parties(scene, asked)
-        held = self._all_held(parties, wanted)
+        held = self._at_hand.held(parties, wanted)
         waits = tuple(
             Wait(party, PUT, one.mark, names[one.queue], has_limit=one.has_limit) for party, one in asked.items()
         )
@@ -145,64 +127,6 @@ class FullQueueReader:
             parties = {one: frames for one, frames in parties.items() if one not in asked or one in one_each}
         return parties if len(parties) <= MOST_PARTIES else {}
 
-    def _all_held(self, parties: Mapping[Party, Frames], wanted: frozenset[int]) -> Mapping[Party, _Held]:
-        """Who has one of these queues at hand."""
-        known, self._held = self._held, {}
-        for party, frames in parties.items():
-            before = known.get(party)
-            if before is None or before.frames is not frames or before.wanted != wanted:
-                handles = tuple(self._at_hand(party, frames, wanted))
-                before = _Held(frames, wanted, handles, frozenset(self._by_library(frames, wanted)))
-            self._held[party] = before
-        return self._held
-
-    def _at_hand(self, party: Party, frames: Frames, wanted: frozenset[int]) -> Iterator[tuple[int, Handle]]:
-        for raw in [raw for raw in frames if self._is_user(raw.frame)][:MOST_FRAMES]:
-            for name, value in self._variables(raw):
-                for queue in self._reaches(value, wanted):
-                    yield queue, Handle(party, raw.frame, name)
-            for name, value in self._modules.of(raw.frame.file):
-                if value in wanted:
-                    yield value, Handle(party, raw.frame, name)
-
-    def _by_library(self, frames: Frames, wanted: frozenset[int]) -> Iterator[int]:
-        """The queues that functions of libraries have at hand."""
-        for raw in [raw for raw in frames if not self._is_user(raw.frame)][:MOST_FRAMES]:
-            for _, value in self._variables(raw):
-                if value in wanted or self._is_end(value):
-                    yield from self._reaches(value, wanted)
-
-    def _is_end(self, value: int) -> bool:
-        """Whether an object is one end of a channel, by its type."""
-        with suppress(Misread):
-            return ENDS.search(self._objects.type_name(value)) is not None
-        return False
-
-    def _variables(self, raw: RawFrame) -> Iterator[tuple[str, int]]:
-        """The variables of a frame, and the attributes of its `self`, by how the source calls them."""
-        try:
-            variables = self._interpreter.locals(raw)
-        except Misread:
-            return
-        yield from variables.items()
-        if holder := variables.get("self"):
-            with suppress(Misread):
-                yield from ((f"self.{name}", value) for name, value in self._objects.attributes(holder).items())
-
-    def _reaches(self, value: int, wanted: frozenset[int]) -> Iterator[int]:
-        """The wanted queues that a value is, or is one end of."""
-        if value in wanted:
-            yield value
-            return
-        with suppress(Misread):
-            kind = self._objects.classes.of(value).address
-            if kind in self._plain:
-                return
-            parts = set(self._objects.attributes(value).values())
-            if not parts:
-                self._plain.add(kind)
-            yield from parts & wanted
-
     def _type_name(self, address: int) -> str:
         try:
             return self._objects.type_name(address)
@@ -211,7 +135,7 @@ class FullQueueReader:
 
 
 def _full(
-    queue: int, name: str, asked: Mapping[Party, _Asked], held: Mapping[Party, _Held], *, is_asked: bool
+    queue: int, name: str, asked: Mapping[Party, _Asked], held: Mapping[Party, Held], *, is_asked: bool
 ) -> FullQueue:
     putters = tuple(party for party, one in asked.items() if one.queue == queue)
     handles = tuple(handle for one in held.values() for of, handle in one.handles if of == queue)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
+from spindoctor.cpython.frames import RawFrame
 from spindoctor.errors import Misread
 from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame
-from spindoctor.model.locks import Wait
+from spindoctor.model.locks import Party, Wait
 from spindoctor.model.sample import ThreadLook
 from spindoctor.model.tasks import TaskLook
+from spindoctor.probe.at_hand import AtHandReader
 from spindoctor.probe.claims import ClaimReader
 from spindoctor.probe.conversations import ConversationReader, Still
-from spindoctor.probe.full_queues import FullQueueReader
+from spindoctor.probe.full_queues import MOST_PARTIES, FullQueueReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.limits import LimitReader, with_limits, worth_asking
-from spindoctor.probe.locks import LockReader, Scene, Sleeper
+from spindoctor.probe.locks import MUTEXES, LockReader, Scene, Sleeper
 from spindoctor.probe.queue_crews import QueueCrewReader
 from spindoctor.probe.task_crews import TaskCrewReader
 
@@ -41,6 +43,7 @@ class WaitReader:
         self._queue_crews = QueueCrewReader(interpreter, is_user)
         self._limits = LimitReader(interpreter)
         self._full_queues = FullQueueReader(interpreter, is_user)
+        self._at_hand = AtHandReader(interpreter, is_user)
         self._missed = missed
 
     def look(
@@ -57,7 +60,7 @@ class WaitReader:
         )
         pools = (*look.pools, *crews)
         puts, full = self._full_queues.look(sleepers, scene, waiters)
-        waits = (*self._waits(sleepers, scene), *puts)
+        waits = (*self._with_handles(self._waits(sleepers, scene), scene), *puts)
         found = replace(look, waits=waits, conversations=talks, claims=claims, pools=pools, full_queues=full)
         return with_limits(found, self._limits.limited(worth_asking(found), scene.chains))
 
@@ -68,6 +71,17 @@ class WaitReader:
         except Misread as misread:
             self._missed[f"locks: {reason(misread)}"] += 1
             return ()
+
+    def _with_handles(self, waits: Collection[Wait], scene: Scene) -> Iterator[Wait]:
+        """The waits, those for locks without a holder with all who have it at hand; nobody where they are too many."""
+        wanted = frozenset(one.target for one in waits if one.kind in MUTEXES and not one.holders)
+        parties: dict[Party, tuple[RawFrame, ...]] = {Party(tid=tid): frames for tid, frames in scene.stacks.items()}
+        parties |= {Party(task=task): frames for task, frames in scene.chains.items()}
+        is_few = wanted and len(parties) <= MOST_PARTIES
+        held = [pair for one in self._at_hand.held(parties, wanted).values() for pair in one.handles] if is_few else []
+        for wait in waits:
+            handles = tuple(handle for lock, handle in held if lock == wait.target and not wait.holders)
+            yield replace(wait, handles=handles) if handles else wait
 
     def _talks(
         self, threads: Collection[ThreadLook], scene: Scene, waiters: Mapping[int, int]

@@ -59,12 +59,13 @@ def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[Source
 
 
 def functions(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
-    """The whole functions of threads that burn CPU, of failures, cancelled tasks, and of waits in or for a queue."""
+    """The whole functions of threads that burn CPU, of failures, cancelled tasks, and of waits for locks and queues."""
     places = Counter(frame for look in seen.hot_looks for frame in look.stack)
     places.update(frame for failure in seen.failures for frame in failure.places)
     places.update(frame for look in seen.task_looks for task in _cancelled(look) for frame in task.chain)
     places.update(frame for look in seen.task_looks for frame in _asking(seen, look))
     places.update(frame for look in seen.task_looks[-1:] if look.full_queues for frame in _may_take(seen, look))
+    places.update(hold.frame for look in seen.task_looks for wait in look.waits for hold in wait.handles)
     known: set[tuple[str, str, int]] = set()
     for frame, _ in places.most_common(MOST_WINDOWS):
         window = sources.function(frame.file, frame.function, frame.line)

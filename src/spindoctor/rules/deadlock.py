@@ -33,10 +33,11 @@ a name or an attribute of its own (`app.state.jobs.get()`), or a library has the
 queue now and then is not seen: these kinds are told with medium confidence.
 
 ## Missed alarms
-A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock` or one of
-`multiprocessing`. A full queue is left out where all who take out of it do so by a helper, and where hundreds of
-threads and tasks would have to be asked. Locks in databases, of files and in C libraries are not read. A limit that no
-open block shows (a timer of one's own that cancels a task) is not seen.
+A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock`, one of
+`multiprocessing`, or one that the same function gives back (`release()`, in a `finally` or further down). A full queue
+is left out where all who take out of it do so by a helper, and where hundreds of threads and tasks would have to be
+asked. Locks in databases, of files and in C libraries are not read. A limit that no open block shows (a timer of one's
+own that cancels a task) is not seen.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ ask; else the answer is that it is not known. Libraries of file locks do the sam
 hand where they sleep.
 
 ## Missed alarms
-Locks of C libraries and of servers of databases. The holder is known where it holds the lock in a `with` block, or
-where the lock is an `RLock` or one of `multiprocessing`.
+Locks of C libraries and of servers of databases. The holder is known where it holds the lock in a `with` block, where
+the function that took it gives it back (`release()`, in a `finally` or further down), or where the lock is an `RLock`
+or one of `multiprocessing`.
 """
 
 from __future__ import annotations
