@@ -69,13 +69,7 @@ Progress = Callable[[float, str], None]
 class Recorder:
     """Looks at a family of processes; a context manager that leaves nothing behind."""
 
-    def __init__(
-        self,
-        target: Target,
-        asked: int,
-        rate_hz: float,
-        extras: Extras,
-    ) -> None:
+    def __init__(self, target: Target, asked: int, rate_hz: float, extras: Extras) -> None:
         """Attach to the members.
 
         Raises:
@@ -333,7 +327,12 @@ class Recorder:
         before, after = self._machine_before, read_machine(self.target.hot)
         family = {one.pid for one in self.target.processes}
         readings = self._stats_before, read_stats(), family, after.at_s - before.at_s
-        return replace(machine(before, after), neighbours=find_neighbours(*readings), newborn=find_newborn(*readings))
+        return replace(
+            machine(before, after),
+            neighbours=find_neighbours(*readings),
+            newborn=find_newborn(*readings),
+            short_lived=self._among.short_lived,
+        )
 
     def _finish(self, watch: ProcessWatch) -> ProcessRecording:
         seen = self._seen.get(watch.pid) or watch.finish()

@@ -40,6 +40,29 @@ def test_children_are_asked_for_in_a_hundredth_of_our_time(monkeypatch: pytest.M
     assert walks == [(None, 1), (None, 1), (None, 1), (None, 2), (None, 2), (None, 3)]
 
 
+COMMANDS = {100: b"gunicorn", 201: b"gunicorn", 202: b"gunicorn", 203: b"convert", 204: b"gunicorn", 205: b"gunicorn"}
+LOOKS = ({201}, {201, 202, 203, 204}, {201, 204, 205}, {205})
+"""The children of process 100 in four looks: of those that began since the first, 202 to 204 are gone at the end."""
+
+
+@pytest.mark.parametrize(("young", "gone"), [(set(), 2), ({202}, 1)], ids=["forks", "one may become another program"])
+def test_forks_that_began_during_the_look_and_are_gone_are_counted(
+    monkeypatch: pytest.MonkeyPatch, young: set[int], gone: int
+) -> None:
+    """203 runs another program; 201 was there from the start."""
+    reader, looks = PipeReader(), iter(LOOKS)
+    monkeypatch.setattr(pipes, "_descendants", lambda _: dict.fromkeys(next(looks), (100,)))
+    monkeypatch.setattr(pipes, "try_bytes", lambda path: COMMANDS[int(path.split("/")[2])])
+    monkeypatch.setattr(pipes, "_age_s", lambda pid: 0.01 if pid in young else 1.0)
+    monkeypatch.setattr(pipes, "_calls", lambda _: {})
+    monkeypatch.setattr(pipes.time, "thread_time", lambda: 0.0)
+
+    for at_s in (0.0, 0.2, 0.4, 0.6):
+        reader.look(at_s, [])
+
+    assert reader.short_lived == gone
+
+
 def reader_that_notes(monkeypatch: pytest.MonkeyPatch, *keeping: int) -> tuple[SettingsReader, list[int]]:
     """A reader of settings and the threads that it asks; those in `keeping` do keep times of files."""
     asked: list[int] = []

@@ -49,6 +49,7 @@ def load(recording: Recording) -> Load | Missing:
         queued=_queued(recording),
         standing=_standing(recording),
         newborn=recording.machine.newborn,
+        short_lived=recording.machine.short_lived,
         stands=standing(recording),
         owed_s=tuple(sorted(_owed(recording), reverse=True)),
         late_s=late_s(recording),

@@ -317,7 +317,8 @@ class Load:
     change between looks, `connections` established sockets (None: not known). `queued` connections waited for somebody
     to accept them.
     `standing` is the number of requests in progress where none of all that were seen moved during the look, else 0.
-    `newborn` are children that began during the look and that nobody looked at.
+    `newborn` are children that began during the look and that nobody looked at, `short_lived` forks of its processes
+    that were gone again before its end.
     `stands` are the lines at which threads slept within requests for a second and more.
     `owed_s` says for each client that has sent something since it was last sent anything how long ago that was, longest
     first. `late_s` is how late the first timer of an event loop was met at most (None: no look could read one).
@@ -333,6 +334,7 @@ class Load:
     queued: int = 0
     standing: int = 0
     newborn: tuple[Neighbour, ...] = ()
+    short_lived: int = 0
     stands: tuple[Site, ...] = ()
     owed_s: tuple[float, ...] = ()
     late_s: float | None = None

@@ -100,6 +100,8 @@ class Machine:
     """The busiest processes that are none of the family's; as far as they show."""
     newborn: tuple[Neighbour, ...] = ()
     """Children that the family got during the look, the busiest first; nobody looked at them."""
+    short_lived: int = 0
+    """Forks of the family, running what their parents run, that began during the look and were gone before its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ class AmongProcesses:
         """The looks at the queues of listening sockets."""
         return self._queues.looks
 
+    @property
+    def short_lived(self) -> int:
+        """How many forks of the service began during the look and are gone again."""
+        return self._pipes.short_lived
+
     def look(self, at_s: float, watched: Sequence[Watched]) -> None:
         """Make one look at each; where nothing stands between the processes there is none to keep."""
         with contextlib.suppress(Gone):  # the next look tells which one

@@ -33,6 +33,12 @@ from spindoctor.model.rule import Rule
 from spindoctor.model.share import Share
 from spindoctor.model.tasks import HUB
 
+OWN_RESULT = (
+    "Where it waits for a result that a task of this very loop has to bring (run_coroutine_threadsafe(...).result()), "
+    "it never comes: await that task instead."
+)
+"""What helps where a wait for somebody else in the process has no end."""
+
 MIN_LOOKS = 50
 """Below this a share of 5 % cannot be told from 15 %."""
 
@@ -66,17 +72,18 @@ def check(loops: Loops) -> Outcome:
     judged = [loop for loop in enough if not loop.runs_script]
     findings = [finding for loop in judged for finding in (_at_places(loop) or _scattered(loop))]
     if findings:
-        told = [replace(one, now=(_now(loops, one.culprit.pid),)) for one in findings]
+        told = [replace(one, now=(_now(loops, one),)) for one in findings]
         return Found(tuple(sorted(told, key=lambda one: one.cost.loop_share, reverse=True)))
     return Clear(
         "; ".join(f"{loop.thread} of {loop.pid} waited inside a callback in {loop.waiting}" for loop in enough)
     )
 
 
-def _now(loops: Loops, pid: int | None) -> str:
+def _now(loops: Loops, one: Finding) -> str:
     """What goes on and what waits; other workers are told of only where the service has some."""
-    has_others = pid in loops.workers and len(loops.workers) > 1
-    return f"{OTHERS if has_others else ''}Requests that this process has accepted wait until the call returns."
+    has_others = one.culprit.pid in loops.workers and len(loops.workers) > 1
+    ends = "; it did not return while it was looked at, and may never" if one.against else ""
+    return f"{OTHERS if has_others else ''}Requests that this process has accepted wait until the call returns{ends}."
 
 
 def _at_places(loop: Loop) -> list[Finding]:
@@ -133,10 +140,18 @@ def _finding(loop: Loop, site: Site) -> Finding:
             ),
         ),
         against=("the longest was still going on when the look ended, so its end was not seen",) if ongoing else (),
-        fix=(FIX_OF_GREENLETS if loop.loop_type == HUB else FIX,),
+        fix=(
+            FIX_OF_GREENLETS if loop.loop_type == HUB else FIX,
+            *_own_result(site, ongoing=ongoing),
+        ),
         explains="every request of this process waits while the call lasts",
         would_change="a stack in which the loop's thread sleeps in its selector instead",
     )
+
+
+def _own_result(site: Site, *, ongoing: bool) -> tuple[str, ...]:
+    """What is said of a wait for another thread or task of which no look saw the end."""
+    return (OWN_RESULT,) if ongoing and {name for name, _ in site.calls} == {"futex"} else ()
 
 
 def _stays(site: Site, *, knows_callbacks: bool) -> tuple[Figure, Figure]:

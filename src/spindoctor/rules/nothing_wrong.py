@@ -19,10 +19,10 @@ the work that was seen is told (CPU, tasks, looks in which a thread ran), and th
 
 ## Missed alarms
 A service without load shows nothing: then the answer is "no load: nothing to diagnose" (or "little load", where it is
-woken often and for next to nothing), not that all is well. Worker processes that sleep in the service's own code all
-the time have a load, and nobody can say from their side whether more waits for them: they are named. Clients that have
-asked and got no answer are told all the same; what a suspended greenlet waits for is not read. A thread that burns a
-core by right is named, not judged.
+woken often and for next to nothing), not that all is well. Nor is it said of a service whose processes begin and end
+one after the other. Worker processes that sleep in the service's own code all the time have a load, and nobody can say
+from their side whether more waits for them: they are named. Clients that have asked and got no answer are told all the
+same; what a suspended greenlet waits for is not read. A thread that burns a core by right is named, not judged.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ from spindoctor.model.rule import Rule
 
 TIMERS_WAKE = 0.2
 """Servers without a client wake ten times a second for their timers, in one look of ten; more is somebody's work."""
+
+MANY_ENDED = 3
+"""One worker that is replaced, or two at a reload, end by right."""
 
 IDLE_CORES = 0.02
 """An idle event loop with a few timers stays below 2 % of a core."""
@@ -60,7 +63,7 @@ def check(load: Load, busy: BusyThreads, others: Others) -> Outcome:
     """Information that all is well, where there was load and nobody else found a fault."""
     if found := _found(others):
         return Clear(found)
-    if too_little := _unusable(load) or _signs(others):
+    if too_little := _come_and_gone(load) or _unusable(load) or _signs(others):
         return Unsure(too_little)
     if not any(isinstance(outcome, Clear | Found) for outcome in others.outcomes.values()):
         return Unsure(f"nothing else could be judged: {', '.join(others.outcomes)}")
@@ -122,6 +125,17 @@ def _unusable(load: Load) -> str:
             "again while it is in use"
         )
     return ""
+
+
+def _come_and_gone(load: Load) -> str:
+    """What is said of workers that end one after the other; empty where none do."""
+    if load.short_lived < MANY_ENDED:
+        return ""
+    return (
+        f"{count(load.short_lived, 'process', 'processes')} of this service began during the look and ended again: "
+        "workers that are started anew again and again say in their log why they end; such are those, too, that are "
+        "made for one piece of work each"
+    )
 
 
 def _queue(queued: int) -> str:
