@@ -35,11 +35,15 @@ class Held:
 class AtHandReader:
     """Reads it in one process."""
 
-    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool]) -> None:
-        """Look through this interpreter; `is_user` tells the user's own code."""
+    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], *, by_name: bool = False) -> None:
+        """Look through this interpreter; `is_user` tells the user's own code.
+
+        `by_name`: only what the user's functions call by a name of their own, neither a part of it nor by a library.
+        """
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
+        self._by_name = by_name
         self._held: dict[Party, Held] = {}
         self._modules = ModuleValues(interpreter)
         self._plain: set[int] = set()
@@ -67,7 +71,7 @@ class AtHandReader:
 
     def _by_library(self, frames: Frames, wanted: frozenset[int]) -> Iterator[int]:
         """The wanted objects that functions of libraries have at hand."""
-        for raw in [raw for raw in frames if not self._is_user(raw.frame)][:MOST_FRAMES]:
+        for raw in [] if self._by_name else [raw for raw in frames if not self._is_user(raw.frame)][:MOST_FRAMES]:
             for _, value in self._variables(raw):
                 if value in wanted or self._is_end(value):
                     yield from self._reaches(value, wanted)
@@ -93,6 +97,7 @@ class AtHandReader:
         """The wanted objects that a value is, or is one end of."""
         if value in wanted:
             yield value
+        if value in wanted or self._by_name:
             return
         with suppress(Misread):
             kind = self._objects.classes.of(value).address

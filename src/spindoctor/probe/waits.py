@@ -43,7 +43,7 @@ class WaitReader:
         self._queue_crews = QueueCrewReader(interpreter, is_user)
         self._limits = LimitReader(interpreter)
         self._full_queues = FullQueueReader(interpreter, is_user)
-        self._at_hand = AtHandReader(interpreter, is_user)
+        self._at_hand = AtHandReader(interpreter, is_user, by_name=True)
         self._missed = missed
 
     def look(
