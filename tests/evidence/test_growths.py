@@ -56,6 +56,18 @@ def test_tasks_that_end_are_counted_too() -> None:
     assert (kind.begun, kind.ended, kind.kept) == (3, 1, Share(0, 1))
 
 
+def test_looks_that_read_as_many_tasks_as_are_read_at_most_are_no_count() -> None:
+    """At most six are read: in the fourth look the first one is left out, and has not ended."""
+    looks = [{"tasks": waiting(*range(1, last + 1))} for last in (3, 4, 5)]
+    cut = {"tasks": waiting(*range(2, 8)), "task_count": 7}
+    seen = recording(one_process(samples=NO_THREADS, task_looks=task_looks(*looks, cut)))
+
+    kind = only(seen)
+
+    assert (kind.first, kind.last, kind.begun, kind.ended, kind.seconds) == (3, 5, 2, 0, 0.5)
+    assert only(of(waiting(1), waiting(1, 2))).seconds is None
+
+
 def test_a_task_that_gets_to_another_function_has_not_begun() -> None:
     """It was there before, as another kind."""
     elsewhere = (task(2, user("greet", 1)),)

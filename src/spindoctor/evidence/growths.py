@@ -32,7 +32,8 @@ NEARLY_ALL = 0.9
 """Of the threads that began nine of ten are of one kind: who is met beginning threads began these."""
 
 MOST_OF_THEM = 0.9
-"""Where the tasks that were read are fewer than this part of those that there are, they are a sample and no count."""
+"""Where the tasks that were read are fewer than this part of those that there are, they are a sample and no count; so
+they are where they are as many as are read at most."""
 
 Seen = Sequence[Mapping[int, object]]
 """For each look the members by task address or thread id, each with its kind."""
@@ -57,13 +58,16 @@ def growths(recording: Recording) -> Growths | Missing:
 def _tasks(process: ProcessRecording, ports: tuple[int, ...]) -> list[Growth]:
     if any(task.waits_on == HUB for look in process.task_looks for task in look.tasks):
         return []  # greenlets are found in memory little by little: more of them are no growth
-    looks = [one for one in process.task_looks if len(one.tasks) >= MOST_OF_THEM * one.task_count]
+    most = max(len(one.tasks) for one in process.task_looks)
+    cut = [one for one in process.task_looks if len(one.tasks) == most < one.task_count]
+    looks = [one for one in process.task_looks if len(one.tasks) >= MOST_OF_THEM * one.task_count and one not in cut]
     if len(looks) < len(process.task_looks) / 2:
         return _by_count(process)
     work = Work(Moment.of(process, looks[-1], ports))
     last = {task.address: task for task in looks[-1].tasks}
     seen = [{task.address: _kind(task) for task in look.tasks if not task.is_done} for look in looks]
-    return [_of_tasks(process, counts, [last[one] for one in members], work) for _, counts, members in _grown(seen)]
+    found = [_of_tasks(process, counts, [last[one] for one in members], work) for _, counts, members in _grown(seen)]
+    return [replace(one, seconds=looks[-1].at_s - looks[0].at_s) for one in found] if cut else found
 
 
 def _by_count(process: ProcessRecording) -> list[Growth]:

@@ -135,7 +135,8 @@ class Growth:
     accepted connections for whose other end those of the last wait, `answered` of those that they work for and have
     sent something on since it was asked for.
     `are_members`: threads of a pool, which grows to its size. `makers` are who began them, where looks met them do so;
-    `candidates` places in the source that begin such.
+    `candidates` places in the source that begin such. `seconds` is the time from the first to the last, where that is
+    not all of the look.
     """
 
     pid: int
@@ -153,6 +154,7 @@ class Growth:
     are_members: bool = False
     makers: tuple[Culprit, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,12 @@ def check(growths: Growths) -> Outcome:
     growing = [one for one in growths.kinds if _grows(one) and not _by_right(one)]
     lasting = [one for one in growing if _lasts(one, growths.seconds)]
     if lasting:
-        return Found(tuple(_finding(one, growths.seconds) for one in lasting))
+        return Found(tuple(_finding(one, one.seconds or growths.seconds) for one in lasting))
     if growing:
         one = growing[0]
         return Unsure(
-            f"{_what(one)} of {one.name} grew from {one.first} to {one.last} in {growths.seconds:.1f} s, which may be "
-            "a burst: look for longer (--seconds 20)",
+            f"{_what(one)} of {one.name} grew from {one.first} to {one.last} in {one.seconds or growths.seconds:.1f} s, "
+            "which may be a burst: look for longer (--seconds 20)",
             is_sign=True,
         )
     return Clear(
