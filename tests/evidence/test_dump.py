@@ -326,3 +326,12 @@ def test_a_service_without_tasks_says_why() -> None:
 
 def test_a_selector_of_no_known_loop_is_a_system_call() -> None:
     assert only(looked(asleep(EPOLL_WAIT, SELECT))).doing == "in epoll_wait"
+
+
+def test_descriptors_that_the_process_does_not_have_were_read_from_something_else() -> None:
+    """The call had returned by the time its argument was read."""
+    poll = SystemCall("poll", (0x7000, 2, 60000))
+
+    one = only(looked(asleep(poll), descriptors=(DATABASE,), polled=(Polled(7, (7, 579790768)),)))
+
+    assert one.waits_on == ""

@@ -137,7 +137,8 @@ class Waits:
 
     def _fds(self, tid: int, call: SystemCall) -> tuple[int, ...]:
         if call.name in POLLS:
-            return self._polled.get(tid, ())
+            fds = self._polled.get(tid, ())  # read a moment later: by then something else may lie there
+            return fds if not self._descriptors or all(fd in self._descriptors for fd in fds) else ()
         return call.arguments[:1] if call.name in ON_DESCRIPTOR else ()
 
     def _descriptor(self, fd: int, *, is_sure: bool) -> str:

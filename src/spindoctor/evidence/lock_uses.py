@@ -44,7 +44,7 @@ def lock_uses(recording: Recording) -> LockUses | Missing:
     piped = _in_pipes(told.standoffs) if isinstance(told, Standoffs) else set[int]()
     found += [use for use in shared_lock_uses(recording) if not (use.holder and use.holder.pid in piped)]
     found.sort(key=lambda one: (one.queued.ratio * one.waiters, one.longest_s), reverse=True)
-    return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked))
+    return LockUses(tuple(found), looks=sum(len(one.task_looks) for one in looked), stuck=len(stuck))
 
 
 def _stands(one: Standoff) -> bool:

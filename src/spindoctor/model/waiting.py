@@ -81,10 +81,14 @@ class LockUse:
 
 @dataclass(frozen=True, slots=True)
 class LockUses:
-    """All locks that anybody was seen to wait for, the longest wait first; without those of a standoff."""
+    """All locks that anybody was seen to wait for, the longest wait first; without those of `stuck` processes.
+
+    In these a standoff stands still, which is told for itself.
+    """
 
     locks: tuple[LockUse, ...]
     looks: int
+    stuck: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,18 @@ def check(standoffs: Standoffs) -> Outcome:
     findings = [_finding(one) for one in standoffs.standoffs if _lasts(one)]
     if findings:
         return Found(tuple(findings))
+    if begun := [one for one in standoffs.standoffs if one.seen.count == one.seen.of]:
+        return Unsure(_begun(begun[0]), is_sign=True)
     return Clear(
         f"{count(standoffs.waits, 'wait')} on locks, threads and futures at the last look; none of them in a circle"
+    )
+
+
+def _begun(one: Standoff) -> str:
+    who = one.members[0].culprit.function or one.members[0].name
+    return (
+        f"{who} and whoever it waits for stood still in {one.seen}, but only for {one.lasted_s:.1f} s: look for longer "
+        "(--seconds)"
     )
 
 

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Culprit, Figure, Finding, Found, Outcome, Severity, Unsure
 from spindoctor.model.rule import Rule
 from spindoctor.model.waiting import LockUse, LockUses
@@ -75,7 +76,8 @@ def check(uses: LockUses) -> Outcome:
     told = [
         f"a {one.type_name} was waited for in {one.queued}, at most {one.longest_s:.2f} s" for one in uses.locks[:3]
     ]
-    return Clear("; ".join(told) or f"nobody waited for a lock in {uses.looks} looks")
+    apart = f" but those who stand still in {count(uses.stuck, 'process', 'processes')}" if uses.stuck else ""
+    return Clear("; ".join(told) or f"nobody{apart} waited for a lock in {uses.looks} looks")
 
 
 def _unproven(use: LockUse) -> str:

@@ -77,8 +77,9 @@ def check(growths: Growths) -> Outcome:
         return Found(tuple(_finding(one, one.seconds or growths.seconds) for one in lasting))
     if growing:
         one = growing[0]
+        seconds = one.seconds or growths.seconds
         return Unsure(
-            f"{_what(one)} of {one.name} grew from {one.first} to {one.last} in {one.seconds or growths.seconds:.1f} s, "
+            f"{_what(one)} of {one.name} grew from {one.first} to {one.last} in {seconds:.1f} s, "
             "which may be a burst: look for longer (--seconds 20)",
             is_sign=True,
         )
