@@ -153,7 +153,7 @@ def _culprit(one: SharedEpoll, *, spins: bool) -> Culprit:
         function=listen.function if listen else None,
         file=listen.file if listen else None,
         line=listen.line if listen else None,
-        note="the line that makes the loop before the fork"
+        note="the line that sets up the loop before the fork"
         if listen
         else "no line of the source is known to make it before a fork",
     )
