@@ -149,9 +149,25 @@ def test_a_library_that_tries_again_for_a_function_of_the_user_serves_nobody() -
     assert not in_library((user("fetch", 40), library("run", 13), user("job", 60))).serves
 
 
-def in_library(stack: Stack) -> Retry:
-    """What is found where the loop is a library's and all attempts have this stack."""
-    text = tuple(line.replace("send()", "handler()") for line in SOURCE.lines)
+BEGUN = Frame("Thread.run", "/usr/lib/python3.12/threading.py", 1012)
+
+
+def test_a_library_s_loop_that_a_success_ends_serves_nobody_where_its_thread_began_with_it() -> None:
+    """A decorator wraps what the thread is begun with; a loop that goes on after a success is a server's."""
+    stack = (user("push", 40), library("run", 13), BEGUN)
+    ending = in_library(stack, done="return reply")
+    going_on = in_library(stack)
+    called = in_library((*stack[:2], library("serve", 90), BEGUN), done="return reply")
+
+    assert (ending.leaves, ending.serves) == (True, False)
+    assert (going_on.leaves, going_on.serves) == (False, True)
+    assert (called.leaves, called.serves) == (False, True)
+
+
+def in_library(stack: Stack, done: str = "handle(reply)") -> Retry:
+    """What is found where the loop is a library's; all attempts have this stack, a success leads to `done`."""
+    lines = (line.replace("handle(reply)", done) for line in SOURCE.lines)
+    text = tuple(line.replace("send()", "handler()") for line in lines)
     loop = SourceWindow(library("").file, 10, 10, text)
     process = one_process(
         samples=tuple(Sample(n / 100, (on_cpu(*stack),)) for n in range(3)),

@@ -37,6 +37,7 @@ ENDED = frozenset({"CancelledError", "GeneratorExit"})
 """How a wait is ended from outside, as by its time-out: no operation failed."""
 
 MOST_LOOPS = 3
+THREADING_FILE = "/threading.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def _retry(
     chosen = _outermost(failed)
     task = _task(process, use.tid, handled)
     namer = Namer(process)
+    leaves = attempt.leaves_when_done and _begins_thread(last)
     return Retry(
         pid=process.pid,
         tid=use.tid,
@@ -155,14 +157,21 @@ def _retry(
         pauses=_pauses(process, use, looks, place, attempt),
         logging=Share(sum(_logs(look.stack) for _, look in on_cpu), len(on_cpu)),
         answers=_is_answer(chosen),
-        serves=not is_user(place) and 2 * sum(map(_serves, failed)) > len(failed),  # an outer frame may be torn
+        serves=not (is_user(place) or leaves)
+        and 2 * sum(map(_serves, failed)) > len(failed),  # one may be torn
         loop=namer.culprit((place,), use.tid, task),
         task=namer.tasks[task].name if task in namer.tasks else None,
         other_kinds=_other_kinds(failed, chosen),
         steps=_steps(process, use, place, attempt),
         wanted_cores=use.wanted_s / seconds,
         traced=process.calls_of(use.tid),
+        leaves=leaves,
     )
+
+
+def _begins_thread(one: _Failed) -> bool:
+    """Whether the loop's function is what its thread was begun with: to leave the loop is to end the thread."""
+    return all(frame.file.endswith(THREADING_FILE) for frame in one.stack[one.depth + 1 :])
 
 
 def _steps(process: ProcessRecording, use: ThreadUse, place: Frame, attempt: Attempt) -> Share:

@@ -24,6 +24,7 @@ class Retry:
     `serves` is True where a library's loop runs user code that fails, as a server does for each request.
     `steps` are, on an event loop, the looks at the user's code that were in the loop: what its callbacks and the loop
     itself do besides, they do for that. `wanted_cores` is what the thread used or stood in the run queue for.
+    `leaves`: a success would have left the loop, and ended the thread.
     """
 
     pid: int
@@ -51,6 +52,7 @@ class Retry:
     steps: Share = NO_LOOKS
     wanted_cores: float | None = None
     traced: CallCounts | None = None
+    leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

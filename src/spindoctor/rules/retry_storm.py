@@ -210,8 +210,8 @@ def _is_rejected(one: Rejection) -> bool:
 
 
 def _repeats(one: Retry) -> bool:
-    """Whether it is the same attempt each time: at one peer, with whatever object, or holding the same."""
-    return bool(one.peer) or _is_same(one.repeats)
+    """Whether it is the same attempt each time: at one peer, holding the same, or a success would have ended it."""
+    return bool(one.peer) or one.leaves or _is_same(one.repeats)
 
 
 def _is_same(repeats: Share) -> bool:
