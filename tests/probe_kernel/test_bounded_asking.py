@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from spindoctor.probe import pipes
+from spindoctor.probe import offspring, pipes
+from spindoctor.probe.offspring import Offspring
 from spindoctor.probe.pipes import PipeReader
 from spindoctor.probe.settings import MOST_TRIES, SettingsReader
 
@@ -50,17 +51,14 @@ def test_forks_that_began_during_the_look_and_are_gone_are_counted(
     monkeypatch: pytest.MonkeyPatch, young: set[int], gone: int
 ) -> None:
     """203 runs another program; 201 was there from the start."""
-    reader, looks = PipeReader(), iter(LOOKS)
-    monkeypatch.setattr(pipes, "_descendants", lambda _: dict.fromkeys(next(looks), (100,)))
-    monkeypatch.setattr(pipes, "try_bytes", lambda path: COMMANDS[int(path.split("/")[2])])
-    monkeypatch.setattr(pipes, "_age_s", lambda pid: 0.01 if pid in young else 1.0)
-    monkeypatch.setattr(pipes, "_calls", lambda _: {})
-    monkeypatch.setattr(pipes.time, "thread_time", lambda: 0.0)
+    seen = Offspring()
+    monkeypatch.setattr(offspring, "try_bytes", lambda path: COMMANDS[int(path.split("/")[2])])
+    monkeypatch.setattr(offspring, "_age_s", lambda pid: 0.01 if pid in young else 1.0)
 
-    for at_s in (0.0, 0.2, 0.4, 0.6):
-        reader.look(at_s, [])
+    for there in LOOKS:
+        seen.note(dict.fromkeys(there, (100,)))
 
-    assert reader.short_lived == gone
+    assert seen.gone == gone
 
 
 def reader_that_notes(monkeypatch: pytest.MonkeyPatch, *keeping: int) -> tuple[SettingsReader, list[int]]:

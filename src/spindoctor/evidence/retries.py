@@ -157,8 +157,7 @@ def _retry(
         pauses=_pauses(process, use, looks, place, attempt),
         logging=Share(sum(_logs(look.stack) for _, look in on_cpu), len(on_cpu)),
         answers=_is_answer(chosen),
-        serves=not (is_user(place) or leaves)
-        and 2 * sum(map(_serves, failed)) > len(failed),  # one may be torn
+        serves=not (is_user(place) or leaves) and 2 * sum(map(_serves, failed)) > len(failed),  # one may be torn
         loop=namer.culprit((place,), use.tid, task),
         task=namer.tasks[task].name if task in namer.tasks else None,
         other_kinds=_other_kinds(failed, chosen),

@@ -7,7 +7,6 @@ wait(2); `flags` in proc_pid_fdinfo(5) has the access mode of a descriptor.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import time
@@ -24,17 +23,8 @@ from spindoctor.probe.calls import parse_call
 from spindoctor.probe.descriptors import find_descriptors, parse_descriptor, parse_epoll
 from spindoctor.probe.holders import Holders
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.proc import (
-    TICK_S,
-    find_pids,
-    find_tids,
-    parse_stat,
-    parse_status,
-    read_bytes,
-    read_link,
-    try_bytes,
-    try_text,
-)
+from spindoctor.probe.offspring import Offspring
+from spindoctor.probe.proc import find_pids, find_tids, parse_status, read_link, try_bytes, try_text
 from spindoctor.probe.roster import Roster
 from spindoctor.probe.threads import parse_schedstat
 
@@ -46,9 +36,6 @@ WAITS = frozenset({"wait", "_wait", "join"})
 MOST_CHILDREN = 64
 KEPT_S = 1.0
 """Who has the ends of a pipe is looked up again after a second: all processes of the host are asked."""
-
-MIN_AGE_S = 0.05
-"""A child that is to become another program does so within a few milliseconds of its fork."""
 
 MOST_OWN_SHARE = 0.01
 """Asking each thread for the children that it forked may take this part of our time."""
@@ -91,25 +78,22 @@ class PipeReader:
         """Nothing is read yet."""
         self._ends: dict[tuple[int, bool], tuple[float, tuple[tuple[int, int], ...]]] = {}
         self._now_s = 0.0
-        self._first_s = math.inf
         self._next_s = 0.0
         self._above: dict[int, tuple[int, ...]] = {}
         self._holders: dict[int, Holders] = {}
-        self._kin: dict[int, bool] = {}
+        self._offspring = Offspring()
         self._behind: dict[int, set[tuple[int, Party]]] = {}
         """By process the threads that wait for a lock of several processes which it has."""
 
     def look(self, at_s: float, watched: Sequence[Watched], locks: Sequence[SharedLock] = ()) -> PipeLook | None:
         """One look; None where there is no child at all. For `locks` threads of several processes wait."""
         self._now_s = at_s
-        self._first_s = min(self._first_s, at_s)
         held = {one.holder.pid: one for one in locks if one.holder}
         self._behind = {pid: {(one.pid, Party(tid=one.tid)) for one in lock.waiters} for pid, lock in held.items()}
         if at_s >= self._next_s:
             before_s = time.thread_time()
             self._above = _descendants([one.pid for one in watched])
-            told = {pid: self._is_kin(pid) for pid in self._above.keys() - self._kin.keys()}
-            self._kin |= {pid: is_kin for pid, is_kin in told.items() if is_kin is not None}
+            self._offspring.note(self._above)
             self._next_s = at_s + (time.thread_time() - before_s) / MOST_OWN_SHARE
         above = self._above
         known = {one.pid: one for one in watched}
@@ -124,16 +108,8 @@ class PipeReader:
 
     @property
     def short_lived(self) -> int:
-        """How many forks of the service, which run what their parents run, were seen to begin and are gone again."""
-        return sum(is_kin and pid not in self._above for pid, is_kin in self._kin.items())
-
-    def _is_kin(self, pid: int) -> bool | None:
-        """Whether a process that began since the first look runs what its parent runs; None: it may exec(2) yet."""
-        if self._now_s == self._first_s:
-            return False
-        command, of_parent = (try_bytes(f"/proc/{one}/cmdline") for one in (pid, self._above[pid][0]))
-        is_same = command != b"" and command == of_parent
-        return None if is_same and _age_s(pid) < MIN_AGE_S else is_same
+        """How many forks of the service were seen to begin and are gone again."""
+        return self._offspring.gone
 
     def _own(self, one: Watched, known: Mapping[int, Watched]) -> Iterator[PipeWait]:
         """The threads of a process of the service that read from a pipe into which only this process can write."""
@@ -291,15 +267,6 @@ def _descendants(pids: Sequence[int]) -> dict[int, tuple[int, ...]]:
             found[pid] = above
             todo.extend((child, (pid, *above)) for child in _children(pid))
     return found
-
-
-def _age_s(pid: int) -> float:
-    """For how long a process has been there; 0 where it is gone."""
-    try:
-        begun_s = parse_stat(read_bytes(f"/proc/{pid}/stat")).start_ticks * TICK_S
-    except (OSError, ValueError):
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - begun_s
 
 
 def _children(pid: int) -> list[int]:
