@@ -20,6 +20,7 @@ from spindoctor.evidence.lock_uses import lock_uses
 from spindoctor.evidence.loops import loops
 from spindoctor.evidence.peers import peer_waits
 from spindoctor.evidence.pools import pools
+from spindoctor.evidence.queue_waits import plausible
 from spindoctor.evidence.reschedulers import reschedulers
 from spindoctor.evidence.retries import retries
 from spindoctor.evidence.settings import dev_settings
@@ -73,7 +74,7 @@ def gather(recording: Recording) -> dict[type, Any]:
 
     A fault of ours in one kind costs the checks that need it, never the report: the scene may be gone afterwards.
     """
-    recording = with_holders(recording)
+    recording = with_holders(plausible(recording))
     joined = in_lanes(recording)
     return {kind: _built(build, joined if kind in IN_LANES else recording) for kind, build in BUILDERS.items()}
 
