@@ -93,6 +93,16 @@ def test_who_stands_where_it_was_taken_has_it() -> None:
     assert (wait.holders, wait.held_at) == ((HOLDER,), AT_WORK)
 
 
+def test_who_has_it_is_kept_with_the_first_wait_and_told_for_all() -> None:
+    first = Wait(WAITER, "lock", 9, "_thread.lock", handles=(Handle(HOLDER, AT_WORK, "self.mu"),))
+    others = (Wait(THIRD, "lock", 9, "_thread.lock"), Wait(THIRD, "lock", 10, "_thread.lock"))
+    seen = recording(one_process(task_looks=task_looks({"waits": (first, *others)}), functions=(SOURCE,)))
+
+    waits = with_holders(seen).processes[0].task_looks[0].waits
+
+    assert [one.holders for one in waits] == [(HOLDER,), (HOLDER,), ()]
+
+
 def test_of_two_who_may_have_it_neither_is_told() -> None:
     """The lock went from one to the other while the look was made."""
     assert told(Handle(HOLDER, AT_WORK, "self.mu"), Handle(THIRD, AT_WORK, "self.mu")).holders == ()

@@ -27,14 +27,24 @@ def _of_process(process: ProcessRecording) -> ProcessRecording:
     if not any(wait.handles for look in process.task_looks for wait in look.waits):
         return process
     known = anatomies(process.functions)
-    looks = [replace(look, waits=tuple(_told(wait, known) for wait in look.waits)) for look in process.task_looks]
+    looks = [replace(look, waits=_told(look.waits, known)) for look in process.task_looks]
     return replace(process, task_looks=tuple(looks))
 
 
-def _told(wait: Wait, known: Known) -> Wait:
-    holds = [one for one in wait.handles if _holds(one, known)]
-    parties = dict.fromkeys(one.party for one in holds)
-    return replace(wait, holders=tuple(parties), held_at=holds[0].frame) if len(parties) == 1 else wait
+def _told(waits: Sequence[Wait], known: Known) -> tuple[Wait, ...]:
+    """The waits of one look; who has a lock at hand is kept with the first wait for it."""
+    found = {wait.target: hold for wait in waits if wait.handles and (hold := _holder(wait.handles, known))}
+    return tuple(_held(wait, found.get(wait.target)) for wait in waits)
+
+
+def _held(wait: Wait, hold: Handle | None) -> Wait:
+    return replace(wait, holders=(hold.party,), held_at=hold.frame) if hold and not wait.holders else wait
+
+
+def _holder(handles: Sequence[Handle], known: Known) -> Handle | None:
+    """The one who has it; None where nobody shows, or several do."""
+    holds = [one for one in handles if _holds(one, known)]
+    return holds[0] if len({one.party for one in holds}) == 1 else None
 
 
 def _holds(one: Handle, known: Known) -> bool:

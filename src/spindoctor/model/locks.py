@@ -44,7 +44,8 @@ class Wait:
     queue; the target is what this one wait is for, and changes with the next).
     `holders` are those that have it, `held_at` the frame in which the first of them does. `is_orphaned`: it names an
     owner that is no thread of this process, or was copied by a fork while a thread of the parent had it.
-    `has_limit`: the wait ends by itself. `handles`: of a lock without a holder, who has it at hand.
+    `has_limit`: the wait ends by itself. `handles`: of the first wait for a lock without a holder, who has
+    that at hand.
     """
 
     waiter: Party

@@ -73,14 +73,15 @@ class WaitReader:
             return ()
 
     def _with_handles(self, waits: Collection[Wait], scene: Scene) -> Iterator[Wait]:
-        """The waits, those for locks without a holder with all who have it at hand; nobody where they are too many."""
+        """The waits, the first for each lock without a holder with all who have it at hand, where these can be asked."""
         wanted = frozenset(one.target for one in waits if one.kind in MUTEXES and not one.holders)
         parties: dict[Party, tuple[RawFrame, ...]] = {Party(tid=tid): frames for tid, frames in scene.stacks.items()}
         parties |= {Party(task=task): frames for task, frames in scene.chains.items()}
         is_few = wanted and len(parties) <= MOST_PARTIES
         held = [pair for one in self._at_hand.held(parties, wanted).values() for pair in one.handles] if is_few else []
+        left = {lock: tuple(handle for of, handle in held if of == lock) for lock in wanted}
         for wait in waits:
-            handles = tuple(handle for lock, handle in held if lock == wait.target and not wait.holders)
+            handles = left.pop(wait.target, ()) if not wait.holders else ()
             yield replace(wait, handles=handles) if handles else wait
 
     def _talks(
