@@ -73,7 +73,7 @@ class WaitReader:
             return ()
 
     def _with_handles(self, waits: Collection[Wait], scene: Scene) -> Iterator[Wait]:
-        """The waits, the first for each lock without a holder with all who have it at hand, where these can be asked."""
+        """The waits, the first for each lock without a holder with all who have it at hand, if these can be asked."""
         wanted = frozenset(one.target for one in waits if one.kind in MUTEXES and not one.holders)
         parties: dict[Party, tuple[RawFrame, ...]] = {Party(tid=tid): frames for tid, frames in scene.stacks.items()}
         parties |= {Party(task=task): frames for task, frames in scene.chains.items()}
