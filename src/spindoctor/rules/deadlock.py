@@ -162,8 +162,8 @@ def _unread(one: Standoff, where: str) -> str:
     """Of a queue that nobody empties: who did is told where it is still there, though it has ended."""
     waits = f"{where} waits for ever in pid {one.pid}, {count(len(one.members), 'waiter')} in all"
     did = one.ended[0] if one.ended else None
-    told = f"task {did.function} ({did.file}:{did.line}) did and has ended" if did else "who did has ended"
-    return f"{waits}, for room in a full queue out of which nobody takes anything: {told}"
+    told = f": task {did.function} ({did.file}:{did.line}) did and has ended" if did else ""
+    return f"{waits}, for room in a full queue out of which nobody takes anything{told}"
 
 
 def _circle(one: Standoff, where: str, told: str) -> str:
