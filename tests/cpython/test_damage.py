@@ -136,3 +136,18 @@ def test_an_empty_memory_is_a_misread() -> None:
 
     with pytest.raises(Misread):
         interpreter_of(recorded, Image([]))
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.11", "3.13"])
+def test_a_task_that_is_freed_while_its_like_are_read_leaves_the_others(version: str) -> None:
+    recorded, blocks = recording(version)
+    whole = interpreter_of(recorded, Image(blocks)).tasks()
+    gone, *others = whole
+    type_at = gone + recorded["offsets"]["pyobject.ob_type"]
+    start, block = next((start, block) for start, block in blocks if 0 <= type_at - start <= len(block) - 8)
+    block = block[: type_at - start] + struct.pack("<Q", 0x10) + block[type_at - start + 8 :]
+
+    left = interpreter_of(recorded, Image({**dict(blocks), start: block}.items())).tasks()
+
+    assert others
+    assert left == tuple(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from spindoctor.cpython.attributes import Attributes
 from spindoctor.cpython.classes import BYTES, DICT, LIST, TEXT, TUPLE, Class, Classes
@@ -139,10 +140,16 @@ class Holdings:
         return self.referents([reference])[0] or None
 
     def referents(self, references: Sequence[int]) -> list[int]:
-        """Return what each of many weak references refers to, 0 for the dead ones: they refer to None."""
+        """Return what each of many weak references refers to, 0 for the dead ones and those that died meanwhile."""
         if not references:
             return []
         targets = self._reader.gather([reference + self._target for reference in references])
         types = self._reader.types_of(targets)
-        names = {kind: self._classes.at(kind).name for kind in set(types)}
-        return [0 if names[kind] == "NoneType" else target for target, kind in zip(targets, types, strict=True)]
+        gone = {kind for kind in set(types) if self._is_gone(kind)}
+        return [0 if kind in gone else target for target, kind in zip(targets, types, strict=True)]
+
+    def _is_gone(self, kind: int) -> bool:
+        """Whether what has this type is no object any more: None, or what was freed while we came to it."""
+        with suppress(Misread):
+            return self._classes.at(kind).name == "NoneType"
+        return True
