@@ -139,6 +139,13 @@ static void thread(void)
 #else
     MEMBER("thread_state.exc_info", PyThreadState, exc_info);
 #endif
+#if PY_MINOR_VERSION >= 13
+    /* What trace functions are kept in follows the published current_frame, with other words between from 3.15 on. */
+    NUMBER("thread_state.c_profilefunc_after_current_frame",
+           offsetof(PyThreadState, c_profilefunc) - offsetof(PyThreadState, current_frame));
+#else
+    MEMBER("thread_state.c_profilefunc", PyThreadState, c_profilefunc);
+#endif
     MEMBER("err_stackitem.exc_value", _PyErr_StackItem, exc_value);
     MEMBER("err_stackitem.previous_item", _PyErr_StackItem, previous_item);
     NUMBER("err_stackitem.size", sizeof(_PyErr_StackItem));

@@ -6,7 +6,7 @@ from recordings import PID, main_thread, one_process, recording, thread_samples,
 
 from spindoctor.evidence.settings import dev_settings
 from spindoctor.model.frames import Frame
-from spindoctor.model.recording import Candidate, Recording
+from spindoctor.model.recording import Candidate, Recording, ThreadUse
 from spindoctor.model.sample import SystemCall, ThreadLook
 from spindoctor.model.settings import DevSetting, DevSettings
 from spindoctor.model.share import Share
@@ -83,3 +83,22 @@ def test_a_reloader_costs_what_runs_below_the_function_that_has_the_times() -> N
     setting = one_setting(recording(process))
 
     assert (setting.kind, setting.files, setting.inside) == ("reloader", 700, Share(2, 3))
+
+
+def test_a_function_called_by_the_way_is_one_setting_of_all_threads_that_call_it() -> None:
+    traces = user("on_line", 12)
+    switches = tuple(Switch("trace function", "its trace function is on_line", tid, calls=traces) for tid in (PID, 7))
+    places = (
+        Candidate("trace-function-set", "begin", "/srv/app.py", 3),
+        Candidate("profile-function-set", "begin", "/srv/app.py", 4),
+    )
+    looks = [[ThreadLook(PID, (traces, user("work")), ran_ns=TEN_MS), ThreadLook(7, (user("work"),), ran_ns=TEN_MS)]]
+    threads = (main_thread(user_s=1.5), ThreadUse(7, "worker-1", "python", user_s=3.0))
+    process = one_process(samples=thread_samples(*looks), threads=threads, switches=switches, candidates=places)
+
+    setting = one_setting(recording(process))
+
+    assert (setting.inside, setting.threads, setting.thread) == (Share(1, 2), 2, "worker-1")
+    assert setting.cores == 0.75  # half of 1.5 and 3 s in 3 s
+    assert setting.candidates == places[:1]
+    assert setting.calls == traces

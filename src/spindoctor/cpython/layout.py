@@ -23,6 +23,10 @@ NOT_OFFSETS = frozenset({"cookie", "version", "free_threaded"})
 DERIVED = {
     "interpreter_state.gc_collecting": ("interpreter_state.gc", "gc.collecting"),
     "interpreter_state.gc_generation_stats": ("interpreter_state.gc", "gc.generation_stats"),
+    "thread_state.c_profilefunc": (
+        "thread_state.current_frame",
+        "thread_state.c_profilefunc_after_current_frame",
+    ),
 }
 RUNNING_LOOP_BEHIND_STATE = (
     13  # `_PyThreadStateImpl` begins with the state, then the loop; from 3.14 asyncio publishes it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from spindoctor.evidence.sites import Moment, Namer, group
@@ -50,8 +50,14 @@ def _started(target: Target, process: ProcessRecording, seconds: float) -> Start
 
 
 def _of_process(process: ProcessRecording, seconds: float) -> Iterator[DevSetting]:
+    called: dict[tuple[str, Frame], list[Switch]] = {}
     for switch in process.switches:
-        yield _switch(process, switch, seconds)
+        if switch.calls:
+            called.setdefault((switch.kind, switch.calls), []).append(switch)
+        else:
+            yield _switch(process, switch, seconds)
+    for (_, function), set_in in called.items():
+        yield _tracer(process, function, set_in, seconds)
     for watched in process.watched_files:
         yield _reloader(process, watched, seconds)
 
@@ -61,7 +67,17 @@ def _switch(process: ProcessRecording, switch: Switch, seconds: float) -> DevSet
         return DevSetting(switch.kind, process.pid, switch.shown_by)
     shapes = tuple(one for one in process.candidates if one.shape == SHAPE and not switch.from_start)
     plain = DevSetting(switch.kind, process.pid, switch.shown_by, turned_on=switch.turned_on, candidates=shapes)
-    return _with_cost(plain, process, switch.tid, _reads_a_stack, seconds)
+    return _with_cost(plain, process, [switch.tid], _reads_a_stack, seconds)
+
+
+def _tracer(process: ProcessRecording, function: Frame, set_in: list[Switch], seconds: float) -> DevSetting:
+    """A function that threads call by the way: what it does itself shows if it is written in Python."""
+    one, tids = set_in[0], [switch.tid for switch in set_in if switch.tid is not None]
+    shape = f"{one.kind.replace(' ', '-')}-set"
+    shapes = tuple(place for place in process.candidates if place.shape == shape)
+    plain = DevSetting(one.kind, process.pid, one.shown_by, candidates=shapes, threads=len(tids), calls=function)
+    runs = (function.file, function.function)
+    return _with_cost(plain, process, tids, lambda stack: bool(function.file) and _calls(stack, runs), seconds)
 
 
 def _reloader(process: ProcessRecording, watched: WatchedFiles, seconds: float) -> DevSetting:
@@ -70,25 +86,30 @@ def _reloader(process: ProcessRecording, watched: WatchedFiles, seconds: float) 
         f"{watched.holder.function} keeps in {watched.name} when {watched.count} files like {watched.example} changed"
     )
     plain = DevSetting("reloader", process.pid, shown, files=watched.count)
-    return _with_cost(plain, process, watched.tid, lambda stack: _calls(stack, holder), seconds)
+    return _with_cost(plain, process, [watched.tid], lambda stack: _calls(stack, holder), seconds)
 
 
 def _with_cost(
-    setting: DevSetting, process: ProcessRecording, tid: int, is_inside: Callable[[Stack], bool], seconds: float
+    setting: DevSetting,
+    process: ProcessRecording,
+    tids: Collection[int],
+    is_inside: Callable[[Stack], bool],
+    seconds: float,
 ) -> DevSetting:
-    """The setting with the looks at its thread on the CPU, and those of them for which `is_inside`."""
+    """The setting with the looks at its threads on the CPU, and those of them for which `is_inside`."""
     namer = Namer(process)
-    running = [(sample.at_s, look) for sample in process.samples for look in sample.threads if _runs(look, tid)]
+    running = [(sample.at_s, look) for sample in process.samples for look in sample.threads if _runs(look, tids)]
     inside = [
         Moment(at_s, look, look.stack, number) for number, (at_s, look) in enumerate(running) if is_inside(look.stack)
     ]
-    use = next((one for one in process.threads if one.tid == tid), None)
+    uses = [one for one in process.threads if one.tid in tids]
+    hottest = max(uses, key=lambda use: use.cpu_s).tid if uses else next(iter(tids))
     return replace(
         setting,
-        thread=namer.threads.get(tid),
+        thread=namer.threads.get(hottest),
         inside=Share(len(inside), len(running)),
-        thread_cores=use.cpu_s / seconds if use and seconds else 0.0,
-        site=next(iter(group(inside, namer, tid, len(running))), None),
+        thread_cores=sum(use.cpu_s for use in uses) / seconds if seconds else 0.0,
+        site=next(iter(group(inside, namer, hottest, len(running))), None),
     )
 
 
@@ -96,8 +117,8 @@ def _calls(stack: Stack, function: tuple[str, str]) -> bool:
     return any((frame.file, frame.function) == function for frame in stack)
 
 
-def _runs(look: ThreadLook, tid: int) -> bool:
-    return look.tid == tid and look.ran_ns > 0 and look.call is None and bool(look.stack)
+def _runs(look: ThreadLook, tids: Collection[int]) -> bool:
+    return look.tid in tids and look.ran_ns > 0 and look.call is None and bool(look.stack)
 
 
 def _reads_a_stack(stack: Stack) -> bool:

@@ -14,9 +14,10 @@ from spindoctor.model.share import NO_LOOKS, Share
 class DevSetting:
     """One setting that is on in one process.
 
-    `kind` is "asyncio debug", "reloader" or "application debug". `inside` are the looks at the thread on the CPU that
-    fell into the setting's own work, of which the thread used `cores` in all. `site` is the user's code seen there
-    most. `turned_on` and `candidates` are where the source turns it on. `files` is how many files a reloader polls.
+    `kind` is "asyncio debug", "reloader", "application debug", "trace function" or "profile function". `inside` are the
+    looks at its thread (of those functions: at all the `threads` that call it) on the CPU that fell into the setting's
+    own work, of `thread_cores` in all. `site` is the user's code seen there most. `turned_on` and `candidates` are
+    where the source turns it on. `files` is how many files a reloader polls, `calls` the trace or profile function.
     """
 
     kind: str
@@ -29,6 +30,8 @@ class DevSetting:
     turned_on: Frame | None = None
     candidates: tuple[Candidate, ...] = ()
     files: int = 0
+    threads: int = 1
+    calls: Frame | None = None
 
     @property
     def cores(self) -> float:

@@ -11,9 +11,10 @@ from spindoctor.model.frames import Frame
 class Switch:
     """A setting that is on.
 
-    `kind` is "asyncio debug" or "application debug", `shown_by` what was read ("_debug of the event loop is True").
-    `tid` is the thread of the event loop that it concerns. `from_start`: the interpreter was started so. `turned_on` is
-    the call that turned it on, where that is still on a stack.
+    `kind` is "asyncio debug", "application debug", "trace function" or "profile function", `shown_by` what was read
+    ("_debug of the event loop is True"). `tid` is the thread that it concerns: the event loop's, or the one that calls
+    the function. `from_start`: the interpreter was started so. `turned_on` is the call that turned it on, where that is
+    still on a stack. `calls` is the function that is called by the way; without a file if it is written in C.
     """
 
     kind: str
@@ -21,6 +22,7 @@ class Switch:
     tid: int | None = None
     turned_on: Frame | None = None
     from_start: bool = False
+    calls: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from spindoctor.cpython.classes import DICT
 from spindoctor.cpython.frames import RawFrame
+from spindoctor.cpython.tracers import Tracers
 from spindoctor.errors import DoctorError, Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.switches import Switch, WatchedFiles
@@ -83,6 +85,10 @@ class SettingsReader:
         switches = [*self._loops(loops, stacks, environment), *self._named(paths)]
         self.found = (*switches, *self._of_modules(modules[:MOST_MODULES]))
 
+    def read_tracers(self, states: Mapping[int, int]) -> None:
+        """Read also what these threads, by the addresses of their states, call by the way."""
+        self.found = (*self.found, *self._tracers(states))
+
     def seek_watched(self, stacks: Stacks) -> None:
         """Look whether one of these threads keeps the modification times of source files, unless that is known."""
         alike: Counter[tuple[tuple[int, int], ...]] = Counter()
@@ -106,6 +112,15 @@ class SettingsReader:
                 turned_on = self._turned_on(stacks.get(loop.tid, ()))
                 found.append(Switch("asyncio debug", shown, loop.tid, turned_on, from_start=bool(by_start)))
         return found
+
+    def _tracers(self, states: Mapping[int, int]) -> Iterator[Switch]:
+        """What threads call by the way."""
+        tracers = Tracers(self._interpreter.reader, self._objects.functions)
+        for tid, state in states.items():
+            with suppress(Misread):
+                for one in tracers.of(state):
+                    shown = f"its {one.kind} function is {one.function.function}"
+                    yield Switch(f"{one.kind} function", shown, tid, calls=one.function)
 
     def _named(self, paths: Iterable[Path]) -> list[Switch]:
         """The switches at known places that are on."""

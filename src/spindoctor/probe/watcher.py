@@ -275,6 +275,7 @@ class ProcessWatch:
         try:
             with self.interpreter.by_pages():
                 self._settings.read(self._loops.values(), stacks, self.process.environment, paths, modules)
+                self._settings.read_tracers(self._roster.states)
                 self._settings.seek_watched(stacks)
         except Gone:
             self.ended = self._baseline.fate()

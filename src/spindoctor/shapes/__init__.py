@@ -15,6 +15,7 @@ from spindoctor.shapes import (
     opened_and_kept,
     scope_entered_by_hand,
     timer_started,
+    tracer_set,
     yield_in_scope,
 )
 from spindoctor.shapes.bodies import Bodies
@@ -48,6 +49,9 @@ def _parse(source: str) -> ast.Module:
 
 def _find(tree: ast.Module, file: str) -> tuple[Candidate, ...]:
     bodies = Bodies(tree)
-    kinds = (yield_in_scope, scope_entered_by_hand, listen_before_fork, asyncio_debug, opened_and_kept, timer_started)
+    kinds = (
+        yield_in_scope, scope_entered_by_hand, listen_before_fork, asyncio_debug, opened_and_kept, timer_started,
+        tracer_set,
+    )  # fmt: skip
     found = [one for kind in kinds for one in kind.find(bodies, file)]
     return tuple(sorted(found, key=lambda one: one.line)[:MOST_CANDIDATES])
