@@ -12,6 +12,7 @@ from spindoctor.model.locks import PUT, FullQueue, Party, Wait
 from spindoctor.probe.full_queues import FullQueueReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
+from spindoctor.probe.module_values import ModuleValues
 
 QUEUE, SEND, RECEIVE, STATE, WORKER = 0x1000, 0x2000, 0x2100, 0x2200, 0x3000
 KNOWN = {
@@ -56,7 +57,11 @@ def reader(modules: dict[str, dict[str, int]] | None = None) -> FullQueueReader:
         locals=lambda frame: frame.code,
         some_locals=lambda frame, names: {name: frame.code[name] for name in names if name in frame.code},
     )
-    return FullQueueReader(cast("Interpreter", fake), lambda frame: frame.file.startswith("/srv/"))
+    return FullQueueReader(
+        cast("Interpreter", fake),
+        lambda frame: frame.file.startswith("/srv/"),
+        ModuleValues(cast("Interpreter", fake)),
+    )
 
 
 def test_a_task_in_put_waits_for_room_and_another_has_the_queue_as_an_attribute() -> None:

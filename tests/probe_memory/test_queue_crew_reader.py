@@ -14,6 +14,7 @@ from spindoctor.model.routes import Route
 from spindoctor.model.tasks import Pool, Task, TaskLook
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
+from spindoctor.probe.module_values import ModuleValues
 from spindoctor.probe.queue_crews import QueueCrewReader
 
 QUEUE, HELD, SERVICE, THREAD, SIMPLE = 0x1000, 0x1100, 0x1200, 0x1300, 0x1400
@@ -101,7 +102,11 @@ def crews(
     idle = [WORKER] if worker is IDLE else []
     sleepers = [Sleeper(tid, stacks[tid], 0, has_limit=False) for tid in (*EVENTS, *idle)]
     scene = Scene(stacks, {}, [cast("Any", SimpleNamespace(tid=LOOP))], (), {}, ())
-    reader = QueueCrewReader(cast("Interpreter", fake), lambda one: one.file.startswith("/srv/"))
+    reader = QueueCrewReader(
+        cast("Interpreter", fake),
+        lambda one: one.file.startswith("/srv/"),
+        ModuleValues(cast("Interpreter", fake)),
+    )
     waiters = {one.address: FUTURE for one in tasks}
     return reader.look(TaskLook(0.0, tasks=tasks, pools=pools), sleepers, scene, waiters)
 

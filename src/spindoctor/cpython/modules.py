@@ -30,8 +30,7 @@ class Modules:
         self._state = (0, 0)
         self._contents: dict[str, dict[str, int]] = {}
 
-    def all(self) -> dict[str, int]:
-        """Return name -> address of all imported modules."""
+    def _all(self) -> dict[str, int]:
         pairs = self._dicts.pairs(self._runtime.member("imports_modules"))
         if len(pairs) > MAX_MODULES:
             raise Misread(f"{len(pairs)} modules")
@@ -41,10 +40,18 @@ class Modules:
     def find(self, name: str) -> int | None:
         """Return the address of one module, None if there is none: all are read again where one has come."""
         if name not in self._found:
-            state = self._dicts.state(self._runtime.member("imports_modules"))
-            if state != self._state:
-                self._found, self._state = self.all(), state
+            self._renew()
         return self._found.get(name)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all imported modules: they are read again where one has come."""
+        self._renew()
+        return tuple(self._found)
+
+    def _renew(self) -> None:
+        state = self._dicts.state(self._runtime.member("imports_modules"))
+        if state != self._state:
+            self._found, self._state = self._all(), state
 
     def contents(self, name: str) -> dict[str, int]:
         """Return name -> address of what a module holds now, nothing if it is not imported."""

@@ -35,7 +35,14 @@ class Held:
 class AtHandReader:
     """Reads it in one process."""
 
-    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], *, by_name: bool = False) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        is_user: Callable[[Frame], bool],
+        modules: ModuleValues,
+        *,
+        by_name: bool = False,
+    ) -> None:
         """Look through this interpreter; `is_user` tells the user's own code.
 
         `by_name`: only what the user's functions call by a name of their own, neither a part of it nor by a library.
@@ -45,7 +52,7 @@ class AtHandReader:
         self._is_user = is_user
         self._by_name = by_name
         self._held: dict[Party, Held] = {}
-        self._modules = ModuleValues(interpreter)
+        self._modules = modules
         self._plain: set[int] = set()
         """Types whose instances have no attributes: numbers, texts, what a library keeps in C."""
 

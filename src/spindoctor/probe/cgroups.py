@@ -147,11 +147,13 @@ def read_cgroup(pid: int) -> Cgroup:
 
 
 def is_frozen(pid: int) -> bool:
-    """Whether its cgroup, or one above, is frozen (`frozen` in cgroup.events; before version 2 freezer.state)."""
-    version, folders = find_levels("freezer", parse_membership(try_text(f"/proc/{pid}/cgroup")), read_mounts())
-    if version == 1:
-        return any(try_text(f"{folder}/freezer.state").startswith("FR") for folder in folders)
-    return any("frozen 1" in try_text(f"{folder}/cgroup.events") for folder in folders)
+    """Whether its cgroup of either version, or one above, is frozen (freezer.state; `frozen` in cgroup.events)."""
+    paths, mounts = parse_membership(try_text(f"/proc/{pid}/cgroup")), read_mounts()
+    _, first = find_levels("freezer", paths, [one for one in mounts if one.version == 1])
+    _, second = find_levels("", paths, [one for one in mounts if one.version != 1])
+    return any(try_text(f"{folder}/freezer.state").startswith("FR") for folder in first) or any(
+        "frozen 1" in try_text(f"{folder}/cgroup.events") for folder in second
+    )
 
 
 def _tightest(version: int, folders: Iterable[str]) -> Throttling | None:

@@ -18,6 +18,7 @@ from spindoctor.model.locks import PUT, FullQueue, Party, Wait
 from spindoctor.probe.at_hand import AtHandReader, Held
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
+from spindoctor.probe.module_values import ModuleValues
 
 KEEPS_PUTTERS = re.compile(r"^_*(\w+_)?(putters|not_full|waiting_(senders|putters)|senders_waiting)$")
 """What a queue calls those who wait for room in it, in any library."""
@@ -49,13 +50,13 @@ class _Asked:
 class FullQueueReader:
     """Reads such queues of one process."""
 
-    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool]) -> None:
+    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], modules: ModuleValues) -> None:
         """Look through this interpreter; `is_user` tells the user's own code."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
         self._asked: dict[Party, tuple[Frames, int | None]] = {}
-        self._at_hand = AtHandReader(interpreter, is_user)
+        self._at_hand = AtHandReader(interpreter, is_user, modules)
 
     def look(
         self, sleepers: Collection[Sleeper], scene: Scene, waiters: Mapping[int, int]

@@ -338,7 +338,7 @@ class Interpreter:
 
     def module_names(self) -> tuple[str, ...]:
         """Return the names of all imported modules."""
-        return tuple(self._modules.all())
+        return self._modules.names()
 
     def module_contents(self, name: str) -> dict[str, int]:
         """Return name -> address of what a module holds now, nothing if it is not imported."""

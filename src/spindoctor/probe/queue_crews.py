@@ -49,12 +49,12 @@ Targets = Mapping[int, tuple[int, int]]
 class QueueCrewReader:
     """Reads such queues of one process."""
 
-    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool]) -> None:
+    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], modules: ModuleValues) -> None:
         """Look through this interpreter; `is_user` tells the user's own code."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
-        self._modules = ModuleValues(interpreter)
+        self._modules = modules
         self._files: set[str] = set()
         self._globals: set[int] = set()
         """The queues that modules keep in variables of their own, and the files of which it is known."""

@@ -21,6 +21,7 @@ from spindoctor.probe.full_queues import MOST_PARTIES, FullQueueReader
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.limits import LimitReader, with_limits, worth_asking
 from spindoctor.probe.locks import MUTEXES, LockReader, Scene, Sleeper
+from spindoctor.probe.module_values import ModuleValues
 from spindoctor.probe.queue_crews import QueueCrewReader
 from spindoctor.probe.task_crews import TaskCrewReader
 
@@ -36,14 +37,15 @@ class WaitReader:
 
     def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], missed: Counter[str]) -> None:
         """Look through this interpreter; `is_user` tells the user's own code."""
+        modules = ModuleValues(interpreter)
         self._locks = LockReader(interpreter)
         self._conversations = ConversationReader(interpreter, is_user)
         self._claims = ClaimReader(interpreter, is_user)
         self._crews = TaskCrewReader(interpreter, is_user)
-        self._queue_crews = QueueCrewReader(interpreter, is_user)
+        self._queue_crews = QueueCrewReader(interpreter, is_user, modules)
         self._limits = LimitReader(interpreter)
-        self._full_queues = FullQueueReader(interpreter, is_user)
-        self._at_hand = AtHandReader(interpreter, is_user, by_name=True)
+        self._full_queues = FullQueueReader(interpreter, is_user, modules)
+        self._at_hand = AtHandReader(interpreter, is_user, modules, by_name=True)
         self._missed = missed
 
     def look(
