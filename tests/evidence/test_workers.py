@@ -127,6 +127,19 @@ def test_a_main_thread_beside_threads_that_serve_now_and_then_is_no_worker() -> 
     assert worker_pools(seen(one)) == []
 
 
+@pytest.mark.parametrize(("waiting", "is_pool"), [(2, True), (3, False)])
+def test_connections_that_wait_for_who_accepts_to_get_the_gil_do_not_wait_for_a_worker(
+    *, waiting: int, is_pool: bool
+) -> None:
+    """A request that computes and never lets the GIL go; of four looks the acceptor waits for it in two or three."""
+    at_work = ThreadLook(201, AT_BANK, ran_ns=9_000_000)
+    mains = [ThreadLook(ONE, (user("serve", 4),), waits_for_gil=number < waiting) for number in range(4)]
+    samples = tuple(Sample(number / 100, (main, at_work)) for number, main in enumerate(mains))
+    one = one_process(ONE, samples=samples, descriptors=(LISTENS, CLIENT), routes=ROUTES)
+
+    assert bool(worker_pools(seen(one))) is is_pool
+
+
 @pytest.mark.parametrize(("route", "is_pool"), [(Route("GET", "/order"), True), (None, False)])
 def test_a_loop_that_works_for_the_worker_that_waits_for_it_serves_nobody_else(
     route: Route | None, *, is_pool: bool

@@ -76,7 +76,7 @@ def _worker(process: ProcessRecording, address: str, inodes: set[int]) -> _Worke
             seen[look.tid] += 1
             routed[look.tid] += bool(look.stack) and namer.route(look.stack) is not None
     tids = {tid for tid in seen if routed[tid] >= HALF * seen[tid]}
-    if len(tids & _passing(process)) > HALF * len(tids):
+    if len(tids & _passing(process)) > HALF * len(tids) or _is_held_up(process, tids):
         return None
     is_alone = not any(count for tid, count in routed.items() if tid != process.pid)
     if not tids and is_alone and (routed[process.pid] or _has_client(process, address)) and _is_away(process):
@@ -90,6 +90,17 @@ def _passing(process: ProcessRecording) -> set[int]:
         return set()
     first, last = ({look.tid for look in one.threads} for one in (process.samples[0], process.samples[-1]))
     return {look.tid for sample in process.samples for look in sample.threads} - first - last
+
+
+def _is_held_up(process: ProcessRecording, members: set[int]) -> bool:
+    """Whether one that serves no request, as who accepts for all, waits for the GIL in most looks: not for a worker."""
+    waits = Counter(
+        look.tid
+        for sample in process.samples
+        for look in sample.threads
+        if look.waits_for_gil and look.tid not in members
+    )
+    return any(count > HALF * len(process.samples) for count in waits.values())
 
 
 def _is_full(process: ProcessRecording) -> bool:
