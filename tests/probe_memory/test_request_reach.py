@@ -9,7 +9,7 @@ import pytest
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.model.frames import Frame
 from spindoctor.model.routes import Route
-from spindoctor.probe.requests import MOST_FRAMES, OBJECTS, OUTERMOST, RouteFinder
+from spindoctor.probe.requests import MOST_FRAMES, OBJECTS, OUTER_FRAMES, RouteFinder
 
 ITEM = Route("GET", "/items/5")
 OTHER = Route("GET", "/elsewhere")
@@ -44,11 +44,13 @@ def test_reach_ends_at_the_outermost_frame_that_knows_the_request(known: dict[in
     assert Knowing(known).reach(frames(7), ITEM) == reach
 
 
-@pytest.mark.parametrize(("number", "is_asked"), [(MOST_FRAMES - 1, True), (MOST_FRAMES, False), (98, True)])
+@pytest.mark.parametrize(
+    ("number", "is_asked"), [(MOST_FRAMES - 1, True), (MOST_FRAMES, False), (75, False), (76, True), (98, True)]
+)
 def test_deep_stacks_are_asked_only_where_requests_are_looked_for(number: int, *, is_asked: bool) -> None:
     deep = frames(100)
     finder = Knowing({number: ITEM})
 
-    assert number >= 100 - OUTERMOST or number <= MOST_FRAMES
+    assert OUTER_FRAMES == 100 - 76
     assert finder.reach(deep, ITEM) == (number + 1 if is_asked else 0)
     assert finder.find(deep) == (ITEM if is_asked else None)

@@ -95,7 +95,8 @@ MainThread (4242), event loop: has the GIL
 Tasks, each below what awaits it, the outermost call first
 
 2 tasks, Task-1, Task-3: serve  [GET /a]
-  waits on _asyncio.Future; at this await in 5 of 5 looks (800 ms)
+  waits on _asyncio.Future; the longest of them at this await in 5 of 5 looks
+    (800 ms)
     events (/srv/app/stream.py:42)
         [changed after the process started]
         await beat()

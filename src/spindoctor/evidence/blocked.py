@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spindoctor.evidence.awaiting import SLEEP, awaited
 from spindoctor.evidence.origin import place
 from spindoctor.evidence.profile import is_executors, is_idle_worker
 from spindoctor.model.conversations import Claim
@@ -59,6 +60,15 @@ class Waits:
         if pool:
             name = f"{pool.kind} {pool.name}".strip()
             return f"waits for a thread of {name}: {pool.busy} of {pool.size} busy, {pool.queued} queued"
+        known = self._tasks.get(address)
+        if known and known.waits_on is None:  # it runs, or is about to: what it waited for before is over
+            return ""
+        if known and awaited(known) == SLEEP:
+            return "sleeps"
+        return self._at_object(address, still_s)
+
+    def _at_object(self, address: int, still_s: float) -> str:
+        """What a task waits for by an object or a connection that it has."""
         claim, talk = self._claims.get(address), self._talks.get(address)
         if claim:
             return _claimed(claim)

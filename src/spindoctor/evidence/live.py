@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from spindoctor.evidence.awaiting import awaited
 from spindoctor.evidence.blocked import Waits
 from spindoctor.evidence.load import late_s
 from spindoctor.evidence.origin import user_frame
@@ -248,7 +249,7 @@ def _wait_of(task: Task, waits: Waits) -> tuple[str, str, str]:
     frame = user_frame(task.chain) or next(iter(task.chain), None) or task.defined
     return (
         task.coroutine,
-        waits.of_task(task.address) or task.waits_on or "",
+        waits.of_task(task.address) or awaited(task),
         f"{frame.file}:{frame.line}" if frame else "",
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from spindoctor.evidence.awaiting import awaited
 from spindoctor.model.frames import Stack
 from spindoctor.model.origin import SHIM, is_user
 from spindoctor.model.profile import NS, ON_CPU, TORN, Lane, Profile, Spot, State, marker
@@ -115,16 +116,17 @@ class _Scene:
         return sum(look.ran_ns for sample in self.process.samples for look in sample.threads if look.tid == tid) / NS
 
     def task_spots(self) -> Iterator[Spot]:
-        """The looks at each task that was suspended."""
+        """The looks at each task that was suspended: one that runs, or is about to, waits for nothing."""
         looks = self.process.task_looks
         for number, look in enumerate(looks):
             seconds = look.at_s - looks[number - 1].at_s if number else look.at_s
             tasks = {task.address: task for task in look.tasks if not task.is_done}
+            waits = {one.waiter.task: one for one in look.waits if one.waiter.task is not None}
             for task in tasks.values():
-                if task.chain and seconds > 0:
-                    yield self._task_spot(look.at_s, seconds, task, tasks)
+                if task.chain and seconds > 0 and (what := awaited(task, waits.get(task.address))):
+                    yield self._task_spot(look.at_s, seconds, task, tasks, what)
 
-    def _task_spot(self, at_s: float, seconds: float, task: Task, tasks: Mapping[int, Task]) -> Spot:
+    def _task_spot(self, at_s: float, seconds: float, task: Task, tasks: Mapping[int, Task], what: str) -> Spot:
         return Spot(
             at_s=at_s,
             seconds=seconds,
@@ -133,7 +135,7 @@ class _Scene:
             route=_route_of(task, tasks),
             coroutine=task.coroutine,
             task=task.address,
-            detail=f"awaits {task.waits_on}" if task.waits_on else "",
+            detail=f"awaits {what}",
         )
 
 

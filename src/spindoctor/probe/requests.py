@@ -38,6 +38,10 @@ KEPT = frozenset({*SCOPES, *PATHS, "request", "_request"})
 TEMPLATES = ("path", "path_format", "route", "rule")
 NAMES = (*DICTS, *OBJECTS)
 MOST_FRAMES = 40
+OUTER_FRAMES = 24
+"""Of a deep stack (a library that calls itself for each try) both ends are asked: servers and frameworks, which have
+the request, are the outer one."""
+
 OUTERMOST = 2
 
 
@@ -62,7 +66,7 @@ class RouteFinder:
         first = max(0, len(frames) - OUTERMOST)
         places = self._worth_asking(frames)
         outermost = [place for place in reversed(places) if place >= first]
-        inner = [place for place in places if place < min(first, MOST_FRAMES)]
+        inner = [place for place in places if place < first and _is_asked(place, len(frames))]
         asked = (self._at(frames[place]) for place in (*outermost, *inner))
         found = next((found for found in asked if found), None)
         return self._with_template([frames[place] for place in places[:MOST_FRAMES]], found)
@@ -83,8 +87,7 @@ class RouteFinder:
         What lies further out (the start of a thread, a server's own loop) serves other requests too, or none.
         """
         for number in range(len(frames), 0, -1):
-            is_asked = number > len(frames) - OUTERMOST or number <= MOST_FRAMES
-            found = self._at(frames[number - 1]) if is_asked else None
+            found = self._at(frames[number - 1]) if _is_asked(number - 1, len(frames)) else None
             if found and (found.method, found.path) == (route.method, route.path):
                 return number
         return 0
@@ -199,3 +202,8 @@ class RouteFinder:
             return None
         value = self._objects.value(address)
         return value if isinstance(value, str) else None
+
+
+def _is_asked(place: int, count: int) -> bool:
+    """Whether the frame at this place of so many is asked at all."""
+    return place < MOST_FRAMES or place >= count - OUTER_FRAMES

@@ -249,4 +249,5 @@ def _task_facts(tree: Tasks) -> Iterator[str]:
     elif first.cancel_requests:
         yield f"asked to cancel {count(first.cancel_requests, 'time')}"
     if not tree.is_running and tree.seen.count > 1:
-        yield f"at this await in {tree.seen} ({seconds(tree.since_s)})"
+        whose = "the longest of them " if len(tree.members) > 1 else ""
+        yield f"{whose}at this await in {tree.seen} ({seconds(tree.since_s)})"

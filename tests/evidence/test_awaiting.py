@@ -1,0 +1,36 @@
+"""What a task awaits, in a word."""
+
+from __future__ import annotations
+
+from recordings import library, one_process, recording, task, task_looks, user
+
+from spindoctor.evidence.awaiting import awaited
+from spindoctor.evidence.blocked import Waits
+from spindoctor.evidence.profile import profile
+from spindoctor.model.conversations import Conversation
+from spindoctor.model.frames import Frame
+from spindoctor.model.locks import Party, Wait
+
+SLEEP = Frame("sleep", "/usr/lib/python3.12/asyncio/tasks.py", 655)
+
+
+def test_a_sleep_is_known_by_its_function_and_a_lock_by_its_type() -> None:
+    lock = Wait(Party(task=7), "task lock", 8, "asyncio.locks.Lock")
+
+    assert awaited(task(7, SLEEP, user("mail"))) == "sleep"
+    assert awaited(task(7, user("sleep"), user("mail"))) == "_asyncio.Future"
+    assert awaited(task(7, library("acquire"), user("mail")), lock) == "asyncio.locks.Lock"
+    assert awaited(task(7, library("run"), user("mail"), waits_on=None), lock) == ""
+
+
+def test_a_task_that_runs_waits_for_nothing_and_is_no_look_at_a_wait() -> None:
+    """It waited at a connection in the look before; in the second it computes."""
+    waits, runs = task(7, library("read"), user("price")), task(7, user("price"), waits_on=None)
+    talk = Conversation(Party(task=7), waits_at=5)
+    looks = task_looks({"tasks": (waits,)}, {"tasks": (waits,)}, {"tasks": (runs,), "conversations": (talk,)})
+    seen = one_process(task_looks=looks)
+
+    (lane,) = profile(recording(seen)).lanes
+
+    assert [(spot.at_s, spot.stack[-1].function) for spot in lane.spots] == [(looks[1].at_s, "read")]
+    assert Waits(seen).of_task(7) == ""
