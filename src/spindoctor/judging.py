@@ -84,7 +84,8 @@ def _same_task(one: Finding, other: Finding) -> bool:
 
 def _weight(finding: Finding) -> tuple[int, float]:
     cost = finding.cost
-    queue = min(cost.waiting, MOST_COUNTED) / MOST_COUNTED + min(cost.delay_s, MOST_COUNTED) / MOST_COUNTED
+    late = 1.0 if cost.never_ends else min(cost.delay_s, MOST_COUNTED) / MOST_COUNTED
+    queue = min(cost.waiting, MOST_COUNTED) / MOST_COUNTED + late
     return SEVERITIES.index(finding.severity), -(cost.cores + cost.loop_share + cost.time_share + queue / 2)
 
 

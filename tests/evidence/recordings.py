@@ -102,7 +102,8 @@ def at_loop(*looks: Seen, **use: Any) -> Recording:  # noqa: ANN401 - as above
 
 def task(address: int = 7, *chain: Frame, state: str = "pending", requests: int | None = 0, **more: Any) -> Task:  # noqa: ANN401
     more.setdefault("waits_on", "_asyncio.Future" if state == "pending" else None)
-    return Task(address, f"Task-{address}", state, "work", LOOP, chain=chain, cancel_requests=requests, **more)
+    coroutine = more.pop("coroutine", "work")
+    return Task(address, f"Task-{address}", state, coroutine, LOOP, chain=chain, cancel_requests=requests, **more)
 
 
 def callback(function: str, holder: int | None = None, of_task: int | None = None) -> Callback:

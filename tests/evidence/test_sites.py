@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recordings import library, one_process, task, task_looks, thread_samples, user
 
 from spindoctor.evidence.sites import Moment, Namer, group
@@ -96,3 +98,24 @@ def test_a_librarys_function_that_other_requests_go_through_too_tells_no_request
     assert namer.route((waits, handles)) is None
     assert namer.route((waits, handles), 9) == "GET /slow"
     assert namer.route((SERVES[0], handles)) == "GET /items/{}"
+
+
+def test_a_task_at_an_address_that_another_had_is_named_by_where_it_begins() -> None:
+    """Two tasks had the place one after the other: what runs begins where the second does."""
+    idle = task(7, user("idle", 3), coroutine="Server.idle")
+    serves = task(7, user("handle", 9), coroutine="Server.handle")
+    looks = task_looks({"tasks": (replace(serves, name="app"),)}, {"tasks": (replace(idle, name="timer"),)})
+    namer = Namer(one_process(task_looks=looks))
+
+    assert namer.culprit((user("hash", 8), user("handle", 9)), task=7).task == "app"
+    assert namer.culprit((user("hash", 8), user("Other.handle", 9)), task=7).task == "app"
+    assert namer.culprit((user("hash", 8), user("render", 9)), task=7).task is None
+    assert namer.culprit((user("hash", 8),), task=7).task is None
+
+
+def test_the_only_task_met_at_an_address_is_named_for_a_single_frame() -> None:
+    namer = Namer(one_process(task_looks=task_looks({"tasks": (task(7, user("handle", 9), route=ITEM),)})))
+
+    assert namer.culprit((user("hash", 8),), task=7).task == "Task-7"
+    assert namer.culprit((user("hash", 8),), task=7).route == str(ITEM)
+    assert namer.culprit((user("hash", 8), user("render", 9)), task=7).route is None

@@ -119,6 +119,15 @@ def test_a_pool_waits_for_itself_only_where_all_its_members_do() -> None:
     assert found(of(*both, pools=(replace(full, size=4),))) == []
 
 
+def test_who_waits_outside_of_such_a_pool_is_none_of_its_members() -> None:
+    full = Pool(9, "executor", "render", size=2, busy=2, queued=3, tids=(101, 102))
+    waits = [Wait(party, "pool", 9, "render", (RED, BLUE)) for party in (MAIN, RED, BLUE)]
+
+    (one,) = found(of(*waits, pools=(full,)))
+
+    assert len(one.members) == 2
+
+
 def test_an_owner_that_does_not_exist_makes_an_orphan() -> None:
     assert [one.kind for one in found(of(replace(lock(RED), is_orphaned=True)))] == ["orphan"]
 

@@ -16,6 +16,7 @@ from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.share import Share
+from spindoctor.model.tasks import Task
 
 MOST_SITES = 8
 """A report shows a few places; the rest is told by its count."""
@@ -30,6 +31,15 @@ class Moment:
     stack: Stack
     stay: object
     task: int | None = None
+
+
+def _fits(task: Task, stack: Stack) -> bool:
+    """Whether the outermost of these frames is where the task begins."""
+    if not stack:
+        return False
+    outer = stack[-1]
+    begins = any((one.file, one.function) == (outer.file, outer.function) for one in task.chain[-1:])
+    return begins or task.coroutine.rpartition(".")[2] == outer.function.rpartition(".")[2]
 
 
 def own_part(sample: Sample, look: ThreadLook) -> Stack:
@@ -49,6 +59,10 @@ class Namer:
         self.pid = recording.pid
         self.threads = {one.tid: one.name or one.kernel_name for one in recording.threads}
         self.tasks = {task.address: task for look in recording.task_looks for task in look.tasks}
+        self._met: dict[int, dict[str, Task]] = defaultdict(dict)
+        for look in recording.task_looks:
+            for one in look.tasks:
+                self._met[one.address][one.name] = one
         self.routes = dict(recording.routes)
         self._samples = recording.samples
         self._looks = recording.task_looks
@@ -58,11 +72,11 @@ class Namer:
         mine = user_frame(stack)
         shown = mine or next(iter(stack), None)
         beneath = library_frame(stack) if mine else None
-        known = self.tasks.get(task) if task else None
+        known = self._tasks_of(stack, task)
         return Culprit(
             pid=self.pid,
             thread=self.threads.get(tid) if tid else None,
-            task=known.name if known else None,
+            task=known[0].name if len(known) == 1 else None,
             function=shown.function if shown else None,
             file=shown.file if shown else None,
             line=shown.line or None if shown else None,
@@ -77,8 +91,17 @@ class Namer:
             knows = frame in self.routes and frame not in self._beginnings and frame not in self._shared
             if knows and (caller in self.routes or frame not in self._called_by_requests):
                 return str(self.routes[frame])
-        known = self.tasks.get(task) if task else None
-        return str(known.route) if known and known.route else None
+        routes = {one.route for one in self._tasks_of(stack, task)}
+        return str(route) if len(routes) == 1 and (route := routes.pop()) else None
+
+    def _tasks_of(self, stack: Stack, address: int | None) -> list[Task]:
+        """The tasks met at an address to which these frames can belong: within a second others have its place.
+
+        Of a single frame it cannot be told: there it is the task, if only one was met.
+        """
+        met = list(self._met.get(address, {}).values()) if address else []
+        fitting = [one for one in met if _fits(one, stack)]
+        return fitting if fitting or len(stack) > 1 or len(met) > 1 else met
 
     @cached_property
     def _shared(self) -> frozenset[Frame]:

@@ -203,11 +203,13 @@ def _pools(look: TaskLook) -> list[Found]:
         if wait.kind == "pool":
             waits.setdefault(wait.target, []).append(wait)
     full = {pool.address for pool in look.pools if pool.busy >= pool.size > 0}
-    return [
-        ("pool", frozenset(one.waiter for one in found), tuple(found))
-        for target, found in waits.items()
-        if target in full and set(found[0].holders) <= {one.waiter for one in found}
-    ]
+    found = []
+    for target, asked in waits.items():
+        members = set(asked[0].holders)
+        stuck = tuple(one for one in asked if one.waiter in members)  # others only wait for what these do
+        if target in full and members <= {one.waiter for one in stuck}:
+            found.append(("pool", frozenset(one.waiter for one in stuck), stuck))
+    return found
 
 
 def _orphans(process: ProcessRecording, look: TaskLook, past: Past, *, is_forked: bool) -> list[Found]:

@@ -19,7 +19,7 @@ class Cost:
     """What a finding costs, for ranking.
 
     Cores burned, share of the loop's time lost, share of the time in which threads that had work could not go on,
-    callers kept waiting, and by how many seconds they are late.
+    callers kept waiting, and by how many seconds they are late: so far, where it `never_ends`.
     """
 
     cores: float = 0.0
@@ -27,6 +27,7 @@ class Cost:
     waiting: int = 0
     delay_s: float = 0.0
     time_share: float = 0.0
+    never_ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def cost_words(cost: Cost) -> str:
         (cost.loop_share, f"{percent(cost.loop_share)} of the event loop's time"),
         (cost.time_share, f"{percent(cost.time_share)} of the time"),
         (cost.waiting, f"{count(cost.waiting, 'caller')} waiting"),
-        (cost.delay_s, f"{seconds(cost.delay_s)} of delay"),
+        (cost.delay_s, f"{seconds(cost.delay_s)} of delay{', which goes on for ever' if cost.never_ends else ''}"),
     )
     return ", ".join(words for value, words in parts if value)
 

@@ -53,9 +53,6 @@ MIN_LOOKS = 4
 MIN_LASTED_S = 1.0
 """Nobody needs a second to hand over a lock; who waits longer in a circle waits for ever."""
 
-LONGEST_S = 10.0
-"""What a standoff costs in the ranking: it has no end, and more is not worse by another order."""
-
 OF_QUEUES = frozenset({"queue", "unread"})
 """Kinds of which somebody who is not seen may make an end."""
 
@@ -194,7 +191,12 @@ def _finding(one: Standoff) -> Finding:
         claim=_ends(_claim(one)) if one.has_limit else _claim(one),
         severity="critical",
         confidence="medium" if one.has_limit or one.kind in OF_QUEUES else "high",
-        cost=Cost(loop_share=1.0 if one.holds_loop else 0.0, waiting=len(one.members), delay_s=LONGEST_S),
+        cost=Cost(
+            loop_share=1.0 if one.holds_loop else 0.0,
+            waiting=len(one.members),
+            delay_s=one.lasted_s,
+            never_ends=not one.has_limit,
+        ),
         culprit=places[0],
         culprits=tuple(places[1:]),
         evidence=(

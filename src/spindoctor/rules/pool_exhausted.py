@@ -226,6 +226,8 @@ def _claim(use: PoolUse, site: Site | None) -> str:
     if use.pool.kind == WORKERS:
         return f"{_unaccepted(use.pool.queued)}: {_workers(use)} of {_name(use)} {_are(use)} busy{where}"
     queue = f"{use.pool.queued} {_queuers(use)} queue" if use.pool.queued != 1 else f"1 {_queuer(use)} queues"
+    if use.queued_most > use.pool.queued:
+        queue = f"{queue} at the last look, {use.queued_most} at most"
     every = "the only member" if use.pool.size == 1 else f"all {use.pool.size} members"
     if _is_lost(use):
         if not use.pool.size:
