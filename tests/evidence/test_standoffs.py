@@ -330,3 +330,17 @@ def test_a_long_chain_of_tasks_is_no_circle_and_one_at_its_end_is_told_without_i
     assert found(of(tasks=(*chain, task(3000, user("price", 5))), looks=2)) == []
     (circle,) = found(of(tasks=(*chain, *ends), looks=2))
     assert [one.name for one in circle.members] == ["task Task-3001", "task Task-3000"]
+
+
+def test_who_waits_for_what_lies_in_a_queue_that_nobody_serves() -> None:
+    """The red thread's work lies there in five looks, the blue one's came for the last two."""
+    old, new = ((party.tid, 70 + number) for number, party in enumerate((RED, BLUE)))
+    unserved = Pool(9, "queue crew", "Queue", size=0, busy=0, queued=1, asking=(old,))
+    served = replace(unserved, size=1, busy=1)
+    both = replace(unserved, asking=(old, new))
+    looks = [{"pools": (unserved,)}] * 3 + [{"pools": (both,)}] * 2
+
+    (one,) = found(recording(one_process(task_looks=task_looks(*looks))))
+
+    assert (one.kind, one.seen, len(one.members)) == ("unserved", Share(5, 5), 1)
+    assert found(recording(one_process(task_looks=task_looks(*[{"pools": (served,)}] * 5)))) == []

@@ -60,6 +60,11 @@ class Objects:
             raise Unreadable(address, 8)
         return self.known[address]
 
+    def pairs(self, address: int) -> tuple[tuple[int, int], ...]:
+        if address != 0x6000:
+            raise Unreadable(address, 8)
+        return ((7, 8), (9, EVENTS[3]))
+
     def items(self, address: int) -> tuple[int, ...]:
         if address not in self.inside:
             raise Unreadable(address, 8)
@@ -186,3 +191,27 @@ def test_a_queue_of_tasks_is_no_matter_of_threads(monkeypatch: pytest.MonkeyPatc
 
 def test_an_empty_queue_is_no_pool() -> None:
     assert crews() == ()
+
+
+def test_an_answer_may_be_asked_for_in_a_dict() -> None:
+    (pool,) = crews(JOB, 0x6000)
+
+    assert pool.asking == ((2, EVENTS[2]), (3, EVENTS[3]))
+
+
+ELSEWHERE = (raw(Frame("<module>", "/srv/app.py", 1)),)
+MODULES = {"__main__": {"__file__": SCRIPT, "jobs": QUEUE}}
+
+
+@pytest.mark.parametrize(
+    ("main", "is_unserved"),
+    [(ELSEWHERE, True), (SERVES, False), ((raw(Frame("drain", "/srv/app.py", 9)),), False)],
+    ids=["the program's beginning", "has it at hand", "a function that knows it"],
+)
+def test_a_queue_without_a_member_is_told_where_nobody_else_has_it_at_hand(
+    main: tuple[RawFrame, ...], *, is_unserved: bool
+) -> None:
+    found = crews(JOB, worker=NOBODY, main=main, modules=MODULES)
+
+    told = [(0, "queue.Queue", ((2, EVENTS[2]),))] if is_unserved else []
+    assert [(one.size, one.name, one.asking) for one in found] == told

@@ -63,6 +63,7 @@ def _of_process(process: ProcessRecording, recording: Recording) -> list[PoolUse
         for states in seen.values()
         if (states[-1].kind != CREW or _serves(process, states, namer))
         and (states[-1].kind != QUEUE_CREW or _is_asked(process, states, namer))
+        and (states[-1].kind != QUEUE_CREW or any(one.size for one in states))  # nobody serves it: no pool
     ]
 
 

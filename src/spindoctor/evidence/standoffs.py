@@ -9,7 +9,7 @@ from spindoctor.evidence.full_queues import stuck_queues, takers
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
 from spindoctor.evidence.pipes import pipe_standoffs
-from spindoctor.evidence.room import unread_queues
+from spindoctor.evidence.room import QUEUE_CREW, unread_queues
 from spindoctor.evidence.shared_locks import shared_standoffs
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.locks import PUT, Party, Wait
@@ -17,7 +17,7 @@ from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
 from spindoctor.model.rule import Missing
 from spindoctor.model.share import Share
-from spindoctor.model.tasks import Task, TaskLook
+from spindoctor.model.tasks import Pool, Task, TaskLook
 from spindoctor.model.waiting import Standoff, Standoffs, Waiter
 
 LIMITS = frozenset({"wait_for", "wait", "timeout", "shield", "as_completed"})
@@ -28,6 +28,9 @@ AWAIT = "await"
 
 ERRAND = "errand"
 """The kind of a task's wait for what a thread of a pool does for it."""
+
+ANSWER = "answer"
+"""The kind of a wait for what is to be done with something that lies in a queue."""
 
 NOBODYS = "that no thread of this process has"
 """What is said of a lock without a holder."""
@@ -64,7 +67,8 @@ def _of_process(recording: Recording, process: ProcessRecording) -> list[Standof
 
 def _standoffs(process: ProcessRecording, look: TaskLook, past: Past, *, is_forked: bool) -> list[Found]:
     pools = [*_pools(look), *_orphans(process, look, past, is_forked=is_forked)]
-    return [*_cycles(process, look), *pools, *_queues(process, look), *_unread(process, look, past)]
+    queues = [*_queues(process, look), *_unread(process, look, past), *_unserved(look, past)]
+    return [*_cycles(process, look), *pools, *queues]
 
 
 def _queues(process: ProcessRecording, look: TaskLook) -> list[Found]:
@@ -79,10 +83,34 @@ def _unread(process: ProcessRecording, look: TaskLook, past: Past) -> list[Found
     """Of those who wait for room that nobody makes, those who have waited the longest: others come after them."""
     found: list[Found] = []
     for one in unread_queues(process, look):
-        longest_s = max(_lasted(past, (wait,)) for wait in one.waits)
-        waits = tuple(wait for wait in one.waits if _lasted(past, (wait,)) == longest_s)
+        waits = _longest(one.waits, past)
         found.append(("unread", frozenset(wait.waiter for wait in waits), waits))
     return found
+
+
+def _unserved(look: TaskLook, past: Past) -> list[Found]:
+    """Of those whose work lies in a queue that nobody serves, those who have waited the longest."""
+    asked: dict[int, list[Wait]] = {}
+    for pool, wait in _answers(look):
+        asked.setdefault(pool.address, []).append(wait)
+    found = [_longest(waits, past) for waits in asked.values()]
+    return [("unserved", frozenset(wait.waiter for wait in waits), waits) for waits in found]
+
+
+def _longest(waits: Sequence[Wait], past: Past) -> tuple[Wait, ...]:
+    longest_s = max(_lasted(past, (wait,)) for wait in waits)
+    return tuple(wait for wait in waits if _lasted(past, (wait,)) == longest_s)
+
+
+def _answers(look: TaskLook) -> Iterator[tuple[Pool, Wait]]:
+    """The waits for what is to be done with something that lies in a queue at which no thread is met."""
+    tasks = {task.address: task for task in look.tasks}
+    for pool in look.pools:
+        if pool.kind == QUEUE_CREW and not pool.size:
+            for tid, target in pool.asking:
+                yield pool, Wait(Party(tid=tid), ANSWER, target, pool.name)
+            for task in (tasks[one] for one in pool.waiters or () if one in tasks):
+                yield pool, Wait(Party(task=task.address), ANSWER, task.awaits or 0, pool.name)
 
 
 def _cycles(process: ProcessRecording, look: TaskLook) -> list[Found]:
@@ -106,7 +134,8 @@ def _is_for(wait: Wait, members: frozenset[Party]) -> bool:
 
 def _waits(look: TaskLook) -> tuple[Wait, ...]:
     """All waits of a look, those of tasks for the end of others, or for threads, among them."""
-    return (*look.waits, *(_await(awaiter, task) for awaiter, task in _awaits(look)), *_errands(look))
+    awaits = (_await(awaiter, task) for awaiter, task in _awaits(look))
+    return (*look.waits, *awaits, *_errands(look), *(wait for _, wait in _answers(look)))
 
 
 def _errands(look: TaskLook) -> Iterator[Wait]:
@@ -282,7 +311,7 @@ def _waiter(process: ProcessRecording, wait: Wait, last: TaskLook) -> Waiter:
 
 def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:
     if not wait.holders:
-        return _waits_for_room(process, wait, last, namer) if wait.kind == PUT else f"a {wait.type_name} {NOBODYS}"
+        return _waits_for_nobody(process, wait, last, namer)
     if wait.kind == "pool":
         return f"work that is queued in its own pool {wait.type_name}"
     who = name_of(wait.holders[0], namer)
@@ -294,6 +323,12 @@ def _waits_for(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Nam
         return f"a result that only {who} can bring"
     held = wait.held_at or user_frame(stack_of(process, wait.holders[0], last))
     return f"a {wait.type_name} that {who} has" + (f", in {place(held)}" if held else "")
+
+
+def _waits_for_nobody(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:
+    if wait.kind == ANSWER:
+        return f"the answer to what lies in a {wait.type_name}"
+    return _waits_for_room(process, wait, last, namer) if wait.kind == PUT else f"a {wait.type_name} {NOBODYS}"
 
 
 def _waits_for_room(process: ProcessRecording, wait: Wait, last: TaskLook, namer: Namer) -> str:

@@ -99,8 +99,9 @@ class Pool:
     `kind` is "executor", "limiter", "semaphore", "connections", "job pool" (of `multiprocessing`), "crew" (a server's
     threads with one queue of work), "task crew" (tasks that serve requests out of a queue; these are `tasks`) or "queue
     crew" (threads that do; `asking` are the threads whose work lies in it, each with what tells this wait from its
-    next). As evidence also "workers": those of a server, which `name` gives the address of, with the connections that
-    nobody accepts queued. `busy` of `size` members are in use and `queued` callers wait.
+    next; without a member it is a queue that nobody serves). As evidence also "workers": those of a server, which
+    `name` gives the address of, with the connections that nobody accepts queued. `busy` of `size` members are in use
+    and `queued` callers wait.
     `tids` are kernel ids of the member threads, or processes. `is_default` marks the loop's own executor.
     `waiters` are the tasks that await work of this pool, running or among the first queued, or a limiter's token; None
     where that cannot be read.

@@ -40,6 +40,7 @@ MOST_FRAMES = 3
 MOST_ITEMS = 64
 MOST_PARTS = 8
 SELF = ("self",)
+MODULE = "<module>"
 
 Frames = Sequence[RawFrame]
 Targets = Mapping[int, tuple[int, int]]
@@ -114,9 +115,9 @@ class QueueCrewReader:
         free = [tid for tid in others if tid not in asking][:MOST_THREADS]
         members |= {tid for tid in free if self._works_for(others[tid], alike)}
         members -= {targets[one][0] for one in queued}
-        if not members:
+        if not members and self._is_at_hand(queue, {tid: one for tid, one in others.items() if tid not in asking}):
             return None
-        names = [self._name(others[tid]) for tid in sorted(members)]
+        names = [self._name(others[tid]) for tid in sorted(members)] or [self._type_name(queue)]
         return Pool(
             queue,
             KIND,
@@ -129,6 +130,16 @@ class QueueCrewReader:
             asking=tuple((tid, one) for one in queued if (tid := targets[one][0])),
         )
 
+    def _is_at_hand(self, queue: int, others: Mapping[int, Frames]) -> bool:
+        """Whether one of these threads has this queue at hand: it may yet take something out.
+
+        What has only begun the program comes back to its module's variables when all is over.
+        """
+        if any(queue in self._queues[tid][1] for tid in others if tid in self._queues):
+            return True
+        files = {raw.frame.file for frames in others.values() for raw in frames if raw.frame.function != MODULE}
+        return any(one == queue for file in files for _, one in self._modules.of(file))
+
     def _queued(self, queue: int, targets: Targets) -> Iterator[int]:
         """What is waited for and lies in a queue, by itself or as a part of an item."""
         with suppress(Misread):
@@ -136,6 +147,8 @@ class QueueCrewReader:
                 yield from (part for part in (item, *self._parts(item)) if part in targets)
 
     def _parts(self, item: int) -> Sequence[int]:
+        with suppress(Misread):
+            return tuple(value for _, value in self._objects.pairs(item)[:MOST_PARTS])
         with suppress(Misread):
             return self._objects.items(item)[:MOST_PARTS]
         with suppress(Misread):

@@ -5,10 +5,10 @@ Look after look the same threads (or tasks) waited, and each for something that 
 lock that the next one has, the end of a thread or task, what a thread does for a task or a task for a thread, a result
 that is queued behind the one who waits for it. Or a lock whose owner does not exist in this process, or one of several
 processes that is locked though none of them has it. Or room in a full queue, where all who take something out of it
-wait for room in a full queue themselves, or where nobody takes anything out any more. Or a child process that waits to
-write into a full pipe (or to read from an empty one) whose other end only we have, while we wait for the child's end.
-Or a thread that reads a pipe to its end, which never comes: its own process has the writing end open as well, and
-nobody else has.
+wait for room in a full queue themselves, or where nobody takes anything out any more. Or answers to what lies in a
+queue that no thread serves. Or a child process that waits to write into a full pipe (or to read from an empty one)
+whose other end only we have, while we wait for the child's end. Or a thread that reads a pipe to its end, which never
+comes: its own process has the writing end open as well, and nobody else has.
 
 ## Why it hurts
 None of them goes on, ever or until a limit ends its wait. What they have stays taken: other requests run into it one by
@@ -53,7 +53,7 @@ MIN_LOOKS = 4
 MIN_LASTED_S = 1.0
 """Nobody needs a second to hand over a lock; who waits longer in a circle waits for ever."""
 
-OF_QUEUES = frozenset({"queue", "unread"})
+OF_QUEUES = frozenset({"queue", "unread", "unserved"})
 """Kinds of which somebody who is not seen may make an end."""
 
 SOURCE = "lock objects, stacks, system calls"
@@ -82,6 +82,11 @@ FIXES = {
         "Keep whoever takes out of the queue alive: catch what may go wrong with one item inside its loop, and watch "
         "the task or thread itself (a task group, `add_done_callback`) so that its end is not missed.",
         "Give the wait for room a limit (asyncio.timeout, put(timeout=...), put_nowait), and refuse what does not fit.",
+    ),
+    "unserved": (
+        "Keep the thread that takes out of the queue alive: catch what may go wrong with one item inside its loop, log "
+        "it, and answer whoever waits for it.",
+        "Give the wait for the answer a limit, and watch that the thread still runs.",
     ),
     "pipe": (
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
@@ -152,11 +157,14 @@ def _claim(one: Standoff) -> str:
             return both if one.kind == "pipe" else alone
         case "pool":
             return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
-    return _unread(one, where) if one.kind == "unread" else _circle(one, where, told)
+    return _unread(one, where) if one.kind in {"unread", "unserved"} else _circle(one, where, told)
 
 
 def _unread(one: Standoff, where: str) -> str:
     """Of a queue that nobody empties: who did is told where it is still there, though it has ended."""
+    if one.kind == "unserved":
+        waits = f"{where} waits for {one.members[0].waits_for}, {count(len(one.members), 'waiter')} in all"
+        return f"{waits} in pid {one.pid}: no thread is met that takes anything out of it, or works at what it took"
     waits = f"{where} waits for ever in pid {one.pid}, {count(len(one.members), 'waiter')} in all"
     did = one.ended[0] if one.ended else None
     told = f": task {did.function} ({did.file}:{did.line}) did and has ended" if did else ""
@@ -195,7 +203,7 @@ def _finding(one: Standoff) -> Finding:
             loop_share=1.0 if one.holds_loop else 0.0,
             waiting=len(one.members),
             delay_s=one.lasted_s,
-            never_ends=not one.has_limit,
+            never_ends=not one.has_limit and one.kind != "unserved",
         ),
         culprit=places[0],
         culprits=tuple(places[1:]),
