@@ -206,7 +206,7 @@ MODULES = {"__main__": {"__file__": SCRIPT, "jobs": QUEUE}}
 @pytest.mark.parametrize(
     ("main", "is_unserved"),
     [(ELSEWHERE, True), (SERVES, False), ((raw(Frame("drain", "/srv/app.py", 9)),), False)],
-    ids=["the program's beginning", "has it at hand", "a function that knows it"],
+    ids=["the program's beginning", "has it at hand", "code of the user's"],
 )
 def test_a_queue_without_a_member_is_told_where_nobody_else_has_it_at_hand(
     main: tuple[RawFrame, ...], *, is_unserved: bool

@@ -11,6 +11,7 @@ from spindoctor.model.frames import Frame
 from spindoctor.model.routes import Route
 from spindoctor.model.tasks import Pool, Task, TaskLook
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.module_values import ModuleValues
 from spindoctor.probe.task_crews import TaskCrewReader
 
 QUEUE, HELD, SERVICE = 0x1000, 0x1100, 0x1200
@@ -34,6 +35,9 @@ class Objects:
 
     def of(self, address: int) -> Any:  # noqa: ANN401 - a class, of which the address alone is asked
         return SimpleNamespace(address=address & 0xF00)
+
+    def type_name(self, address: int) -> str:
+        return {QUEUE: "Queue"}[address]
 
     def attributes(self, address: int) -> dict[str, int]:
         if address not in self.known:
@@ -67,10 +71,20 @@ CHAINS = {
 
 
 def crews(
-    items: dict[int, tuple[int, ...]], *tasks: Task, chains: dict[int, tuple[RawFrame, ...]] | None = None
+    items: dict[int, tuple[int, ...]],
+    *tasks: Task,
+    chains: dict[int, tuple[RawFrame, ...]] | None = None,
+    modules: dict[str, dict[str, int]] | None = None,
 ) -> tuple[Pool, ...]:
-    fake: Any = SimpleNamespace(objects=Objects(items), locals=lambda one: one.code)
-    reader = TaskCrewReader(cast("Interpreter", fake), lambda one: one.file.startswith("/srv/"))
+    variables = modules or {}
+    fake: Any = SimpleNamespace(
+        objects=Objects(items),
+        locals=lambda one: one.code,
+        module_names=lambda: tuple(variables),
+        module_contents=lambda name: variables.get(name, {}),
+    )
+    interpreter = cast("Interpreter", fake)
+    reader = TaskCrewReader(interpreter, lambda one: one.file.startswith("/srv/"), ModuleValues(interpreter))
     return reader.look(TaskLook(0.0, tasks=(*tasks, *WORKERS)), chains or CHAINS, FUTURES)
 
 
@@ -103,10 +117,28 @@ def test_a_request_that_awaits_inside_of_a_library_is_not_asked() -> None:
     assert crews({HELD: (FUTURES[1], FUTURES[2])}, request(1, *library), request(2, *library)) == ()
 
 
-def test_a_queue_that_nobody_else_has_is_served_by_nobody_known() -> None:
+def test_a_queue_that_nobody_else_has_may_be_served_by_whoever_works_for_no_request() -> None:
     alone = {task: CHAINS[task] for task in (1, 2, IDLER)}
 
     assert crews({HELD: (FUTURES[1], FUTURES[2])}, request(1), request(2), chains=alone) == ()
+
+
+def test_a_queue_without_anybody_else_is_told_without_a_member() -> None:
+    alone = {**{task: CHAINS[task] for task in (1, 2)}, IDLER: (raw(SLEEP), raw(Frame("<module>", "/srv/app.py", 99)))}
+
+    (pool,) = crews({HELD: (FUTURES[1], FUTURES[2])}, request(1), request(2), chains=alone)
+
+    assert (pool.kind, pool.name, pool.size, pool.waiters, pool.tasks) == ("task crew", "Queue", 0, (1, 2), ())
+
+
+def test_a_queue_may_be_a_variable_of_the_module() -> None:
+    """The functions know it as a global; a script's module is `__main__`."""
+    chains = {task: (raw(VIEW),) for task in (1, 2)}
+    modules = {"srv.app": {"jobs": QUEUE}, "srv.other": {"jobs": 0x9900}}
+
+    (pool,) = crews({HELD: (FUTURES[2],)}, request(1), request(2), chains=chains, modules=modules)
+
+    assert (pool.address, pool.size, pool.waiters) == (QUEUE, 0, (2,))
 
 
 def test_what_cannot_be_read_is_no_queue() -> None:

@@ -9,7 +9,7 @@ from spindoctor.evidence.claims import claimed_pools, stand_alone
 from spindoctor.evidence.handed_out import handed_out
 from spindoctor.evidence.members import call_s, computes, member_moments, merged
 from spindoctor.evidence.origin import user_frame
-from spindoctor.evidence.room import QUEUE_CREW, with_full_queues
+from spindoctor.evidence.room import CREWS_OF_QUEUES, QUEUE_CREW, with_full_queues
 from spindoctor.evidence.sites import Namer, group
 from spindoctor.evidence.task_crews import crew_places, longest_wait_s
 from spindoctor.evidence.workers import worker_pools
@@ -63,7 +63,7 @@ def _of_process(process: ProcessRecording, recording: Recording) -> list[PoolUse
         for states in seen.values()
         if (states[-1].kind != CREW or _serves(process, states, namer))
         and (states[-1].kind != QUEUE_CREW or _is_asked(process, states, namer))
-        and (states[-1].kind != QUEUE_CREW or any(one.size for one in states))  # nobody serves it: no pool
+        and (states[-1].kind not in CREWS_OF_QUEUES or any(one.size for one in states))  # nobody serves it: no pool
     ]
 
 

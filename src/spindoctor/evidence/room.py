@@ -20,6 +20,7 @@ MIN_REQUESTS = 2
 """One request alone queues behind nobody."""
 
 TASK_CREW, QUEUE_CREW = "task crew", "queue crew"
+CREWS_OF_QUEUES = frozenset({TASK_CREW, QUEUE_CREW})
 
 
 @dataclass(frozen=True, slots=True)

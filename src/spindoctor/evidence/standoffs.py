@@ -9,7 +9,7 @@ from spindoctor.evidence.full_queues import stuck_queues, takers
 from spindoctor.evidence.origin import place, user_frame
 from spindoctor.evidence.parties import culprit_of, name_of, stack_of
 from spindoctor.evidence.pipes import pipe_standoffs
-from spindoctor.evidence.room import QUEUE_CREW, unread_queues
+from spindoctor.evidence.room import CREWS_OF_QUEUES, unread_queues
 from spindoctor.evidence.shared_locks import shared_standoffs
 from spindoctor.evidence.sites import Namer
 from spindoctor.model.locks import PUT, Party, Wait
@@ -106,7 +106,7 @@ def _answers(look: TaskLook) -> Iterator[tuple[Pool, Wait]]:
     """The waits for what is to be done with something that lies in a queue at which no thread is met."""
     tasks = {task.address: task for task in look.tasks}
     for pool in look.pools:
-        if pool.kind == QUEUE_CREW and not pool.size:
+        if pool.kind in CREWS_OF_QUEUES and not pool.size:
             for tid, target in pool.asking:
                 yield pool, Wait(Party(tid=tid), ANSWER, target, pool.name)
             for task in (tasks[one] for one in pool.waiters or () if one in tasks):

@@ -131,14 +131,13 @@ class QueueCrewReader:
         )
 
     def _is_at_hand(self, queue: int, others: Mapping[int, Frames]) -> bool:
-        """Whether one of these threads has this queue at hand: it may yet take something out.
+        """Whether one of these threads may take something out: code of the user's may have a queue by any way.
 
-        What has only begun the program comes back to its module's variables when all is over.
+        What has only begun the program comes back to it when all is over.
         """
-        if any(queue in self._queues[tid][1] for tid in others if tid in self._queues):
-            return True
-        files = {raw.frame.file for frames in others.values() for raw in frames if raw.frame.function != MODULE}
-        return any(one == queue for file in files for _, one in self._modules.of(file))
+        frames = [raw for one in others.values() for raw in one]
+        is_near = any(queue in self._queues[tid][1] for tid in others if tid in self._queues)
+        return is_near or any(self._is_user(raw.frame) and raw.frame.function != MODULE for raw in frames)
 
     def _queued(self, queue: int, targets: Targets) -> Iterator[int]:
         """What is waited for and lies in a queue, by itself or as a part of an item."""

@@ -15,6 +15,7 @@ from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
 from spindoctor.model.tasks import Pool, Task, TaskLook
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.module_values import ModuleValues
 
 KIND = "task crew"
 QUEUE = frozenset({"_queue", "_getters"})
@@ -35,6 +36,8 @@ MOST_PARTS = 8
 BARREN_AFTER = 8
 """So many instances of a type that are no queue and keep none, and its others are not asked."""
 
+MODULE = "<module>"
+
 QUEUES_FILE = "asyncio/queues.py"
 """Where the standard library's queues of tasks wait for an item."""
 
@@ -44,11 +47,13 @@ Chains = Mapping[int, Sequence[RawFrame]]
 class TaskCrewReader:
     """Reads such queues of one process."""
 
-    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool]) -> None:
+    def __init__(self, interpreter: Interpreter, is_user: Callable[[Frame], bool], modules: ModuleValues) -> None:
         """Look through this interpreter; `is_user` tells the user's own code."""
         self._interpreter = interpreter
         self._objects = interpreter.objects
         self._is_user = is_user
+        self._modules = modules
+        self._of_files: dict[str, frozenset[int]] = {}
         self._known: dict[int, tuple[Sequence[RawFrame], frozenset[int]]] = {}
         self._barren: Counter[int] = Counter()
 
@@ -60,7 +65,8 @@ class TaskCrewReader:
         others = [one for one in look.tasks if one.route is None and one.address in chains][:MOST_TASKS]
         known, self._known = self._known, {}
         crews = {one.address: self._queues_of(one.address, chains, known) for one in others}
-        found = (self._queues_of(one.address, chains, known) for one in asking[:MOST_ASKERS])
+        found = [self._queues_of(one.address, chains, known) for one in asking[:MOST_ASKERS]]
+        found += [self._of_modules(chains[one.address]) for one in asking[:MOST_ASKERS] if one.address in chains]
         futures = {waiters[one.address]: one.address for one in asking}
         names = {one.address: one.coroutine for one in others}
         pools = (self._pool(queue, futures, crews, names, chains) for queue in sorted(frozenset().union(*found)))
@@ -80,9 +86,9 @@ class TaskCrewReader:
     ) -> Pool | None:
         members = tuple(task for task, queues in crews.items() if queue in queues)
         queued = tuple(dict.fromkeys(self._queued(queue, futures)))
-        if not members or not queued:
+        if not queued or (not members and any(self._may_serve(chains[task]) for task in crews)):
             return None
-        name = Counter(names[task] for task in members).most_common(1)[0][0]
+        name = Counter(names[task] for task in members).most_common(1)[0][0] if members else self._type_name(queue)
         # one that was woken a moment ago still stands where it asked
         busy = sum(not _gets(chains[task]) for task in members)
         return Pool(queue, KIND, name, len(members), busy, len(queued), waiters=queued, tasks=members)
@@ -111,6 +117,22 @@ class TaskCrewReader:
             before = frames, frozenset(self._among(value for raw in mine for value in self._values(raw)))
         self._known[task] = before
         return before[1]
+
+    def _may_serve(self, frames: Sequence[RawFrame]) -> bool:
+        """Whether a task that works for no request does so in code of the user's: it may have a queue by any way."""
+        return any(self._is_user(raw.frame) and raw.frame.function != MODULE for raw in frames)
+
+    def _of_modules(self, frames: Sequence[RawFrame]) -> frozenset[int]:
+        """The queues that the modules of the user's functions keep, asked for once for each file."""
+        files = {raw.frame.file for raw in frames if self._is_user(raw.frame)}
+        for file in files - self._of_files.keys():
+            self._of_files[file] = frozenset(one for _, one in self._modules.of(file) if self._is_queue(one))
+        return frozenset().union(*(self._of_files[file] for file in files))
+
+    def _type_name(self, address: int) -> str:
+        with suppress(Misread):
+            return self._objects.type_name(address)
+        return "queue"
 
     def _values(self, raw: RawFrame) -> Iterable[int]:
         try:

@@ -41,7 +41,7 @@ class WaitReader:
         self._locks = LockReader(interpreter)
         self._conversations = ConversationReader(interpreter, is_user)
         self._claims = ClaimReader(interpreter, is_user)
-        self._crews = TaskCrewReader(interpreter, is_user)
+        self._crews = TaskCrewReader(interpreter, is_user, modules)
         self._queue_crews = QueueCrewReader(interpreter, is_user, modules)
         self._limits = LimitReader(interpreter)
         self._full_queues = FullQueueReader(interpreter, is_user, modules)

@@ -6,7 +6,7 @@ lock that the next one has, the end of a thread or task, what a thread does for 
 that is queued behind the one who waits for it. Or a lock whose owner does not exist in this process, or one of several
 processes that is locked though none of them has it. Or room in a full queue, where all who take something out of it
 wait for room in a full queue themselves, or where nobody takes anything out any more. Or answers to what lies in a
-queue that no thread serves. Or a child process that waits to write into a full pipe (or to read from an empty one)
+queue that nobody serves. Or a child process that waits to write into a full pipe (or to read from an empty one)
 whose other end only we have, while we wait for the child's end. Or a thread that reads a pipe to its end, which never
 comes: its own process has the writing end open as well, and nobody else has.
 
@@ -84,9 +84,9 @@ FIXES = {
         "Give the wait for room a limit (asyncio.timeout, put(timeout=...), put_nowait), and refuse what does not fit.",
     ),
     "unserved": (
-        "Keep the thread that takes out of the queue alive: catch what may go wrong with one item inside its loop, log "
-        "it, and answer whoever waits for it.",
-        "Give the wait for the answer a limit, and watch that the thread still runs.",
+        "Keep the thread or task that takes out of the queue alive: catch what may go wrong with one item inside its "
+        "loop, log it, and answer whoever waits for it.",
+        "Give the wait for the answer a limit, and watch that whoever serves the queue still runs.",
     ),
     "pipe": (
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
@@ -164,7 +164,7 @@ def _unread(one: Standoff, where: str) -> str:
     """Of a queue that nobody empties: who did is told where it is still there, though it has ended."""
     if one.kind == "unserved":
         waits = f"{where} waits for {one.members[0].waits_for}, {count(len(one.members), 'waiter')} in all"
-        return f"{waits} in pid {one.pid}: no thread is met that takes anything out of it, or works at what it took"
+        return f"{waits} in pid {one.pid}: nobody is met who takes anything out of it, or works at what it took"
     waits = f"{where} waits for ever in pid {one.pid}, {count(len(one.members), 'waiter')} in all"
     did = one.ended[0] if one.ended else None
     told = f": task {did.function} ({did.file}:{did.line}) did and has ended" if did else ""
