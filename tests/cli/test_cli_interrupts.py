@@ -61,3 +61,24 @@ def test_where_interrupts_are_ignored_they_stay_so() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_program_politely_lets_what_was_seen_be_written(sent: signal.Signals) -> None:
+    """`timeout`, a container that is stopped, a terminal that is closed."""
+    with deferred() as interrupts:
+        os.kill(os.getpid(), sent)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.watched(None)(0.1, "looking")
+
+    assert signal.getsignal(sent) is signal.SIG_DFL
+
+
+def test_a_closed_terminal_is_ignored_where_nohup_says_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with deferred() as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert interrupts.times == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)

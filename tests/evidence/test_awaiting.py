@@ -6,10 +6,12 @@ from recordings import library, one_process, recording, task, task_looks, user
 
 from spindoctor.evidence.awaiting import awaited
 from spindoctor.evidence.blocked import Waits
+from spindoctor.evidence.forest import forest
 from spindoctor.evidence.profile import profile
 from spindoctor.model.conversations import Conversation
 from spindoctor.model.frames import Frame
 from spindoctor.model.locks import Party, Wait
+from spindoctor.model.process import Descriptor
 
 SLEEP = Frame("sleep", "/usr/lib/python3.12/asyncio/tasks.py", 655)
 
@@ -34,3 +36,17 @@ def test_a_task_that_runs_waits_for_nothing_and_is_no_look_at_a_wait() -> None:
 
     assert [(spot.at_s, spot.stack[-1].function) for spot in lane.spots] == [(looks[1].at_s, "read")]
     assert Waits(seen).of_task(7) == ""
+
+
+def test_a_sleep_has_no_age_and_who_awaits_a_task_waits_at_no_connection() -> None:
+    """A loop of short sleeps looks the same in each look; the parent reads from a socket once its child is done."""
+    sleeps, other = task(7, SLEEP, user("tick")), task(8, library("read"), user("serve"))
+    child = task(9, library("recv"), user("handle"), awaited_by=(8,))
+    talk = Conversation(Party(task=8), waits_at=5)
+    look = {"tasks": (sleeps, other, child), "conversations": (talk,)}
+    seen = one_process(task_looks=task_looks(look, look, look), descriptors=(Descriptor(5, "pipe", 1, "pipe:[1]"),))
+
+    trees = {tree.members[0].address: tree for tree in forest(seen)}
+
+    assert (trees[7].seen.count, trees[7].since_s, trees[7].waits_for) == (0, 0.0, "sleeps")
+    assert (trees[8].seen.count, trees[8].waits_for) == (3, "")

@@ -379,7 +379,7 @@ def test_files_of_one_folder_stay_in_one_folder() -> None:
     assert len(set(files)) == 991
 
 
-def test_a_route_keeps_the_words_of_the_code_and_templates_keep_all() -> None:
+def test_a_route_keeps_the_words_of_the_code_and_a_template_its_plain_words() -> None:
     tasks = redact(a_recording()).processes[0].task_looks[0].tasks
 
     assert str(tasks[0].route) == "GET /name-13/name-4/{}"

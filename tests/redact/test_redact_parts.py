@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spindoctor.model.process import Process
+from spindoctor.model.routes import Route
+from spindoctor.redact import _route
 from spindoctor.redact.names import Names
 from spindoctor.redact.paths import Paths
 from spindoctor.redact.sentences import Sentences, shape_of_pattern
@@ -130,3 +132,21 @@ def test_a_name_keeps_the_words_of_the_code(name: str, expected: str) -> None:
 
 def test_of_a_pattern_only_the_shape_stays() -> None:
     assert shape_of_pattern(r"^(alice|bob+)+\d{1,100}$") == r"^(w|w+)+\d{1,100}$"
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("/orders/{order_id}/items", "/orders/{order_id}/items"),
+        ("/api/v2/users/<int:id>.json", "/api/v2/users/<int:id>.json"),
+        ("/^files/(?P<name>[0-9]+)$", "/^files/(?P<name>[0-9]+)$"),
+        ("/bot/sendMessage", "/bot/sendMessage"),
+        ("/bot4711:AAb/sendMessage", "/***/sendMessage"),
+        ("/hook/sekrit1ge6bkc/in", "/hook/***/in"),
+        ("/hook/SEKRITwebhooktoken", "/hook/***"),
+        ("/t/kq9x-{name}", "/t/***"),
+        ("/", "/"),
+    ],
+)
+def test_what_a_pattern_has_beside_gaps_and_plain_words_is_hidden(template: str, shown: str) -> None:
+    assert _route(Route("GET", template, template), Names(())).template == shown

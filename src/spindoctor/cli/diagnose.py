@@ -69,7 +69,8 @@ def diagnose(
     """Look at one live service and say why it burns CPU or is slow.
 
     Reads only: nothing is loaded into the service, and it is never stopped. Exit code: 0 nothing found, 1 found,
-    2 wrong usage, 3 could not look, 4 a fault in spindoctor, 130 interrupted (what was seen is reported).
+    2 wrong usage, 3 could not look, 4 a fault in spindoctor, 130 interrupted, also by SIGTERM or SIGHUP (what
+    was seen is reported).
     """
     one_target(pid, port, name)
     delivery = Delivery(as_json, as_markdown, output, fail_on, color, html, full)

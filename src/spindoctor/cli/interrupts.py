@@ -1,4 +1,4 @@
-"""Ctrl-C while a service is looked at: it ends the look and nothing else, wherever it comes.
+"""Ctrl-C, SIGTERM or SIGHUP while a service is looked at: it ends the look and nothing else, wherever it comes.
 
 An exception at any moment would leave half of what is being read or written. So an interrupt is noted, and the look
 ends at the next moment at which it can; what was seen is then finished and written in peace.
@@ -15,9 +15,12 @@ from spindoctor.cli.streams import tell
 
 Progress = Callable[[float, str], None]
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, what `timeout`, `docker stop` and `systemctl stop` send, and a terminal or connection that is closed."""
+
 FINISHING = 2
 DROPPED = 3
-"""Which Ctrl-C says that it is being finished, and which one is obeyed at once."""
+"""Which of them is answered that it is being finished, and which one is obeyed at once."""
 
 
 class Interrupts:
@@ -49,14 +52,19 @@ class Interrupts:
 
 @contextmanager
 def deferred() -> Iterator[Interrupts]:
-    """Within, an interrupt is noted instead of raised; where interrupts are ignored or not ours all stays as it is."""
+    """Within, these signals are noted instead of obeyed; those that are ignored, or not ours, stay as they are."""
     found = Interrupts()
-    is_ours = threading.current_thread() is threading.main_thread()
-    if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield found
-        return
-    signal.signal(signal.SIGINT, found.note)
+    before = {one: signal.getsignal(one) for one in ENDS} if _is_main() else {}
+    ours = {one: handler for one, handler in before.items() if handler in {signal.SIG_DFL, signal.default_int_handler}}
+    for one in ours:
+        signal.signal(one, found.note)
     try:
         yield found
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for one, handler in ours.items():
+            signal.signal(one, handler)
+
+
+def _is_main() -> bool:
+    """Only the main thread is asked to handle signals."""
+    return threading.current_thread() is threading.main_thread()

@@ -72,9 +72,13 @@ class Waits:
         claim, talk = self._claims.get(address), self._talks.get(address)
         if claim:
             return _claimed(claim)
-        if talk is None or talk.waits_at is None:
+        if talk is None or talk.waits_at is None or self._awaits_another(address):
             return ""
         return self._waits_at(talk.waits_at, is_sure=still_s >= self._half_s)
+
+    def _awaits_another(self, address: int) -> bool:
+        """Whether a task goes on when another, which stands below it, has ended: a connection is the other's matter."""
+        return any(address in task.awaited_by and not task.is_done for task in self._tasks.values())
 
     def _waits_at(self, fd: int, *, is_sure: bool) -> str:
         """Without the descriptor's number: those who wait for the same peer shall look alike."""

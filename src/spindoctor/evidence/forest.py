@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from spindoctor.evidence.awaiting import SLEEP, awaited
 from spindoctor.evidence.blocked import Waits
 from spindoctor.evidence.variables import named
 from spindoctor.model.dump import Tasks
 from spindoctor.model.recording import ProcessRecording
-from spindoctor.model.share import Share
+from spindoctor.model.share import NO_LOOKS, Share
 from spindoctor.model.tasks import Task
 
 MOST_DEPTH = 50
@@ -68,6 +69,9 @@ class _Forest:
         )
 
     def _at_this_await(self, task: Task) -> tuple[Share, float]:
+        """In how many looks, up to the last, it stood there; of a sleep that cannot be told from the next."""
+        if awaited(task) == SLEEP:
+            return NO_LOOKS, 0.0
         looks = self.seen.task_looks
         found = 0
         for look in reversed(looks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from spindoctor.evidence.awaiting import awaited
+from spindoctor.evidence.awaiting import SLEEP, awaited
 from spindoctor.evidence.blocked import Waits
 from spindoctor.evidence.load import late_s
 from spindoctor.evidence.origin import user_frame
@@ -257,7 +257,7 @@ def _wait_of(task: Task, waits: Waits) -> tuple[str, str, str]:
 def _group(key: tuple[str, str, str], members: Sequence[tuple[int, Task]], still: dict[tuple[int, int], float]) -> Row:
     coroutine, waits_on, place = key
     routes = Counter(str(task.route) for _, task in members if task.route)
-    longest = max(still.get((pid, task.address), 0.0) for pid, task in members)
+    longest = max(still.get((pid, task.address), 0.0) if awaited(task) != SLEEP else 0.0 for pid, task in members)
     first_pid, first = members[0]
     stack = tuple(reversed(first.chain))
     words = f"{first.name}, awaits {waits_on}" if waits_on else first.name

@@ -8,6 +8,7 @@ still does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from spindoctor.model.locks import FILE_LOCK
 from spindoctor.model.process import Process
 from spindoctor.model.recording import Recording, SourceWindow
-from spindoctor.model.routes import Route, shape
+from spindoctor.model.routes import PART, Route, shape, shape_of_template
 from spindoctor.model.tasks import BARE_YIELD, HUB, KEPT
 from spindoctor.redact.commands import redact_command
 from spindoctor.redact.names import Names
@@ -114,6 +115,13 @@ def redact(recording: Recording) -> Recording:
     return Redactor()(recording)
 
 
+_QUERY = re.compile(r"(?<!\()\?")
+"""Where a query begins; in a pattern that is a regular expression, `(?P<name>` begins no query."""
+
+_PLAIN_PART = re.compile(r"v\d{1,2}|[a-z]{1,16}(?:[-_][a-z]{1,16})*|[a-z]{1,16}(?:[A-Z][a-z]{1,15}){1,2}")
+"""A version, words in lower case, or a name like `sendMessage`: no key is made of so little."""
+
+
 class Redactor:
     """Redacts the recordings of one service, one after the other: what is hidden has the same pseudonym in all."""
 
@@ -195,10 +203,17 @@ def _route(route: Route, names: Names) -> Route:
     """A route by its pattern in the code; where none is known, by the words of its path that are words of the code."""
     method = route.method if route.method.isalpha() and route.method.isupper() else HIDDEN
     if route.template:
-        template = route.template.partition("?")[0]
+        template = "/".join(_part(one, names) for one in _QUERY.split(route.template)[0].split("/"))
         return Route(method, template, template)
     words = names.words(shape(route.path.partition("?")[0].partition("#")[0]))
     return Route(method, words, words)
+
+
+def _part(part: str, names: Names) -> str:
+    """A part of a pattern: gaps and plain words stay, what a program has made of a key (`f"/hook/{key}"`) does not."""
+    literal = shape_of_template(part).replace(PART, "").strip("^$")
+    is_plain = all(_PLAIN_PART.fullmatch(one) for one in literal.split(".") if one)
+    return part if is_plain or names.is_known(literal) else HIDDEN
 
 
 def _lock(name: str, names: Names, paths: Paths) -> str:
