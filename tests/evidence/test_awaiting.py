@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from recordings import library, one_process, recording, task, task_looks, user
 
-from spindoctor.evidence.awaiting import awaited
+from spindoctor.evidence.awaiting import asked_for, awaited
 from spindoctor.evidence.blocked import Waits
 from spindoctor.evidence.forest import forest
 from spindoctor.evidence.profile import profile
@@ -50,3 +51,29 @@ def test_a_sleep_has_no_age_and_who_awaits_a_task_waits_at_no_connection() -> No
 
     assert (trees[7].seen.count, trees[7].since_s, trees[7].waits_for) == (0, 0.0, "sleeps")
     assert (trees[8].seen.count, trees[8].waits_for) == (3, "")
+
+
+def frames(*places: tuple[str, str]) -> tuple[Frame, ...]:
+    return tuple(Frame(function, f"/usr/lib/python3/{file}", 1) for function, file in places)
+
+
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        (("Queue.get", "queue.py"), "waits for an item of a queue"),
+        (("put", "queue.py"), "waits for room in a queue"),
+        (("Event.wait", "threading.py"), "waits for an event"),
+        (("wait", "threading.py"), "waits for an event"),
+        (("Semaphore.acquire", "threading.py"), "waits for a semaphore"),
+        (("Future.result", "concurrent/futures/_base.py"), "waits for the result of a future"),
+        (("drain", "app.py"), "waits for a condition"),
+    ],
+)
+def test_a_thread_s_wait_is_told_by_what_stands_above_its_condition(above: tuple[str, str], said: str) -> None:
+    assert asked_for(frames(("Condition.wait", "threading.py"), above)) == said
+
+
+def test_other_stacks_say_nothing() -> None:
+    assert asked_for(()) == ""
+    assert asked_for(frames(("wait", "subprocess.py"), ("run", "app.py"))) == ""
+    assert asked_for(frames(("Thread.join", "threading.py"), ("run", "app.py"))) == ""

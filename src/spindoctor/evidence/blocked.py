@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spindoctor.evidence.awaiting import SLEEP, awaited
+from spindoctor.evidence.awaiting import SLEEP, asked_for, awaited
 from spindoctor.evidence.origin import place
 from spindoctor.evidence.profile import is_executors, is_idle_worker
 from spindoctor.model.conversations import Claim
@@ -118,7 +118,7 @@ class Waits:
         wait = self._waits.get(look.tid)
         if call.name == "futex" and wait:
             return self._waits_for(wait), ""
-        return f"in {call.name}", self._on(look.tid, call, still_s)
+        return asked_for(look.stack) or f"in {call.name}", self._on(look.tid, call, still_s)
 
     def _waits_for(self, wait: Wait) -> str:
         held = " and ".join(self._party(one) for one in wait.holders[:2])
