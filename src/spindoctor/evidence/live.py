@@ -57,12 +57,12 @@ def dashboard(recordings: Sequence[Recording], profiles: Sequence[Profile] | Non
 
 
 def _gauges(one: Recording) -> Gauges:
-    hot = one.target.process(one.target.hot)
+    leads = one.target.process(one.target.leader)  # which of them is hot changes from frame to frame
     gil_wanted, gil_held = max((_gil(process) for process in one.processes), default=(0.0, 0.0))
     return Gauges(
-        pid=one.target.hot,
-        command=" ".join(part.rpartition("/")[2] or part for part in hot.command) if hot else "",
-        python=(hot.python or "") if hot else "",
+        pid=one.target.leader,
+        command=" ".join(part.rpartition("/")[2] or part for part in leads.command) if leads else "",
+        python=(leads.python or "") if leads else "",
         machine_cores=one.machine.cores,
         allowed_cores=min(one.machine.quota_cores or one.machine.cores, one.machine.affinity_cores),
         family_cores=sum(process.cpu_s for process in one.processes) / (one.seconds or 1.0),
