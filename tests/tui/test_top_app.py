@@ -340,3 +340,13 @@ def test_a_fault_ends_the_view_without_a_word_and_is_kept(capfd: pytest.CaptureF
 
     assert isinstance(app.fault, KeyError)
     assert "hunter2" not in "".join(capfd.readouterr())
+
+
+def test_the_keys_that_do_something_with_what_is_seen_show_in_eighty_columns() -> None:
+    async def scene(app: TopApp, pilot: Pilot[None]) -> None:
+        await pilot.pause(0.2)
+        ends = {key.description: key.region.right for key in app.query(FooterKey)}
+        inside = {name for name, right in ends.items() if right <= 80}
+        assert inside >= {"help", "stack", "diagnose", "save", "sort", "filter", "freeze", "table"}, ends
+
+    play(scene, width=80)

@@ -59,16 +59,16 @@ class TopApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(f"{n}", f"show({n})", show=False) for n in range(1, 7)),
         Binding("question_mark", "help", "help", key_display="?"),
-        Binding("q", "quit", "quit"),
-        Binding("tab", "next", "table", priority=True),
-        Binding("s", "sort(1)", "sort"),
-        Binding("S", "sort(-1)", show=False),
-        Binding("r", "turn", "reverse"),
-        Binding("slash", "filter", "filter", key_display="/", priority=True),
-        Binding("space", "freeze", "freeze"),
         Binding("enter", "drill", "stack", priority=True),
         Binding("d", "diagnose", "diagnose"),
         Binding("w", "save", "save"),
+        Binding("s", "sort(1)", "sort"),
+        Binding("S", "sort(-1)", show=False),
+        Binding("r", "turn", "turn"),
+        Binding("slash", "filter", "filter", key_display="/", priority=True),
+        Binding("space", "freeze", "freeze"),
+        Binding("tab", "next", "table", priority=True),
+        Binding("q", "quit", "quit"),
         Binding("escape", "leave", show=False),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -101,7 +101,9 @@ class TopApp(App[None]):
         yield FilterBox(placeholder="text that rows must have; Enter keeps it, Escape drops it", id="filter")
         yield DataTable[Text](cursor_type="row", zebra_stripes=True)
         yield Static("", id="message", markup=False)
-        yield Footer()
+        footer = Footer(show_command_palette=False)
+        footer.compact = True  # all keys but the last fit 80 columns
+        yield footer
 
     def on_mount(self) -> None:
         """Begin to look."""
