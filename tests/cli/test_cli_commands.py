@@ -531,3 +531,21 @@ def test_requests_are_asked_for_in_every_look_where_what_was_seen_is_kept(
     spin("diagnose", "42", option, str(tmp_path / "a.out"))
 
     assert session.asked_extras.asks_routes is asks
+
+
+def test_a_bundle_is_not_named_like_what_is_in_it(spin: Spin, tmp_path: Path) -> None:
+    store.save(RECORDING, tmp_path / "a.spinrec")
+
+    made = spin("bundle", str(tmp_path / "a.spinrec"), "-o", str(tmp_path / "a.html"))
+
+    assert (made.code, (tmp_path / "a.html").exists()) == (2, False)
+    assert "a bundle is a ZIP archive: a.zip" in made.err
+
+
+def test_a_folder_is_no_file_to_write(spin: Spin, tmp_path: Path) -> None:
+    store.save(RECORDING, tmp_path / "a.spinrec")
+
+    made = spin("export", str(tmp_path / "a.spinrec"), "-o", str(tmp_path))
+
+    assert made.code == 2
+    assert "is a folder" in " ".join(made.err.split())

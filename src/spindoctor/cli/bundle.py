@@ -16,6 +16,9 @@ from spindoctor.redact import redact
 from spindoctor.report import json, markdown
 from spindoctor.store import bundles
 
+OTHERS = frozenset({".html", ".md", ".json", ".spinrec", ".txt"})
+"""What is in a bundle, or is opened by other programs: under such a name nobody could open it."""
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -30,6 +33,8 @@ def bundle(
     Whoever gets it opens report.html in a browser, or `spindoctor replay FILE` to have it judged anew. Nothing in it is
     unredacted. Exit code: 0 written, 2 wrong usage, 3 a file that cannot be read or written.
     """
+    if output.suffix.lower() in OTHERS:
+        raise typer.BadParameter(f"a bundle is a ZIP archive: {output.with_suffix('.zip').name}", param_hint="'-o'")
     check_outputs(output, sources=[recording])
     safe = redact(store.load(recording))
     report = session.diagnose(safe)

@@ -79,6 +79,8 @@ def form_of(path: Path, wanted: Form | None) -> Form:
     """The form that is asked for, or that the file's name ends with. Raises a usage error where neither says it."""
     if wanted is not None:
         return wanted
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder: name a file in it", param_hint="'-o'")
     name = path.name.lower()
     known = next((form for ending, form in ENDINGS.items() if name.endswith(ending)), None)
     if known is None:
