@@ -148,3 +148,20 @@ def test_a_task_that_polls_in_bursts_is_placed_where_it_polls() -> None:
     (found,) = entries(polls, sleeps, sleeps, polls, sleeps)
 
     assert (found.culprit.line, found.seen, found.steps_at_once) == (18, Share(2, 2), False)
+
+
+def test_a_method_met_running_without_its_object_is_the_one_that_was_queued_with_it() -> None:
+    """A frame does not always tell whose method it runs (a first argument by another name); the queue does."""
+    runs, waits = replace(callback("tick"), is_running=True), callback("tick", 4711)
+
+    (one,) = entries(*[{"callbacks": (waits,)}] * 3, *[{"callbacks": (runs,)}] * 5)
+
+    assert (one.seen, one.queued) == (Share(8, 8), Share(3, 3))
+
+
+def test_a_method_of_two_objects_stays_that_of_nobody_known() -> None:
+    looks = [{"callbacks": (callback("tick", holder),)} for holder in (4711, 4712)]
+
+    found = entries(*looks, {"callbacks": (replace(callback("tick"), is_running=True),)})
+
+    assert sorted(one.seen.count for one in found) == [1, 1, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from spindoctor.evidence.circles import LOOP_FILE, circles
@@ -26,6 +26,8 @@ MOST = 5
 
 Identity = tuple[int | None, str | int, str, int | None]
 """Loop, and what comes back on it: a task, or a function with the object it is bound to."""
+
+Looks = Sequence[Sequence[Callback]]
 
 
 def reschedulers(recording: Recording) -> Reschedulers | Missing:
@@ -52,7 +54,7 @@ def _looks(looked: Iterable[ProcessRecording]) -> int:
 
 
 def _of_process(process: ProcessRecording) -> list[Rescheduler]:
-    slow, quick = _slow(process), list(_quick(process))
+    slow, quick = _with_holders(_slow(process), list(_quick(process)))
     both = [*slow, *quick]
     queued, running, seen = _shares(slow), _shares(quick), _shares(both)
     best = {one: max(queued.get(one, NO_LOOKS), share, key=lambda share: share.low) for one, share in seen.items()}
@@ -60,13 +62,34 @@ def _of_process(process: ProcessRecording) -> list[Rescheduler]:
     example = {_identity(one): one for look in both for one in look}
     namer = Namer(process)
     waiting = Counter(identity for look in slow for identity in {_identity(one) for one in look if not one.is_running})
+    inside = Counter(_identity(one) for look in slow for one in look if one.is_running and _waits_not(one, look))
     return [
         replace(
             _entry(process, namer, example[one], best[one], running.get(one, Share(0, len(quick)))),
-            queued=Share(waiting[one], len(slow)),
+            queued=Share(waiting[one], len(slow) - inside[one]),
         )
         for one in most
     ]
+
+
+def _waits_not(running: Callback, look: Sequence[Callback]) -> bool:
+    """Whether what runs stands in no queue as well: it comes back there at its end, if it does."""
+    return not any(_identity(one) == _identity(running) for one in look if not one.is_running)
+
+
+def _with_holders(*looks: Looks) -> list[Looks]:
+    """The looks, with the object that a method is bound to also where only others of them could tell: one for all."""
+    known: dict[Identity, set[int]] = {}
+    for one in (one for part in looks for look in part for one in look):
+        if one.holder and not one.task:
+            known.setdefault(_identity(replace(one, holder=None)), set()).add(one.holder)
+    only = {method: holders.pop() for method, holders in known.items() if len(holders) == 1}
+    return [[[_bound(one, only) for one in look] for look in part] for part in looks]
+
+
+def _bound(one: Callback, holders: Mapping[Identity, int]) -> Callback:
+    holder = holders.get(_identity(one)) if one.holder is None else None
+    return replace(one, holder=holder) if holder else one
 
 
 def _shares(looks: Sequence[Sequence[Callback]]) -> dict[Identity, Share]:

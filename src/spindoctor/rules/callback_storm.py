@@ -70,6 +70,9 @@ MIN_RUNNING = 0.1
 MIN_QUEUED = 0.3
 """It is queued again at the end of each run: in most looks that do not meet it running."""
 
+MET_QUEUED = 3
+"""What fills a loop is seldom met in its queue, where it lies for a part of a microsecond: once or twice is chance."""
+
 MIN_FILLS = 0.75
 """Lower bound. Who computes each time that it is called fills the loop alone, each look in another turn."""
 
@@ -252,7 +255,8 @@ def _steps(one: Rescheduler, loop: Loop) -> bool:
 
 def _queues_itself(one: Rescheduler) -> bool:
     """Whether a callback of a loop written in C comes back through its queue, which its sockets' callbacks never do."""
-    return one.queued.low >= MIN_QUEUED and one.running.low >= MIN_ALONE
+    fills = one.running.low >= MIN_FILLS and one.queued.count >= MET_QUEUED
+    return fills or (one.queued.low >= MIN_QUEUED and one.running.low >= MIN_ALONE)
 
 
 def _runs(one: Rescheduler) -> bool:
