@@ -291,3 +291,15 @@ def test_before_3_11_a_task_that_never_steps_is_not_cancelled_again_and_again() 
 
 def test_cancellations_on_their_way_to_an_earlier_task_at_the_same_address_do_not_count() -> None:
     assert _older(*[("Task-1", True, True)] * 8, ("Task-9", False, True)).loops == ()
+
+
+def test_an_object_that_only_has_to_do_with_the_same_task_is_no_second_scope() -> None:
+    """A server's protocol keeps the task of its request too, and its callback was met in two looks of three."""
+    held = task(7, library("sleep"), STUCK, requests=100)
+    protocol = replace(scope(held), address=0x5E, type_name="HttpToolsProtocol", callback="HttpToolsProtocol.timeout")
+    looks = [{"scopes": (protocol, scope(held))}] * 2 + [{"scopes": (scope(held),)}]
+    busy = replace(held, cancel_requests=30_000)
+
+    fact = told(*looks, {"scopes": (scope(busy),)})
+
+    assert [one.scope.type_name for one in fact.loops if one.scope] == ["CancelScope"]

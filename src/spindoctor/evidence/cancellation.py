@@ -59,9 +59,17 @@ def _of_process(process: ProcessRecording) -> list[CancelLoop]:
         for scope in {one.address: one for one in look.scopes}.values():
             by_scope.setdefault(scope.address, []).append(scope)
     found = [_scope_loop(process, seen, states) for seen in by_scope.values()]
-    loops = _causes([one for one in found if one])
+    loops = _causes(_once([one for one in found if one]))
     told = {held.task.address for one in found if one for held in one.tasks}
     return loops + [_task_loop(process, held) for held in _hunted(process, states) if held.task.address not in told]
+
+
+def _once(loops: Sequence[CancelLoop]) -> list[CancelLoop]:
+    """Of objects that hold the same tasks the one whose callback was met most: others only have to do with these."""
+    most: dict[frozenset[int], CancelLoop] = {}
+    for one in sorted(loops, key=lambda one: one.seen.ratio, reverse=True):
+        most.setdefault(frozenset(_stuck(one)), one)
+    return [one for one in loops if most[frozenset(_stuck(one))] is one]
 
 
 def _causes(loops: Sequence[CancelLoop]) -> list[CancelLoop]:
