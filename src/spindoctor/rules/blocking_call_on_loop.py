@@ -45,6 +45,9 @@ MIN_LOOKS = 50
 MIN_SHARE = 0.05
 """A loop that is held 5 % of the time adds latency that users notice."""
 
+LONG_S = 0.1
+"""One wait that was met in ten looks in a row is no matter of chance: how long it held the loop was seen."""
+
 SCATTERED_SHARE = 0.2
 """Held a fifth of the time at many places, none of which reaches the share for itself: such as one query a line."""
 
@@ -87,7 +90,12 @@ def _now(loops: Loops, one: Finding) -> str:
 
 
 def _at_places(loop: Loop) -> list[Finding]:
-    return [_finding(loop, site) for site in loop.waits if site.share.low >= MIN_SHARE]
+    return [_finding(loop, site) for site in loop.waits if site.share.low >= MIN_SHARE or _is_long(site)]
+
+
+def _is_long(site: Site) -> bool:
+    """Whether single waits, of which looks can tell how long they were, hold the loop for that share of the time."""
+    return site.share.ratio >= MIN_SHARE and site.longest_s >= LONG_S
 
 
 def _scattered(loop: Loop) -> list[Finding]:
