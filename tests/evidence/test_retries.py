@@ -310,3 +310,11 @@ def test_a_feed_from_which_a_message_comes_again_has_no_end() -> None:
 @pytest.mark.parametrize("window", [TELLS, ANOTHER], ids=["told", "something else"])
 def test_who_waits_for_the_next_item_after_a_failure_pauses(window: SourceWindow) -> None:
     assert requeued(window, 12, 12, 16)[0].pauses == Share(3, 3)
+
+
+@pytest.mark.parametrize(("bases", "found"), [(("Exception", "BaseException"), 1), (("BaseException", "object"), 0)])
+def test_a_cancellation_is_no_operation_that_fails(bases: tuple[str, ...], found: int) -> None:
+    looks = [on_cpu(CATCHING), on_cpu(CONNECT, SENDING)] * 3
+    failures = [replace(failure(n, CONNECT, SENDING, kind="Cancelled"), bases=bases) for n in (0, 2)]
+
+    assert len(seen(looks, failures).entries) == found

@@ -81,7 +81,7 @@ def retries(recording: Recording) -> Retries | Missing:
 
 
 def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, known: Known) -> tuple[list[Retry], int]:
-    failures = [one for one in process.failures if one.tid == use.tid]
+    failures = [one for one in process.failures if one.tid == use.tid and _is_failure(one)]
     if len(failures) < MANY_FAILURES or seconds <= 0:
         return [], 0
     looks = [(s.at_s, look) for s in process.samples for look in s.threads if look.tid == use.tid]
@@ -94,6 +94,11 @@ def _of_thread(process: ProcessRecording, use: ThreadUse, seconds: float, known:
         if count >= MANY_FAILURES
     ]
     return found, len(failures) - len(failed)
+
+
+def _is_failure(one: Failure) -> bool:
+    """Whether an operation failed: a cancellation, or what ends a program, is no `Exception` and no failure of it."""
+    return not one.bases or "Exception" in one.bases
 
 
 def _loop_key(one: _Failed) -> tuple[str, int]:
