@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import time
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,6 +11,7 @@ import pytest
 
 from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.stacks import RawStack
+from spindoctor.errors import Unreadable
 from spindoctor.model.frames import Frame
 from spindoctor.model.sample import ThreadLook
 from spindoctor.probe.hubs import EXITS, KIND, PYTHON, HubWatch
@@ -40,6 +43,24 @@ def test_only_a_program_of_python_itself_begins_in_a_module() -> None:
 
 
 PID, HUB, GREENLET = 100, 0x10, 0x20
+EV_LOOP, STRUCT = 0x3000, 0x4000
+
+
+class Fields:
+    """What a hub's fields lead to: another object, the wrapped loop, and its clock, which goes on at each reading."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def words(self, address: int, count: int) -> tuple[int, ...]:
+        held = {HUB + 16: (GREENLET, EV_LOOP), EV_LOOP + 16: (7, STRUCT)}.get(address, ())
+        return (*held, *[0] * (count - len(held)))
+
+    def read(self, address: int, size: int) -> bytes:
+        if address != STRUCT:
+            raise Unreadable(address, size)
+        self.now += 0.01
+        return struct.pack("<4d", self.now, 0.0, self.now - 1000.0, 1000.0)
 
 
 def raw(function: str, place: int) -> RawFrame:
@@ -55,7 +76,12 @@ def watch() -> HubWatch:
     held = {RUN.address: {"self": HUB}, WATCH.address: {}, SLEEP.address: {}}
     interpreter = SimpleNamespace(
         pid=PID,
-        objects=SimpleNamespace(type_names=lambda one: kinds.get(one, ("str",)), attributes=lambda _: {}),
+        objects=SimpleNamespace(
+            type_names=lambda one: kinds.get(one, ("str",)),
+            type_name=lambda one: "gevent.libev.corecext.loop" if one == EV_LOOP else "str",
+            attributes=lambda _: {},
+        ),
+        reader=Fields(),
         locals=lambda frame: held[frame.address],
     )
     found = HubWatch(cast("Interpreter", interpreter))
@@ -85,3 +111,19 @@ def test_a_stack_cut_in_the_middle_says_nothing() -> None:
     whole, cut = RawStack((SLEEP, WATCH), is_complete=True), RawStack((SLEEP,), is_complete=False)
 
     assert depths(whole, cut) == [2, -1]
+
+
+def test_turns_are_told_apart_by_the_clock_of_the_loop_once_the_hub_was_seen() -> None:
+    hub = watch()
+    stacks = (
+        RawStack((SLEEP, WATCH), is_complete=True),
+        RawStack((RUN,), is_complete=False),
+        RawStack((WATCH,), is_complete=True),
+    )
+
+    looks = [hub.looks({PID: one}, {PID: ThreadLook(PID, (), ran_ns=1)})[0] for one in (*stacks, stacks[2])]
+
+    turns = [one.turn for one in looks]
+    assert turns[0] is None
+    assert None not in turns[1:]
+    assert len(set(turns[1:])) == 3

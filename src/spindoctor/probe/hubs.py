@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from spindoctor.cpython.frames import RawFrame
@@ -20,6 +21,7 @@ from spindoctor.model.sample import EPOLL_WAITS, LoopLook, SystemCall, ThreadLoo
 from spindoctor.model.tasks import HUB
 from spindoctor.probe.descriptors import find_descriptors
 from spindoctor.probe.interpreter import Interpreter
+from spindoctor.probe.libev import FIELDS_AT, TurnClock, turn_clock
 from spindoctor.probe.proc import read_link
 
 MODULE = "greenlet"
@@ -30,6 +32,10 @@ EXITS = re.compile(r"/(threading|weakref|atexit)\.py$|/(concurrent/futures|multi
 """Files with functions that the interpreter itself calls at its end."""
 
 EPOLL = "anon_inode:[eventpoll]"
+LOOP = re.compile(r"loop$", re.IGNORECASE)
+MOST_FIELDS = 16
+"""Fields of a hub that are looked through for its loop: those of its base types, written in C, come first."""
+
 WAITS = EPOLL_WAITS | {"poll", "ppoll", "select", "pselect6"}
 
 
@@ -64,6 +70,7 @@ class HubWatch:
         self._is_seen = False
         self._greenlet = 0
         self._beginnings: set[int] = set()
+        self._clock: TurnClock | None = None
         self._last: tuple[RawStack | None, SystemCall | None, LoopLook | None] = (None, None, None)
 
     def follow(self, *, is_free: bool) -> None:
@@ -85,7 +92,8 @@ class HubWatch:
             return []
         if self._last[:2] != (stack, look.call):
             self._last = (stack, look.call, self._look(stack.frames, look.call))
-        return [self._last[2]] if self._last[2] else []
+        found = self._last[2]
+        return [replace(found, turn=self._clock.turn()) if self._clock else found] if found else []
 
     def _begins(self, bottom: RawFrame) -> bool:
         return bottom.code in self._beginnings or hub_of(self._interpreter, bottom) is not None
@@ -105,11 +113,29 @@ class HubWatch:
         bottom = frames[-1]
         hub = hub_of(self._interpreter, bottom)
         if hub:
+            if not self._is_seen or not self._greenlet:
+                self._clock = self._find_clock(hub)
             self._is_seen = True
             self._greenlet = self._greenlet or greenlet_of(self._interpreter, hub)
             return self._look_at_hub(frames[:-1], hub, call)
         self._is_seen = self._is_seen or not is_beginning(bottom)
         return self._inside(frames) if self._is_seen else None
+
+    def _find_clock(self, hub: int) -> TurnClock | None:
+        """The clock of the hub's event loop, which is among its fields, where that is one of libev's."""
+        reader = self._interpreter.reader
+        try:
+            held = reader.words(hub + FIELDS_AT, MOST_FIELDS)
+        except Misread:
+            return None
+        clocks = (turn_clock(reader, one) for one in dict.fromkeys(held) if self._is_loop(one))
+        return next((clock for clock in clocks if clock), None)
+
+    def _is_loop(self, address: int) -> bool:
+        """Whether there is an object whose type says that it is a loop."""
+        with suppress(Misread):
+            return bool(address) and LOOP.search(self._objects.type_name(address)) is not None
+        return False
 
     def _look_at_hub(self, above: Sequence[RawFrame], hub: int, call: SystemCall | None) -> LoopLook:
         """A look at the hub's own stack: functions of the hub itself are its machinery, others a callback's."""
