@@ -215,3 +215,11 @@ def test_a_queue_without_a_member_is_told_where_nobody_else_has_it_at_hand(
 
     told = [(0, "queue.Queue", ((2, EVENTS[2]),))] if is_unserved else []
     assert [(one.size, one.name, one.asking) for one in found] == told
+
+
+def test_a_task_in_code_of_the_users_may_serve_a_queue_of_threads() -> None:
+    drains = Task(
+        77, "Task-77", "pending", "drain", 1, chain=(Frame("sleep", "/lib/t.py", 1), Frame("drain", "/srv/app.py", 5))
+    )
+
+    assert crews(JOB, worker=NOBODY, main=ELSEWHERE, modules=MODULES, tasks=(drains,)) == ()
