@@ -40,6 +40,10 @@ FILLS = 0.5
 """Lower bound. A function whose steps take ten milliseconds each, and more than all else on this loop together: who
 comes behind a few of them waits for longer than for his own answer."""
 
+FILLS_LONG = 0.3
+"""The same where a tenth of the looks, though not by its lower bound, was in runs of 15 ms and more: of a run of 20 ms
+looks 10 ms apart see as much in every third."""
+
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
 
@@ -136,7 +140,8 @@ def _further(loop: Loop, site: Site) -> tuple[Culprit, ...]:
 def _filled(loop: Loop) -> Finding | None:
     """One function's steps of some ten milliseconds each, one after the other, are most of what the loop does."""
     site = loop.fills
-    if site is None or loop.steps.low < MIN_SHARE or site.share.low < FILLS:
+    needed = FILLS_LONG if loop.held.ratio >= MIN_SHARE else FILLS
+    if site is None or loop.steps.low < MIN_SHARE or site.share.low < needed:
         return None
     return replace(
         _told(loop, site),
