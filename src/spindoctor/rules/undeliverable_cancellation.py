@@ -30,6 +30,9 @@ cannot be read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask, Loop, Loops
 from spindoctor.model.frames import Frame
 from spindoctor.model.origin import is_user
@@ -75,11 +78,28 @@ def check(cancellations: Cancellations, loops: Loops) -> Outcome:
     busy = {(loop.pid, loop.tid): loop for loop in loops.loops}
     findings = [_finding(one, busy.get((one.pid, one.tid))) for one in cancellations.loops if _holds(one, busy)]
     if findings:
-        return Found(tuple(findings))
+        return Found(_folded(findings))
     return Clear(
         f"{cancellations.looks} looks at up to {cancellations.tasks} tasks: no cancelled scope keeps a task and its "
         "loop awake, and no task's count of cancel requests rises"
     )
+
+
+def _folded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings; of those that differ in task and scope alone the first, with their number: they share one loop."""
+    alike: dict[object, list[Finding]] = {}
+    for one in findings:
+        culprit = one.culprit
+        key = culprit.pid, culprit.thread, culprit.function, culprit.file, culprit.line
+        alike.setdefault(key, []).append(one)
+    return tuple(_with_number(first, len(more)) for first, *more in alike.values())
+
+
+def _with_number(first: Finding, more: int) -> Finding:
+    if not more:
+        return first
+    figure = Figure("alike", "others of which the same is true", more, "scopes or tasks", "event loop, task objects")
+    return replace(first, claim=f"{first.claim}; so it is with {more} more", evidence=(*first.evidence, figure))
 
 
 def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
