@@ -150,3 +150,17 @@ def test_of_a_pattern_only_the_shape_stays() -> None:
 )
 def test_what_a_pattern_has_beside_gaps_and_plain_words_is_hidden(template: str, shown: str) -> None:
     assert _route(Route("GET", template, template), Names(())).template == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/elsewhere/tools.py", "/***/tools.py"),
+        ("/elsewhere/__init__.py", "/***/__init__.py"),
+        ("/elsewhere/eval-SEKRITtemplate.py", "/***/***.py"),
+        ("/elsewhere/k4711aa0815.py", "/***/***.py"),
+        ("/elsewhere/libssl.so.3", "/***/libssl.so.3"),
+    ],
+)
+def test_source_files_outside_keep_only_names_of_modules(path: str, shown: str) -> None:
+    assert Paths([PROCESS], []).code(path) == shown

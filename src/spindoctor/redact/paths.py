@@ -21,6 +21,10 @@ KERNEL = re.compile(r"\w+:\[\w*\]|anon_inode:\[?[\w-]+\]?|/dev/(?:null|zero|full
 SHARED = frozenset({"", "/home", "/root", "/srv", "/opt", "/usr", "/var", "/var/lib", "/tmp", "/mnt", "/data", "/etc"})  # noqa: S108 - names, not used
 """Folders that hold more than one service: being in one makes nothing a part of this service."""
 
+SOURCE = ".py"
+MODULE = re.compile(r"[a-z_]+\d{0,3}[a-z_]*")
+"""How modules are called; a source file with another name was made by a program, which may have made it of anything."""
+
 OUTSIDE = "/***"
 INSIDE = "/service"
 
@@ -81,7 +85,8 @@ class Paths:
         place = f"{OUTSIDE}/bin" if kept == "bin" else OUTSIDE
         if folder.startswith(OUTSIDE):
             return path
-        name = HIDDEN if name in self._people else name
+        is_made = name.endswith(SOURCE) and not MODULE.fullmatch(name.removesuffix(SOURCE))
+        name = HIDDEN if name in self._people else HIDDEN + SOURCE if is_made else name
         number = self._number(f"{place}/{name}", folder)
         return f"{place}/{name}" if number == 1 else f"{place}-{number}/{name}"
 
