@@ -10,7 +10,8 @@ import pytest
 from spindoctor.cpython.layout import Layout
 from spindoctor.cpython.memory import Image
 from spindoctor.cpython.reader import Reader
-from spindoctor.probe.libev import FIELDS_AT, MOST_WORDS, turn_clock
+from spindoctor.probe.libev import MOST_WORDS, turn_clock
+from spindoctor.probe.libuv import FIELDS_AT
 
 LOOP, STRUCT, OTHER = 0x1000, 0x8000, 0x9000
 LAYOUT = Layout((3, 12), "x86_64-linux", {"pyobject.ob_type": 8}, {}, {}, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -75,6 +76,8 @@ def crews(
     *tasks: Task,
     chains: dict[int, tuple[RawFrame, ...]] | None = None,
     modules: dict[str, dict[str, int]] | None = None,
+    others: tuple[Task, ...] = WORKERS,
+    unread: int = 0,
 ) -> tuple[Pool, ...]:
     variables = modules or {}
     fake: Any = SimpleNamespace(
@@ -85,7 +88,9 @@ def crews(
     )
     interpreter = cast("Interpreter", fake)
     reader = TaskCrewReader(interpreter, lambda one: one.file.startswith("/srv/"), ModuleValues(interpreter))
-    return reader.look(TaskLook(0.0, tasks=(*tasks, *WORKERS)), chains or CHAINS, FUTURES)
+    return reader.look(
+        TaskLook(0.0, tasks=(*tasks, *others), task_count=len(tasks) + len(others) + unread), chains or CHAINS, FUTURES
+    )
 
 
 def test_requests_whose_futures_lie_in_the_queue_wait_for_the_tasks_that_have_it() -> None:
@@ -124,11 +129,18 @@ def test_a_queue_that_nobody_else_has_may_be_served_by_whoever_works_for_no_requ
 
 
 def test_a_queue_without_anybody_else_is_told_without_a_member() -> None:
-    alone = {**{task: CHAINS[task] for task in (1, 2)}, IDLER: (raw(SLEEP), raw(Frame("<module>", "/srv/app.py", 99)))}
+    alone = {task: CHAINS[task] for task in (1, 2)}
+    begins = replace(WORKERS[1], chain=(SLEEP, Frame("<module>", "/srv/app.py", 99)))
 
-    (pool,) = crews({HELD: (FUTURES[1], FUTURES[2])}, request(1), request(2), chains=alone)
+    (pool,) = crews({HELD: (FUTURES[1], FUTURES[2])}, request(1), request(2), chains=alone, others=(begins,))
 
     assert (pool.kind, pool.name, pool.size, pool.waiters, pool.tasks) == ("task crew", "Queue", 0, (1, 2), ())
+
+
+def test_a_task_that_was_not_read_may_serve_any_queue() -> None:
+    alone = {task: CHAINS[task] for task in (1, 2)}
+
+    assert crews({HELD: (FUTURES[1],)}, request(1), request(2), chains=alone, others=(), unread=1) == ()
 
 
 def test_a_queue_may_be_a_variable_of_the_module() -> None:
@@ -136,7 +148,7 @@ def test_a_queue_may_be_a_variable_of_the_module() -> None:
     chains = {task: (raw(VIEW),) for task in (1, 2)}
     modules = {"srv.app": {"jobs": QUEUE}, "srv.other": {"jobs": 0x9900}}
 
-    (pool,) = crews({HELD: (FUTURES[2],)}, request(1), request(2), chains=chains, modules=modules)
+    (pool,) = crews({HELD: (FUTURES[2],)}, request(1), request(2), chains=chains, modules=modules, others=())
 
     assert (pool.address, pool.size, pool.waiters) == (QUEUE, 0, (2,))
 

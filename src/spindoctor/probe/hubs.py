@@ -21,7 +21,8 @@ from spindoctor.model.sample import EPOLL_WAITS, LoopLook, SystemCall, ThreadLoo
 from spindoctor.model.tasks import HUB
 from spindoctor.probe.descriptors import find_descriptors
 from spindoctor.probe.interpreter import Interpreter
-from spindoctor.probe.libev import FIELDS_AT, TurnClock, turn_clock
+from spindoctor.probe.libev import TurnClock, turn_clock
+from spindoctor.probe.libuv import FIELDS_AT
 from spindoctor.probe.proc import read_link
 
 MODULE = "greenlet"
@@ -113,7 +114,7 @@ class HubWatch:
         bottom = frames[-1]
         hub = hub_of(self._interpreter, bottom)
         if hub:
-            if not self._is_seen or not self._greenlet:
+            if not self._greenlet:
                 self._clock = self._find_clock(hub)
             self._is_seen = True
             self._greenlet = self._greenlet or greenlet_of(self._interpreter, hub)

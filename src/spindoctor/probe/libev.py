@@ -15,9 +15,7 @@ import time
 
 from spindoctor.cpython.reader import Reader
 from spindoctor.errors import Misread
-
-FIELDS_AT = 16
-"""Behind reference count and type."""
+from spindoctor.probe.libuv import FIELDS_AT
 
 MOST_WORDS = 48
 """Fields of a wrapping object that are looked through: it keeps some watchers of its own before the pointer."""

@@ -14,11 +14,12 @@ from spindoctor.cpython.frames import RawFrame
 from spindoctor.cpython.holdings import SIMPLE_QUEUE
 from spindoctor.errors import Misread
 from spindoctor.model.frames import Frame
-from spindoctor.model.tasks import Pool, Task, TaskLook
+from spindoctor.model.tasks import Pool, TaskLook
 from spindoctor.probe.crews import START
 from spindoctor.probe.interpreter import Interpreter
 from spindoctor.probe.locks import Scene, Sleeper
 from spindoctor.probe.module_values import ModuleValues
+from spindoctor.probe.task_crews import MODULE, somebody_may_serve
 
 KIND = "queue crew"
 QUEUE = "Queue"
@@ -40,7 +41,6 @@ MOST_FRAMES = 3
 MOST_ITEMS = 64
 MOST_PARTS = 8
 SELF = ("self",)
-MODULE = "<module>"
 
 Frames = Sequence[RawFrame]
 Targets = Mapping[int, tuple[int, int]]
@@ -80,13 +80,8 @@ class QueueCrewReader:
         others = self._own_frames({tid: frames for tid, frames in scene.stacks.items() if tid not in loops}, pooled)
         queues = sorted(self._at_hand(others) | self._globals)[:MOST_QUEUES]
         pools = (self._pool(queue, targets, asleep, others) for queue in queues)
-        is_near = any(map(self._may_serve, look.tasks))
-        return tuple(pool for pool in pools if pool and (pool.size or not is_near))
-
-    def _may_serve(self, task: Task) -> bool:
-        """Whether a task that works for no request is in code of the user's: it may ask a queue of threads, too."""
-        own = any(self._is_user(frame) and frame.function != MODULE for frame in task.chain)
-        return own and task.route is None and not task.is_done
+        is_served = somebody_may_serve(look, self._is_user)
+        return tuple(pool for pool in pools if pool and (pool.size or not is_served))
 
     def _asleep(self, sleepers: Collection[Sleeper]) -> dict[int, int]:
         """What each thread waits for in a method of a library's, as far as that shows."""

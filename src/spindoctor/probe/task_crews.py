@@ -37,6 +37,7 @@ BARREN_AFTER = 8
 """So many instances of a type that are no queue and keep none, and its others are not asked."""
 
 MODULE = "<module>"
+"""What has only begun the program: it comes back to its own code when all is over."""
 
 QUEUES_FILE = "asyncio/queues.py"
 """Where the standard library's queues of tasks wait for an item."""
@@ -70,7 +71,8 @@ class TaskCrewReader:
         futures = {waiters[one.address]: one.address for one in asking}
         names = {one.address: one.coroutine for one in others}
         pools = (self._pool(queue, futures, crews, names, chains) for queue in sorted(frozenset().union(*found)))
-        return tuple(pool for pool in pools if pool)
+        is_served = somebody_may_serve(look, self._is_user)
+        return tuple(pool for pool in pools if pool and (pool.size or not is_served))
 
     def _is_bare(self, task: Task) -> bool:
         """Whether the user's own line awaits a future, and no function of a library's that would say what for."""
@@ -86,7 +88,7 @@ class TaskCrewReader:
     ) -> Pool | None:
         members = tuple(task for task, queues in crews.items() if queue in queues)
         queued = tuple(dict.fromkeys(self._queued(queue, futures)))
-        if not queued or (not members and any(self._may_serve(chains[task]) for task in crews)):
+        if not queued:
             return None
         name = Counter(names[task] for task in members).most_common(1)[0][0] if members else self._type_name(queue)
         # one that was woken a moment ago still stands where it asked
@@ -117,10 +119,6 @@ class TaskCrewReader:
             before = frames, frozenset(self._among(value for raw in mine for value in self._values(raw)))
         self._known[task] = before
         return before[1]
-
-    def _may_serve(self, frames: Sequence[RawFrame]) -> bool:
-        """Whether a task that works for no request does so in code of the user's: it may have a queue by any way."""
-        return any(self._is_user(raw.frame) and raw.frame.function != MODULE for raw in frames)
 
     def _of_modules(self, frames: Sequence[RawFrame]) -> frozenset[int]:
         """The queues that the modules of the user's functions keep, asked for once for each file."""
@@ -161,6 +159,13 @@ class TaskCrewReader:
             kind = self._objects.classes.of(address).address
             return kind, self._objects.attributes(address) if self._barren[kind] < BARREN_AFTER else {}
         return kind, {}
+
+
+def somebody_may_serve(look: TaskLook, is_user: Callable[[Frame], bool]) -> bool:
+    """Whether a task that works for no request is in code of the user's, or is not known: it may have any queue."""
+    chains = (task.chain for task in look.tasks if task.route is None and not task.is_done)
+    is_unknown = len(look.tasks) < look.task_count
+    return is_unknown or any(is_user(frame) and frame.function != MODULE for chain in chains for frame in chain)
 
 
 def _gets(frames: Sequence[RawFrame]) -> bool:
