@@ -68,6 +68,7 @@ bench: $(STAMP)
 	@for version in 4.0.0 3.7.0; do \
 	  test -d $(VENV)/bench-peers/austin-$$version || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --no-deps --target $(VENV)/bench-peers/austin-$$version austin-dist==$$version || true; done
+	@$(BIN)/python -m compileall -q src # as an installer does; without it every start-up compiles again where bytecode is not written
 	@$(BIN)/python bench/run.py $(ARGS)
 
 clean:
