@@ -30,6 +30,7 @@ from spindoctor.cpython.reader import Reader, word_at
 from spindoctor.errors import Misread, Unreadable
 
 MAX_DEPTH = 4096
+CIRCLE_SOUGHT_AT = frozenset({64, 512, MAX_DEPTH + 2})  # a look in three ran in one on 3.8: the rarer, the longer it ran
 MAX_CHUNKS = 64  # 16 KB each: deep recursion
 MAX_LONE = 96  # lone frames kept in a plan beyond those of the last stack
 SLACK = 3072  # bytes copied beyond the top of the chunk: calls made between two looks
@@ -249,8 +250,9 @@ class Stacks:
         is_spliced, owner, bottom, steps, plan.torn_at = False, 0, frame, 0, None
         while frame:
             steps += 1
-            if steps > MAX_DEPTH + 1:
+            if steps in CIRCLE_SOUGHT_AT:
                 _require_no_circle(thread, frames)
+            if steps > MAX_DEPTH + 1:
                 break
             words = copy.words(frame)
             if copy.is_torn and plan.torn_at is None:
