@@ -30,7 +30,9 @@ from spindoctor.cpython.reader import Reader, word_at
 from spindoctor.errors import Misread, Unreadable
 
 MAX_DEPTH = 4096
-CIRCLE_SOUGHT_AT = frozenset({64, 512, MAX_DEPTH + 2})  # a look in three ran in one on 3.8: the rarer, the longer it ran
+CIRCLE_SOUGHT_AT = frozenset(
+    {64, 512, MAX_DEPTH + 2}
+)  # a look in three ran in one on 3.8: the rarer, the longer it ran
 MAX_CHUNKS = 64  # 16 KB each: deep recursion
 MAX_LONE = 96  # lone frames kept in a plan beyond those of the last stack
 SLACK = 3072  # bytes copied beyond the top of the chunk: calls made between two looks

@@ -168,8 +168,7 @@ def _stored(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _keeps(handler: ast.ExceptHandler, kinds: frozenset[str]) -> bool:
-    named = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    is_caught = any(one is None or last_name(one) in kinds for one in named)
+    is_caught = handler.type is None or any(last_name(one) in kinds for one in ast.walk(handler.type))
     return is_caught and not any(isinstance(one, ast.Raise) for one in handler.body)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from spindoctor.evidence.anatomy import anatomies
 from spindoctor.evidence.attempts import swallows
 from spindoctor.evidence.origin import library_frame, user_frame
+from spindoctor.evidence.swallowed import swallowed
 from spindoctor.model.facts import Cancellations, CancelLoop, HeldTask
 from spindoctor.model.frames import Stack
 from spindoctor.model.origin import is_user
@@ -61,7 +62,9 @@ def _of_process(process: ProcessRecording) -> list[CancelLoop]:
     found = [_scope_loop(process, seen, states) for seen in by_scope.values()]
     loops = _causes(_once([one for one in found if one]))
     told = {held.task.address for one in found if one for held in one.tasks}
-    return loops + [_task_loop(process, held) for held in _hunted(process, states) if held.task.address not in told]
+    hunted = [held for held in _hunted(process, states) if held.task.address not in told]
+    told |= {held.task.address for held in hunted}
+    return [*loops, *(_task_loop(process, held) for held in hunted), *swallowed(process, told)]
 
 
 def _once(loops: Sequence[CancelLoop]) -> list[CancelLoop]:

@@ -18,6 +18,7 @@ from spindoctor.evidence.futile import futile
 from spindoctor.evidence.refusals import refusals
 from spindoctor.evidence.rejections import rejections
 from spindoctor.evidence.sites import Namer, own_part
+from spindoctor.evidence.swallowed import whole_way
 from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.hot import Failure, Held, HotLook
 from spindoctor.model.origin import is_user
@@ -107,7 +108,7 @@ def _loop_key(one: _Failed) -> tuple[str, int]:
 
 def _failed(failure: Failure, stack: Stack, known: Known) -> _Failed | None:
     """The innermost attempt that the exception did not leave; where none is found, the innermost of all."""
-    whole = _whole(failure.places, stack)
+    whole = whole_way(failure.places, stack)
     found = [
         _Failed(failure, whole, depth, attempt)
         for depth, frame in enumerate(whole)
@@ -115,15 +116,6 @@ def _failed(failure: Failure, stack: Stack, known: Known) -> _Failed | None:
     ]
     kept = (one for one in found if one.depth >= len(failure.places) - 1)
     return next(kept, next(iter(found), None))
-
-
-def _whole(places: Stack, stack: Stack) -> Stack:
-    """From where it was raised to the function that handles it, and on to the thread's first function."""
-    if not places:
-        return stack
-    handler = (places[-1].file, places[-1].function)
-    same = (n for n, frame in enumerate(stack) if (frame.file, frame.function) == handler)
-    return places + stack[next(same, -1) + 1 :]
 
 
 def _retry(

@@ -124,7 +124,8 @@ class HeldTask:
 
     `cancels` is how often it was cancelled during the look (None: the version does not count), `requests` in all.
     `on_its_way` is the share of slow looks in which a cancellation had been asked for and not delivered yet.
-    `catches`: the line where it is stuck lies in a handler of user code that catches cancellations.
+    `catches`: the line where it is stuck lies in a handler of user code that catches cancellations. `in_hand` is the
+    share of looks at the running task that met it with a cancellation which that line keeps.
     """
 
     task: Task
@@ -135,6 +136,7 @@ class HeldTask:
     library: Frame | None = None
     on_its_way: Share = NO_LOOKS
     catches: bool = False
+    in_hand: Share = NO_LOOKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ with a task in it that is done, or whose cancel count rises by at least fifty a 
 cancelled, again and again, is not reported where the loop sleeps in between: each time has a cause of its own then.
 
 ## Missed alarms
-Python 3.8 to 3.10 keep no count of cancel requests: there a scope is needed whose own attributes say that it is
-cancelled, or a cancellation met on its way to the task in look after look. A scope that keeps its tasks in C structures
-cannot be read.
+Python 3.8 to 3.10 keep no count of cancel requests, and trio never does: there a scope is needed whose own attributes
+say that it is cancelled, or a cancellation met on its way to the task or in its hands in look after look. A scope that
+keeps its tasks in C structures cannot be read.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ def _holds(one: CancelLoop, busy: dict[tuple[int, int], Loop]) -> bool:
     is_counted = bool(counts) and not (loop and _sleeps_between(loop, max(counts)))
     met = [held.on_its_way for held in one.tasks]
     is_met = spins and any(share.count >= MET_AGAIN and share.low >= MIN_ON_ITS_WAY for share in met)
-    return is_counted or is_met or (one.seen.low >= MIN_SEEN and spins)
+    is_kept = (
+        spins and loop is not None and loop.idle.ratio <= MAX_IDLE and any(held.in_hand.count for held in one.tasks)
+    )
+    return is_counted or is_met or is_kept or (one.seen.low >= MIN_SEEN and spins)
 
 
 def _sleeps_between(loop: Loop, cancels: int) -> bool:
@@ -194,7 +197,9 @@ def _candidates(one: CancelLoop) -> tuple[Culprit, ...]:
 
 
 def _others(one: CancelLoop) -> tuple[Culprit, ...]:
-    tasks = [(held.task, "kept in the same scope") for held in one.tasks[1:]]
+    tasks = [
+        (held.task, "kept in the same scope" if one.scope else "keeps it at the same line") for held in one.tasks[1:]
+    ]
     sibling = "sibling: in the same scope, or waits for the task that is"
     beside = "runs beside it all the time, and may be what cancels it"
     tasks += [(task, sibling if one.scope else beside) for task in one.related]
@@ -223,10 +228,7 @@ def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figur
     state, where = "done" if held.is_done else "pending", " in the scope" if one.scope else ""
     figures = [
         Figure("held_task_state", f"state of task {held.task.name}{where}", state, "", "task object"),
-        Figure(
-            "on_its_way", "slow looks with a cancellation on its way to it", str(held.on_its_way), "", "task object"
-        ),
-        Figure("scope_seen", f"slow looks with {one.callback} running or queued", str(one.seen), "", "event loop"),
+        *((_in_hand(held),) if held.in_hand.count else _on_its_way(one, held)),
     ]
     if held.cancels is not None:
         figures.append(Figure("cancels", "cancel requests during the look", held.cancels, "requests", "task object"))
@@ -238,6 +240,20 @@ def _evidence(one: CancelLoop, held: HeldTask, loop: Loop | None) -> tuple[Figur
             Figure("swallowed_in_task_group", "the task waits at a task group's end", True, "", "await chain")  # noqa: FBT003
         )
     return (*figures, *_loop_figures(loop))
+
+
+def _in_hand(held: HeldTask) -> Figure:
+    claim = "looks at the running task that met it with a cancellation in hand, which the line keeps"
+    return Figure("in_hand", claim, str(held.in_hand), "", "exceptions in hand, source")
+
+
+def _on_its_way(one: CancelLoop, held: HeldTask) -> tuple[Figure, ...]:
+    return (
+        Figure(
+            "on_its_way", "slow looks with a cancellation on its way to it", str(held.on_its_way), "", "task object"
+        ),
+        Figure("scope_seen", f"slow looks with {one.callback} running or queued", str(one.seen), "", "event loop"),
+    )
 
 
 def _loop_figures(loop: Loop | None) -> tuple[Figure, ...]:
@@ -280,7 +296,7 @@ def _fix(held: HeldTask) -> tuple[str, ...]:
         )
     return (
         "Let the cancellation through: catch the exceptions you mean instead of everything around this await, and "
-        "re-raise CancelledError.",
+        "re-raise the cancellation (CancelledError in asyncio, Cancelled in trio).",
         "Where the wait must not be cut short, put it into a shielded scope of its own instead of awaiting again in a "
         "loop.",
     )
