@@ -12,6 +12,7 @@ from spindoctor.evidence.pipes import pipe_standoffs
 from spindoctor.evidence.room import CREWS_OF_QUEUES, unread_queues
 from spindoctor.evidence.shared_locks import shared_standoffs
 from spindoctor.evidence.sites import Namer
+from spindoctor.evidence.standstill import standstill
 from spindoctor.model.locks import PUT, Party, Wait
 from spindoctor.model.outcome import Culprit
 from spindoctor.model.recording import ProcessRecording, Recording
@@ -62,7 +63,9 @@ def _of_process(recording: Recording, process: ProcessRecording) -> list[Standof
     is_forked = _is_forked(recording, process.pid)
     past = [(look.at_s, frozenset(_waits(look))) for look in process.task_looks]
     found = _standoffs(process, last, past, is_forked=is_forked)
-    return [_standoff(process, one, last, past, is_forked=is_forked) for one in found]
+    told = [_standoff(process, one, last, past, is_forked=is_forked) for one in found]
+    all_asleep = None if told else standstill(process)
+    return [all_asleep] if all_asleep else told
 
 
 def _standoffs(process: ProcessRecording, look: TaskLook, past: Past, *, is_forked: bool) -> list[Found]:

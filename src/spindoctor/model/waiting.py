@@ -28,7 +28,7 @@ class Standoff:
     reads from a pipe whose other end only its own process has), "abandoned" (a lock of several processes that is locked
     and that none of them has), "queue" (room in full queues, which only those who wait for it could make), "unread"
     (room in a full queue that nobody makes; `ended` are the tasks that did and have ended), "unserved" (an answer to
-    what lies in a queue at which no thread is met).
+    what lies in a queue at which no thread is met), "standstill" (all threads of a process sleep on its own locks).
     `seen` are the slow looks that found it, `lasted_s` from the first of them to the last. `holds_loop`: the thread of
     an event loop is among them. `has_limit`: one of the waits ends by itself.
     """

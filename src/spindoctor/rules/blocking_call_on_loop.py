@@ -18,8 +18,9 @@ fifth at many lines together.
 A loop that runs whole scripts for their sender (a notebook's cells) keeps nobody waiting where nothing else is due.
 
 ## Missed alarms
-Calls that are shorter than a few milliseconds and rare. A call that burns CPU instead of waiting is `cpu-bound-on-
-loop`.
+Calls that are shorter than a few milliseconds and rare. Short ones that come one after the other (a query, a write to
+disk for each line) are told where one function spends a fifth of the loop's time asleep in them. A call that burns CPU
+instead of waiting is `cpu-bound-on-loop`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ LONG_S = 0.1
 SCATTERED_SHARE = 0.2
 """Held a fifth of the time at many places, none of which reaches the share for itself: such as one query a line."""
 
+MET_AGAIN = 5
+"""Looks that met a sleep at the function itself: one in sixty, of three seconds, is not one file read by chance."""
+
+CLOCKS = "stacks, /proc/PID/task/TID/schedstat"
+"""Where the time asleep comes from."""
+
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
 
@@ -73,7 +80,7 @@ def check(loops: Loops) -> Outcome:
     if not enough:
         return Unsure(f"{loops.most} looks at a loop's thread; {MIN_LOOKS} are needed: look for longer (--seconds)")
     judged = [loop for loop in enough if not loop.runs_script]
-    findings = [finding for loop in judged for finding in (_at_places(loop) or _scattered(loop))]
+    findings = [finding for loop in judged for finding in (_at_places(loop) or _scattered(loop) or _short(loop))]
     if findings:
         told = [replace(one, now=(_now(loops, one),)) for one in findings]
         return Found(tuple(sorted(told, key=lambda one: one.cost.loop_share, reverse=True)))
@@ -113,6 +120,43 @@ def _scattered(loop: Loop) -> list[Finding]:
             culprits=tuple(site.culprit for site in loop.waits[1:]),
         )
     ]
+
+
+def _short(loop: Loop) -> list[Finding]:
+    """One finding for calls too short to be met often, at the function that most looks inside callbacks met.
+
+    How long they hold the loop is told by clocks: of the time inside callbacks, what was spent neither on a CPU nor in
+    the queue for one.
+    """
+    main = loop.profile[0] if loop.profile else None
+    met = [site for site in loop.waits if main and _code(site) == _code(main) and site.share.count >= MET_AGAIN]
+    asleep = loop.computing.ratio + loop.spinning.ratio + loop.waiting.ratio - loop.wanted_cores
+    certain = asleep - (loop.computing.ratio - loop.computing.low)
+    if main is None or not met or certain < SCATTERED_SHARE or 2 * main.share.count < loop.computing.count:
+        return []
+    calls = ", ".join(name for name, _ in met[0].calls)
+    sleeps = f", {loop.sleeps_per_s:,.0f} sleeps a second" if loop.sleeps_per_s else ""
+    return [
+        replace(
+            _finding(loop, met[0]),
+            claim=f"{main.culprit.function} holds the event loop of {loop.thread} (pid {loop.pid}) in {main.share} "
+            f"and is asleep for much of it, in calls too short to be met one by one ({calls}): {asleep:.0%} of the "
+            f"time{sleeps}",
+            severity="warning",
+            cost=Cost(loop_share=asleep, delay_s=met[0].longest_s),
+            culprits=tuple(site.culprit for site in met[1:]),
+            evidence=(
+                Figure("inside", "looks inside callbacks", str(loop.computing), "", "stacks"),
+                Figure("asleep", "of the time, inside callbacks and off the CPU", round(asleep, 2), "", CLOCKS),
+                *_finding(loop, met[0]).evidence,
+            ),
+            would_change="as much CPU as there is time inside callbacks",
+        )
+    ]
+
+
+def _code(site: Site) -> tuple[str | None, str | None]:
+    return site.culprit.file, site.culprit.function
 
 
 def _severity(share: Share) -> Severity:

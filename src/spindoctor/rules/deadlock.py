@@ -8,7 +8,8 @@ processes that is locked though none of them has it. Or room in a full queue, wh
 wait for room in a full queue themselves, or where nobody takes anything out any more. Or answers to what lies in a
 queue that nobody serves. Or a child process that waits to write into a full pipe (or to read from an empty one)
 whose other end only we have, while we wait for the child's end. Or a thread that reads a pipe to its end, which never
-comes: its own process has the writing end open as well, and nobody else has.
+comes: its own process has the writing end open as well, and nobody else has. Or every thread of a process sleeps,
+without a limit, for locks that only its own threads can release, one of them until something is finished.
 
 ## Why it hurts
 None of them goes on, ever or until a limit ends its wait. What they have stays taken: other requests run into it one by
@@ -30,7 +31,9 @@ that a process reads while it handles signals: a handler may write into it. Of a
 functions have it at hand; one of them whose source cannot be read may take something out, and it is left alone.
 So is one of which nobody is seen to take out where some function of the user's asks for something by a longer way than
 a name or an attribute of its own (`app.state.jobs.get()`), or a library has the queue at hand. A timer that empties a
-queue now and then is not seen: these kinds are told with medium confidence.
+queue now and then is not seen, nor a handler of signals that wakes one of threads that all sleep: these kinds are told
+with medium confidence. Threads that all wait for work or for a sign, and none for something to be finished, wait by
+right; so may those of a process with threads of a native library, which can wake them.
 
 ## Missed alarms
 A lock that was taken with `acquire()` instead of `with` names no holder, unless it is an `RLock`, one of
@@ -41,6 +44,8 @@ own that cancels a task) is not seen.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from spindoctor.model.counting import count
 from spindoctor.model.outcome import Clear, Cost, Figure, Finding, Found, Outcome, Unsure
@@ -55,6 +60,9 @@ MIN_LASTED_S = 1.0
 
 OF_QUEUES = frozenset({"queue", "unread", "unserved"})
 """Kinds of which somebody who is not seen may make an end."""
+
+NOT_CERTAIN = OF_QUEUES | {"standstill"}
+"""And that which a signal may end."""
 
 SOURCE = "lock objects, stacks, system calls"
 """Where these figures come from."""
@@ -92,6 +100,11 @@ FIXES = {
         "Read the child's output while waiting for it (communicate(), or a thread that reads), send it to a file, "
         "or do not ask for a pipe; close its input when there is no more.",
         "Take everything out of a queue of processes (multiprocessing.Queue) before joining those who put into it.",
+    ),
+    "standstill": (
+        "Find out what should have come: an exception that ended a thread before it reported its item as done, came to "
+        "the Barrier or put the last item (the log may tell); do that in a `finally`.",
+        "Give these waits a limit, or make threads that only wait for work daemons and tell them to end.",
     ),
     "own pipe": (
         "Close the writing end in the process that reads (os.close, Connection.close()) once the writers have it: a "
@@ -157,7 +170,19 @@ def _claim(one: Standoff) -> str:
             return both if one.kind == "pipe" else alone
         case "pool":
             return f"all {len(one.members)} busy threads of a pool of pid {one.pid} wait for ever, at {where}: {told}"
+    return _standstill(one) if one.kind == "standstill" else _claim_of_others(one, where, told)
+
+
+def _claim_of_others(one: Standoff, where: str, told: str) -> str:
     return _unread(one, where) if one.kind in {"unread", "unserved"} else _circle(one, where, told)
+
+
+def _standstill(one: Standoff) -> str:
+    kinds = Counter(member.waits_for for member in one.members)
+    told = "; ".join(f"{number} {'waits' if number == 1 else 'wait'} for {what}" for what, number in kinds.items())
+    threads = count(len(one.members), "thread")
+    who = f"all of its {threads} sleep on locks" if len(one.members) > 1 else "its only thread sleeps on a lock"
+    return f"pid {one.pid} stands still for ever: {who} that only this process could release: {told}"
 
 
 def _unread(one: Standoff, where: str) -> str:
@@ -190,7 +215,8 @@ def _ends(claim: str) -> str:
 def _against(one: Standoff) -> tuple[str, ...]:
     limit = ("one of the waits has a timeout, and ends by itself",) if one.has_limit else ()
     unseen = ("a timer, or a library's function that has the queue by another way, may take something out",)
-    return (*limit, *(unseen if one.kind in OF_QUEUES else ()))
+    signal = ("a handler of signals in this program might wake one of them",)
+    return (*limit, *(unseen if one.kind in OF_QUEUES else ()), *(signal if one.kind == "standstill" else ()))
 
 
 def _finding(one: Standoff) -> Finding:
@@ -198,7 +224,7 @@ def _finding(one: Standoff) -> Finding:
     return Finding(
         claim=_ends(_claim(one)) if one.has_limit else _claim(one),
         severity="critical",
-        confidence="medium" if one.has_limit or one.kind in OF_QUEUES else "high",
+        confidence="medium" if one.has_limit or one.kind in NOT_CERTAIN else "high",
         cost=Cost(
             loop_share=1.0 if one.holds_loop else 0.0,
             waiting=len(one.members),
@@ -219,9 +245,15 @@ def _finding(one: Standoff) -> Finding:
         against=_against(one),
         fix=FIXES[one.kind],
         now=(LIMITED if one.has_limit else ENDLESS,),
-        explains="requests that never come back, without any CPU" if not one.has_limit else "requests that stand still",
+        explains=_explains(one),
         would_change="a look in which one of them has gone on",
     )
+
+
+def _explains(one: Standoff) -> str:
+    if one.kind == "standstill":
+        return "that this process neither goes on nor ends, without any CPU"
+    return "requests that stand still" if one.has_limit else "requests that never come back, without any CPU"
 
 
 RULE = Rule(
