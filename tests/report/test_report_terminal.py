@@ -12,7 +12,7 @@ from example_reports import BLIND, CEILING, EVERY, HEALTHY, LOOK, POOL, SICK, SP
 from spindoctor.model.outcome import Clear, Cleared, Culprit, Figure, Finding, Found, ProcessLine, Report, Unsure
 from spindoctor.model.recording import Candidate
 from spindoctor.model.sample import TORN
-from spindoctor.report import markdown, terminal
+from spindoctor.report import markdown, phrases, terminal
 
 
 def with_finding(finding: Finding) -> Report:
@@ -235,6 +235,24 @@ def test_that_nothing_is_wrong_is_said_once() -> None:
     report = replace(HEALTHY, outcomes={**HEALTHY.outcomes, "nothing-wrong": Found((fine,))})
 
     assert terminal.render(report).splitlines()[0].endswith("no fault found by 2 checks")
+
+
+def test_what_speaks_against_a_clean_bill_of_health_stands_in_the_headline() -> None:
+    stands = replace(
+        SPIN,
+        severity="info",
+        claim="no fault was found, but requests wait at take:14 (up to 2.8 s): 0.04 cores, 5 tasks",
+    )
+    why = "4 requests in progress, and none of them moved during the look: long polls do that by right"
+
+    told = [
+        phrases.verdict(replace(HEALTHY, outcomes={**HEALTHY.outcomes, "nothing-wrong": answer}))
+        for answer in (Found((stands,)), Unsure(why), Unsure("no load: nothing to diagnose (0.001 cores)"))
+    ]
+
+    assert told[0] == "no fault found by 2 checks; requests wait at take:14 (up to 2.8 s)"
+    assert told[1].endswith("; 4 requests in progress, and none of them moved during the look")
+    assert told[2] == "no load: nothing to diagnose"
 
 
 def test_a_service_without_load_is_not_called_healthy() -> None:

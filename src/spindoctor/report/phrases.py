@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 from spindoctor.model.counting import count
-from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, ProcessLine, Report, Unsure
+from spindoctor.model.outcome import Clear, Cost, Culprit, Finding, Found, Look, Outcome, ProcessLine, Report, Unsure
 from spindoctor.model.process import Machine
 from spindoctor.model.recording import Candidate
 from spindoctor.model.sample import failed_looks
@@ -15,6 +16,9 @@ from spindoctor.report.words import bounded, cores, moment, percent, seconds, se
 NOTHING_WRONG = "nothing-wrong"
 NO_LOAD = ("no load: nothing to diagnose", "little load: nothing to diagnose")
 """What `nothing-wrong` answers for a service that had nothing to do: that is no sign of health."""
+
+DETAILS = re.compile(r": |; | \((?!up to)")
+"""Where the details of an answer begin."""
 
 PEGGED_CORES = 0.9
 """From here a thread has its core to itself: the rest goes to the kernel's own work and to sampling error."""
@@ -95,7 +99,17 @@ def _silence(report: Report) -> str:
     if not passed:
         return f"nothing could be checked, {count(lacking, 'check')} lacked evidence"
     words = f"no fault found by {count(passed, 'check')}"
-    return (f"{words}, {lacking} could not be made" if lacking else words) + _few_looks(report.look)
+    all_words = (f"{words}, {lacking} could not be made" if lacking else words) + _few_looks(report.look)
+    return f"{all_words}{_doubt(idle)}"
+
+
+def _doubt(idle: Outcome | None) -> str:
+    """What speaks against a clean bill of health, in a clause; "" where nothing does."""
+    if isinstance(idle, Unsure):
+        return f"; {sentence(DETAILS.split(idle.why)[0])}"
+    head = DETAILS.split(idle.findings[0].claim)[0] if isinstance(idle, Found) else ""
+    _, but, doubt = head.partition(", but ")
+    return f"; {sentence(doubt)}" if but else ""
 
 
 def _few_looks(look: Look) -> str:
