@@ -181,6 +181,7 @@ def _counted(use: ThreadUse, looks: Sequence[_Seen], parts: _Parts, seconds: flo
         overdue_s=_overdue(looks),
         goes_on=bool(one) and one[-1] is whole[-1],
         steps=Share(len(parts.steps), of),
+        typical_s=_typical_s(looks),
     )
 
 
@@ -281,6 +282,17 @@ def _fills(steps: Sequence[_Seen], computing: Sequence[_Seen], namer: Namer, tid
 
 def _code(site: Site) -> tuple[str | None, str | None]:
     return site.culprit.file, site.culprit.function
+
+
+def _typical_s(looks: Sequence[_Seen]) -> float:
+    """How long the runs are that looks meet, at least; 0.0 where no two looks are close enough.
+
+    A look at a run of length L is at any moment of it, so that one g later still meets it in (L - g) / L of all cases.
+    """
+    pairs = [(one, other) for one, other in itertools.pairwise(looks) if other.at_s - one.at_s < MIN_STEP_S]
+    met = [(one, other) for one, other in pairs if one.is_inside and _runs(one) and one.loop.turn is not None]
+    same = Share(sum(other.is_inside and other.stay == one.stay for one, other in met), len(met))
+    return sum(other.at_s - one.at_s for one, other in met) / len(met) / (1 - same.low) if met else 0.0
 
 
 def _one_callback(looks: Sequence[_Seen]) -> list[_Seen]:

@@ -50,9 +50,10 @@ class Loop:
     still inside it; where a library's function stays there, `one_callback_calls` is the user's that it calls most.
     `runs_script`: what runs on it is a whole module handed to it to be run (a notebook's cell), and
     nothing else waits for its turn. `traced` are the system calls of its thread, where they were counted. `steps` are
-    looks on the CPU inside one step of a task that took ten milliseconds and more, `fills` is the user's function that
-    most of them met, by its share of all looks at the loop. `torn` are further looks that found its thread at work and
-    could not even read the loop.
+    looks on the CPU inside one step of a task that took ten milliseconds and more, `fills` is the user's function
+    that most of them met, by its share of all looks at the loop. `typical_s` is a lower bound of how long the runs
+    of callbacks are that looks meet, told by how often two looks a few milliseconds apart meet the same one. `torn`
+    are further looks that found its thread at work and could not even read the loop.
     """
 
     pid: int
@@ -88,6 +89,7 @@ class Loop:
     traced: CallCounts | None = None
     steps: Share = NO_LOOKS
     fills: Site | None = None
+    typical_s: float = 0.0
     torn: int = 0
 
     @property

@@ -13,7 +13,8 @@ request, or cut it into pieces that give the loop back.
 
 ## False alarms
 A loop that is busy with many short callbacks is saturated by right and is not reported: only CPU spent in single runs
-of at least 15 ms counts, or of 10 ms where one function takes more than half of the loop's time.
+of at least 15 ms counts, or of 10 ms where one function takes more than half of the loop's time. How long the runs of
+such a function are is told by how often two looks a few milliseconds apart meet the same one.
 A loop that runs whole scripts for their sender (a notebook's cells) keeps nobody waiting where nothing else is due.
 
 ## Missed alarms
@@ -44,6 +45,13 @@ FILLS_LONG = 0.3
 """The same where a tenth of the looks, though not by its lower bound, was in runs of 15 ms and more: of a run of 20 ms
 looks 10 ms apart see as much in every third."""
 
+LONG_RUN_S = 0.010
+"""Ten of these in a row, on a loop that they fill, are a tenth of a second of waiting: what people begin to notice
+(Nielsen 1993, Usability Engineering, chapter 5)."""
+
+MAX_ASLEEP = 0.2
+"""Of the loop's time: who sleeps that much inside callbacks is told by `blocking-call-on-loop`."""
+
 SEVERE_SHARE = 0.5
 """Held half of the time a loop serves less than half of what it could."""
 
@@ -63,7 +71,7 @@ def check(loops: Loops) -> Outcome:
     if not enough:
         return Unsure(f"{loops.most} looks at a loop's thread; {MIN_LOOKS} are needed: look for longer (--seconds)")
     ending = [loop for loop in enough if not _never_ended(loop) and not loop.runs_script]
-    findings = [finding for loop in ending if (finding := _finding(loop) or _filled(loop))]
+    findings = [finding for loop in ending if (finding := _finding(loop) or _filled(loop) or _typical(loop))]
     if findings:
         return Found(tuple(sorted(findings, key=lambda one: one.cost.loop_share, reverse=True)))
     blind = [loop for loop in ending if _is_blind(loop) and loop.computing.low >= MIN_BLIND_COMPUTING]
@@ -155,6 +163,27 @@ def _filled(loop: Loop) -> Finding | None:
             *_figures(loop, site),
         ),
         would_change="steps that give the loop back within 10 ms",
+    )
+
+
+def _typical(loop: Loop) -> Finding | None:
+    """One function is most of what the loop does, in runs that are long, though few looks meet the same one twice."""
+    site = loop.profile[0] if loop.profile else None
+    asleep = loop.computing.ratio + loop.spinning.ratio - loop.wanted_cores
+    if site is None or site.share.low < FILLS or loop.typical_s < LONG_RUN_S or asleep > MAX_ASLEEP:
+        return None
+    return replace(
+        _told(loop, site),
+        claim=f"{site.culprit.function} fills the event loop of {loop.thread} (pid {loop.pid}): {site.share} met it "
+        f"computing, in runs of mostly {1000 * loop.typical_s:.0f} ms and more",
+        severity="warning",
+        cost=Cost(cores=_cores(loop, site.share), loop_share=site.share.ratio, delay_s=site.longest_s),
+        evidence=(
+            Figure("here", "looks at the loop that met it computing", str(site.share), "", "stacks"),
+            Figure("typical", "a run that is met lasts at least", round(loop.typical_s, 4), "s", "stacks, turns"),
+            *_figures(loop, site),
+        ),
+        would_change="runs that give the loop back within 10 ms",
     )
 
 
