@@ -87,9 +87,10 @@ def test_a_batch_that_is_never_done_a_program_that_never_ends_and_a_lost_lock(
         asleep(OTHER, WORK, call=None),
         asleep(OTHER, call=FOR_EVER),
         asleep(OTHER, WAIT, SIGN, WORK),
+        asleep(OTHER, *(replace(one, function="wait") for one in (WAIT, SIGN)), WORK),
         replace(MEETS, waits_for_gil=True),
     ],
-    ids=["a limit", "another process", "a peer", "it runs", "native code", "a sign", "the GIL"],
+    ids=["a limit", "another process", "a peer", "it runs", "native code", "a sign", "a sign before 3.11", "the GIL"],
 )
 def test_one_that_may_go_on_is_enough(other: ThreadLook) -> None:
     assert told(process(JOINS, other)) == ()
@@ -101,6 +102,15 @@ def test_a_thread_that_no_look_shows_may_wake_the_others() -> None:
 
 def test_threads_that_all_wait_for_work_wait_by_right() -> None:
     assert told(process(asleep(PID, WAIT, GET, MAIN), asleep(OTHER, WAIT, GET, WORK))) == ()
+
+
+def test_a_barrier_is_told_from_a_sign_where_functions_are_known_without_their_class() -> None:
+    names = ("wait", "wait_for", "_wait", "wait")
+    meets = asleep(OTHER, *(replace(BARRIER, function=name) for name in names), WORK)
+
+    (one,) = told(process(JOINS, meets))
+
+    assert one.members[0].waits_for == "the other parties of a Barrier"
 
 
 def test_it_lasts_since_a_thread_ran_last() -> None:

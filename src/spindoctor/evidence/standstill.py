@@ -37,8 +37,9 @@ FINISHED = {
 """Places in the standard library (by file and function, with and without its class) at which a thread waits for what
 others are to finish."""
 
-SIGNS = (("/threading.py", "Event.wait"),)
-"""A handler of signals may give one."""
+SIGN = ("Event.wait", "wait")
+"""A handler of signals may give one. Before Python 3.11 functions are known without their class: there an event's
+`wait` is told by the `wait` of a condition that it calls."""
 
 WORK = (("/queue.py", "get"), ("/queue.py", "Queue.get"))
 ENDS = "the end of"
@@ -50,7 +51,7 @@ def standstill(process: ProcessRecording) -> Standoff | None:
     alive = {one.tid for one in process.threads} & {look.tid for sample in process.samples for look in sample.threads}
     if not last or alive - {look.tid for look in last} or len(process.threads) > len(last):
         return None
-    if not all(map(_sleeps_on_lock, last)) or any(_waits_at(look.stack, SIGNS) for look in last):
+    if not all(map(_sleeps_on_lock, last)) or any(_waits_for_sign(look.stack) for look in last):
         return None
     if not any(_finish(look.stack) for look in last):
         return None
@@ -67,6 +68,10 @@ def _is_endless(call: SystemCall | None) -> bool:
         return False
     _, operation, _, limit, *_ = call.arguments
     return operation & COMMANDS in FUTEX_WAITS and bool(operation & PRIVATE) and not limit
+
+
+def _waits_for_sign(stack: Stack) -> bool:
+    return len(stack) > 1 and stack[1].file.endswith("/threading.py") and stack[1].function in SIGN
 
 
 def _waits_at(stack: Stack, places: Iterable[tuple[str, str]]) -> bool:

@@ -87,7 +87,7 @@ def _answer(report: Report) -> str:
         rest = f", and {count(len(faults) - 1, 'more finding')}" if len(faults) > 1 else ""
         return f"{title(report, faults[0])}{rest}"
     known = dict.fromkeys(title(report, slug) for slug, _ in ranked(report) if slug != NOTHING_WRONG)
-    aside = f"; worth knowing: {', '.join(known)}" if known else ""
+    aside = f"; worth knowing: {', '.join(known)}" if known else _doubt(report.outcomes.get(NOTHING_WRONG))
     return f"{_silence(report)}{aside}"
 
 
@@ -99,14 +99,13 @@ def _silence(report: Report) -> str:
     if not passed:
         return f"nothing could be checked, {count(lacking, 'check')} lacked evidence"
     words = f"no fault found by {count(passed, 'check')}"
-    all_words = (f"{words}, {lacking} could not be made" if lacking else words) + _few_looks(report.look)
-    return f"{all_words}{_doubt(idle)}"
+    return (f"{words}, {lacking} could not be made" if lacking else words) + _few_looks(report.look)
 
 
 def _doubt(idle: Outcome | None) -> str:
     """What speaks against a clean bill of health, in a clause; "" where nothing does."""
     if isinstance(idle, Unsure):
-        return f"; {sentence(DETAILS.split(idle.why)[0])}"
+        return "" if idle.why.startswith(NO_LOAD) else f"; {sentence(DETAILS.split(idle.why)[0])}"
     head = DETAILS.split(idle.findings[0].claim)[0] if isinstance(idle, Found) else ""
     _, but, doubt = head.partition(", but ")
     return f"; {sentence(doubt)}" if but else ""
