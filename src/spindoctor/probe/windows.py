@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from spindoctor.model.frames import Frame
+from spindoctor.model.frames import Frame, Stack
 from spindoctor.model.origin import is_user
 from spindoctor.model.recording import Candidate, ProcessRecording, SourceWindow
 from spindoctor.model.tasks import HUB, Task, TaskLook
@@ -28,9 +28,9 @@ def windows(seen: ProcessRecording, candidates: Iterable[Candidate], sources: So
     first = len(seen.samples) * MOST_FRAMES + 1
     shown = itertools.islice(candidates, MOST_CANDIDATES)
     places = Counter({Frame(one.function, one.file, one.line): first for one in shown})
-    for sample in seen.samples:
-        for look in sample.threads:
-            places.update(look.stack[:MOST_FRAMES])
+    for stack, looks in _stacks(seen):
+        for frame in stack[:MOST_FRAMES]:
+            places[frame] += looks
     for task_look in seen.task_looks:
         for task in task_look.tasks:
             places.update(task.chain)
@@ -41,6 +41,13 @@ def windows(seen: ProcessRecording, candidates: Iterable[Candidate], sources: So
         window = sources.window(frame.file, frame.line)
         if window:
             yield window
+
+
+def _stacks(seen: ProcessRecording) -> Iterator[tuple[Stack, int]]:
+    """Every stack of the threads with the looks that met it: those at a thread that sleeps share one object."""
+    stacks = [look.stack for sample in seen.samples for look in sample.threads]
+    looks = Counter(map(id, stacks))
+    yield from ((stack, looks[key]) for key, stack in {id(stack): stack for stack in stacks}.items())
 
 
 def last_lines(seen: ProcessRecording, sources: SourceReader) -> Iterator[SourceWindow]:
