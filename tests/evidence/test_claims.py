@@ -581,3 +581,46 @@ def test_a_greenlet_that_waits_in_c_beneath_where_others_still_ask_has_what_it_a
 
     assert (use.pool.queued, use.holding, use.full) == (3, 2, Share(4, 4))
     assert found(of(tasks, claims(1, 2, 3, 4, 5))) == ()
+
+
+def behind(*pairs: tuple[int, int]) -> tuple[Task, ...]:
+    """Tasks that ask, each awaited by another one."""
+    return tuple(replace(waiting(child)[0], route=None, awaited_by=(parent,)) for child, parent in pairs)
+
+
+def test_members_that_wait_for_callers_behind_them_wait_for_ever() -> None:
+    asked = (*waiting(1), *behind((2, 4), (3, 5)))
+
+    (use,) = found(of((*asked, *working(4, 5)), claims(1, 2, 3)))
+
+    assert use.waits_for_itself
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        (*waiting(1), *behind((2, 4)), *waiting(3), *working(4, 5)),
+        (*waiting(1), *behind((2, 4), (3, 5)), *working(4), replace(working(5)[0], has_limit=True)),
+        (*waiting(1), *behind((2, 4), (3, 5)), *working(4), task(5, library("wait_for"), USE, route=GET)),
+    ],
+    ids=["one is at work", "a limit", "another limit"],
+)
+def test_one_member_that_may_go_on_is_enough(tasks: tuple[Task, ...]) -> None:
+    (use,) = found(of(tasks, claims(1, 2, 3)))
+
+    assert not use.waits_for_itself
+
+
+def test_where_a_caller_is_served_it_goes_on() -> None:
+    both = behind((2, 4), (3, 5))
+    looks = [
+        {
+            "tasks": (*waiting(1), *(replace(one, awaits=number) for one in both), *working(4, 5)),
+            "claims": claims(1, 2, 3),
+        }
+        for number in (10, 10, 20, 20)
+    ]
+
+    (use,) = found(recording(one_process(task_looks=task_looks(*looks))))
+
+    assert not use.waits_for_itself

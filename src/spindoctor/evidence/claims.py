@@ -26,6 +26,7 @@ from spindoctor.model.share import Share
 from spindoctor.model.tasks import HUB, Pool, TaskLook
 
 MIN_CALLERS = 2
+CLOSED_LOOKS = 4  # slow looks in a row, most of a second: fewer may have met a moment
 MOST_SITES = 4
 
 LIMITER = "limiter"
@@ -49,7 +50,8 @@ ENTRIES = frozenset({"__aenter__", "__enter__"})
 class _Queue:
     """Who queues for one object at one moment, in which waits (`waiting`), and who got further.
 
-    `held` is what is the same for as long as one of these stays at one line in one wait.
+    `held` is what is the same for as long as one of these stays at one line in one wait. `is_closed`: each of them
+    waits for somebody who queues.
     """
 
     at_s: float
@@ -60,6 +62,7 @@ class _Queue:
     held: frozenset[object]
     sites: tuple[Culprit, ...]
     has_requests: bool
+    is_closed: bool
 
 
 def claimed_pools(process: ProcessRecording, ports: tuple[int, ...]) -> list[PoolUse]:
@@ -154,7 +157,8 @@ def _queue(at_s: float, claims: Sequence[Claim], work: Work, known: Known, befor
     sites = tuple(work.culprit(work.asker(one)) for one in callers)
     held = frozenset((one, culprit.line, work.wait(one)) for one, culprit in further)
     waiting = frozenset(map(work.standstill, callers))
-    return _Queue(at_s, claims[0], callers, waiting, further, held, sites, has_requests=bool(requests))
+    is_closed = bool(further) and all(work.depends_on(one, parties) for one, _ in further)
+    return _Queue(at_s, claims[0], callers, waiting, further, held, sites, bool(requests), is_closed)
 
 
 def _asking_still(work: Work, claims: Sequence[Claim]) -> Sequence[Claim]:
@@ -340,7 +344,14 @@ def _use(process: ProcessRecording, queues: Sequence[_Queue]) -> PoolUse:
         is_batch=(last.claim.kind in PERMITS or last.claim.is_lent) and not any(one.has_requests for one in queues),
         holding=members,
         waited_s=_longest((one.at_s, one.waiting) for one in queues),
+        waits_for_itself=_is_closed(queues[-CLOSED_LOOKS:]),
     )
+
+
+def _is_closed(queues: Sequence[_Queue]) -> bool:
+    """Whether in all of these looks those who have a member waited for those who queue, of whom nobody was served."""
+    is_still = all(queues[0].waiting <= one.waiting for one in queues)
+    return len(queues) >= CLOSED_LOOKS and is_still and all(one.is_closed for one in queues)
 
 
 def _longest(looks: Iterable[tuple[float, AbstractSet[object]]]) -> float:

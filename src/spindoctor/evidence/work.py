@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from spindoctor.model.process import Socket
 from spindoctor.model.recording import ProcessRecording
 from spindoctor.model.sample import Sample, ThreadLook
 from spindoctor.model.tasks import HUB, Task, TaskLook
+
+LIMITS = re.compile(r"(^|[._])(wait|wait_for|time_?out|move_on|fail_(after|at)|shield|as_completed)")
+"""Who awaits others through one of these may go on before they end."""
 
 MOST_STEPS = 16
 """Tasks that await each other, one above the other."""
@@ -119,6 +123,18 @@ class Work:
     def asker(self, party: Party) -> Party:
         """Whose stack has the user's code: a thread of a pool may run a library's alone, for a task that awaits it."""
         return party if user_frame(self.stack(party)) else self.root(party)
+
+    def depends_on(self, party: Party, others: Iterable[Party]) -> bool:
+        """Whether a task cannot go on before one of these has: it awaits it, or one that does, without a limit."""
+        task = self._tasks.get(party.task or 0)
+        if task is None or task.has_limit or any(LIMITS.search(frame.function) for frame in task.chain):
+            return False
+        above = {address for one in others for address in self._awaited_by(one.task)}
+        for _ in range(MOST_STEPS):
+            if party.task in above:
+                return True
+            above = {address for one in above for address in self._awaited_by(one)}
+        return False
 
     def _awaited_by(self, address: int | None) -> tuple[int, ...]:
         task = self._tasks.get(address) if address else None

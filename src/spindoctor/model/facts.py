@@ -246,6 +246,7 @@ class PoolUse:
     the most frequent place took, the middle one of those seen from beginning to end (None: no such wait was seen).
     `processes` are those that a server's workers run in; of any other pool they are not told. `met` is how many slow
     looks found it, where it was not there in all of them. `waited_s` is the longest that one caller was seen to wait.
+    `waits_for_itself`: who has a member waits for one who queues, to the last look.
     """
 
     pid: int
@@ -263,6 +264,7 @@ class PoolUse:
     processes: tuple[int, ...] = ()
     met: int | None = None
     waited_s: float = 0.0
+    waits_for_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)

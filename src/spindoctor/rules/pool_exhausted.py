@@ -89,6 +89,13 @@ MAY_BE_FULL = frozenset({*SERVERS, "job pool"})
 """A server that is busy has a short queue all the time, and so has a pool that is made to measure for a machine."""
 
 
+FOR_EVER = ", and wait there for callers who queue behind them: it never ends"
+"""What is added of a pool that waits for itself."""
+
+NO_SECOND = "Let nobody who holds a member ask for a second one, nor wait for somebody who does."
+"""What cures a pool that waits for itself, and may cure one whose members are all gone."""
+
+
 def check(pools: Pools) -> Outcome:
     """Found for each pool that was full with callers queued."""
     if pools.looks < MIN_LOOKS:
@@ -128,10 +135,10 @@ def _finding(use: PoolUse) -> Finding:
     site = places[0] if places else None
     blamed = _blamed([one.culprit for one in places], use)
     return Finding(
-        claim=_claim(use, site),
+        claim=_claim(use, site) + (FOR_EVER if use.waits_for_itself else ""),
         severity=_severity(use),
         confidence="high",
-        cost=Cost(waiting=use.queued_most, delay_s=_delay_s(use)),
+        cost=Cost(waiting=use.queued_most, delay_s=_delay_s(use), never_ends=use.waits_for_itself),
         culprit=blamed[0],
         culprits=tuple(blamed[1:3]),
         evidence=_evidence(use, places),
@@ -173,11 +180,13 @@ def _fix(use: PoolUse) -> tuple[str, ...]:
             "Give the call that holds the workers a timeout, or take it out of the request.",
             "Start more workers, or workers with threads, only when requests really have to wait that long.",
         )
+    if use.waits_for_itself:
+        return (NO_SECOND, "Or take the first one only when all that it is needed for has been brought.")
     if _is_lost(use):
-        return (
-            "Give each member back on every way out of the code that took it: `with`, `async with`, `try ... finally`.",
-            "Let nobody who holds a member ask for a second one.",
+        back = (
+            "Give each member back on every way out of the code that took it: `with`, `async with`, `try ... finally`."
         )
+        return (back, NO_SECOND)
     return (
         "Give the call that holds the members a timeout, and slow calls a pool of their own.",
         "Raise the size only when the members really have to wait that long.",
