@@ -54,6 +54,9 @@ LONG_S = 0.5
 LONG_FOR_NOBODY_S = 1.0
 """A lock with a holder that cannot be read may be a signal; requests that wait for one for a second wait too long."""
 
+LOST = "Who waits goes on when somebody releases it; where its holder has ended, only a restart of the process helps."
+"""What can be done about a lock that nobody is seen to have."""
+
 NOBODY = (
     ", and nobody in this process is seen to have it: who had it may have ended, a fork may have copied it "
     "while another thread had it, or it was taken without `with`"
@@ -119,7 +122,7 @@ def _finding(use: LockUse) -> Finding:
             "Do less while the lock is held: call servers, databases and files before or after.",
             "Where the data allows it, use a lock for each part instead of one for all.",
         ),
-        now=("Requests go on one at a time.",),
+        now=(LOST if use.holder is None and _keeps_requests(use) else "Requests go on one at a time.",),
         explains="requests that wait for each other while CPU and event loop look healthy",
         would_change="a look in which nobody waits for this lock",
     )
